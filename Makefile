@@ -1,0 +1,62 @@
+# Everything is installed into .venv; delete that folder to start afresh.
+BIN := .venv/bin
+SUPPORTED := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
+PYTHON ?= $(shell for python in python3 python3.12 python3.13 python3.11 python; do \
+	$$python -c '$(SUPPORTED)' 2>/dev/null && echo $$python && break; done)
+COMFYUI_DIR ?= $(HOME)/ComfyUI
+INSTALL = $(BIN)/python -m pip install --quiet --constraint constraints.txt
+
+.PHONY: help demo test soak setup comfyui check format
+
+help:
+	@echo "make demo    edit a few generated clips and say where the videos are"
+	@echo "make test    run every test (those for nodes need a ComfyUI: COMFYUI_DIR=$(COMFYUI_DIR))"
+	@echo "make check   formatting, lint, types, layers, dead code"
+	@echo "make format  put the code into the house format"
+	@echo "make soak    the long kill, load and memory series"
+
+demo: .venv/.standalone
+	$(BIN)/vivid demo --out demo
+
+test: setup comfyui
+	$(BIN)/pytest
+
+soak: setup comfyui
+	$(BIN)/pytest -m soak
+
+setup: .venv/.test
+
+check: setup
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/pyright --pythonpath $(BIN)/python
+	mkdir -p .venv/pack && ln -sfn "$(CURDIR)" .venv/pack/vivid_pack
+	PYTHONPATH=.venv/pack $(BIN)/lint-imports --no-cache
+	$(BIN)/vulture $(wildcard __init__.py vivid_core nodes tests benchmarks)
+
+format: setup
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 with its venv module is needed: \
+	install one, or name it: make PYTHON=/path/to/python"; exit 2; }
+	$(PYTHON) -m venv .venv
+
+.venv/.standalone: pyproject.toml constraints.txt | $(BIN)/python
+	$(INSTALL) --editable ".[standalone]"
+	@touch $@
+
+.venv/.test: .venv/.standalone
+	$(INSTALL) --editable ".[standalone,test]"
+	@touch $@
+
+# ComfyUI runs in .venv too, unless COMFYUI_PYTHON names an environment of its own. The copy of
+# its requirements tells which checkout .venv was last made ready for.
+comfyui: setup
+	@if [ -z "$(COMFYUI_PYTHON)" ] && [ -f "$(COMFYUI_DIR)/requirements.txt" ] \
+	&& ! cmp -s "$(COMFYUI_DIR)/requirements.txt" .venv/.comfyui; then \
+		echo "installing what $(COMFYUI_DIR) needs" \
+		&& $(BIN)/python -m pip install --quiet -r "$(COMFYUI_DIR)/requirements.txt" \
+		&& cp "$(COMFYUI_DIR)/requirements.txt" .venv/.comfyui; \
+	fi

@@ -1,0 +1,297 @@
+"""Measure vivid-tiny on held-out scenes, beside Telea inpainting and a mean-colour fill.
+
+    python benchmarks/tiny_quality.py [--scenes 64] [--steps 20] [--model tiny] [--out DIR]
+
+Prints one table and writes quality.json and quality.png (source, mask, edit, truth, difference)
+into DIR. The model's raw output is measured: no mask growth, feathering or colour matching.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import fmean, median
+
+import torch
+from tiny_cases import (
+    CASES,
+    FULLY_COVERED,
+    Case,
+    Settings,
+    bare_background,
+    held_out_scene,
+    without_keyframes,
+)
+from torch import Tensor
+
+from vivid_core.data.recognise import recognise
+from vivid_core.edit.request import DEFAULT_GUIDANCE, EditRequest
+from vivid_core.media import read_clip, save_image
+from vivid_core.metrics.baselines import fill_mean_color, fill_telea
+from vivid_core.metrics.color import color_error
+from vivid_core.metrics.flicker import temporal_flicker
+from vivid_core.metrics.gradient import gradient_energy
+from vivid_core.metrics.psnr import psnr
+from vivid_core.metrics.report import Figure, Report
+from vivid_core.metrics.sheet import SheetRow, difference_panel, draw_sheet, mask_panel
+
+Edit = Callable[[EditRequest], Tensor]  # gives the edited frames
+
+DELETE_PSNR, ABOVE_TELEA = 24.0, 2.0  # dB
+AGREEMENT = 90.0  # percent
+FLICKER = 1.2  # times the reference's own
+KEYFRAME_COLOR = 0.5  # of the error without the keyframe
+CLIP_NAMES = ("horse", "kitten", "train_running", "hiker")
+CLIP_ENERGY_SHARE = 0.5  # of the median of the real clips
+SHEET_SCENES, SHEET_ENLARGE = 4, 3
+SHEET_COLUMNS = ("source", "mask", "edit", "truth", "difference x4")
+NOTES = (
+    "PSNR: inside the hole, over all frames of a scene, then the mean over scenes.",
+    "Agreement: a rule-based recogniser sees the caption's colour and shape. Masks: expand, hull,",
+    "box in turn. Flicker: mean difference of consecutive frames inside the hole, summed over",
+    "scenes, as a multiple of the source's own (for delete: of the true background's own);",
+    "along the motion: every pixel compared with where the exact flow of the truth takes it.",
+    "Keyframe: error of the object's mean colour in the last frame; the caption names no colour.",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Score:
+    """What one edit reached; which fields hold something depends on the case."""
+
+    case: str
+    scene: int
+    psnr: float = 0.0
+    color_right: bool = False
+    shape_right: bool = False
+    flicker: float = 0.0
+    own_flicker: float = 0.0
+    flow_flicker: float = 0.0
+    own_flow_flicker: float = 0.0
+    color_error: float = 0.0  # 0..255
+    color_delta: float = 0.0  # CIE delta E
+
+
+@dataclass(frozen=True, kw_only=True)
+class Picture:
+    """One line of the contact sheet."""
+
+    case: Case
+    edit: Tensor
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """One method on every scene."""
+
+    scores: tuple[Score, ...]
+    pictures: tuple[Picture, ...]
+
+    def of(self, case: str) -> list[Score]:
+        return [score for score in self.scores if score.case == case]
+
+
+def measure(
+    edit: Edit, scenes: int, settings: Settings, progress: Callable[[str], None] = str
+) -> Measured:
+    """Edit every case of every scene with one method."""
+    scores: list[Score] = []
+    pictures: list[Picture] = []
+    for scene in range(scenes):
+        for draw in CASES.values():
+            for case in _with_and_without_keyframe(draw(scene, settings)):
+                frames = edit(case.request)
+                scores.append(score_edit(case, frames, scene))
+                if scene < SHEET_SCENES:
+                    pictures.append(Picture(case=case, edit=frames))
+        progress(f"scene {scene + 1} of {scenes}")
+    return Measured(scores=tuple(scores), pictures=tuple(pictures))
+
+
+def _with_and_without_keyframe(case: Case) -> list[Case]:
+    return [case, without_keyframes(case)] if case.request.keyframes else [case]
+
+
+def score_edit(case: Case, frames: Tensor, scene: int) -> Score:
+    """Measure what the case is about."""
+    if case.name == "delete":
+        flicker = _flicker(case, frames, along_flow=True)
+        return Score(
+            case=case.name, scene=scene, psnr=psnr(frames, case.truth, case.hole), **flicker
+        )
+    if case.name in ("add", "modify"):
+        seen = recognise(frames.numpy(), case.hole.numpy())
+        color, shape = case.expected.split()
+        right = {"color_right": seen.color == color, "shape_right": seen.shape == shape}
+        return Score(case=case.name, scene=scene, **right, **_flicker(case, frames))
+    error = color_error(frames[-1:], case.truth[-1:], (case.thing[-1:] > FULLY_COVERED).float())
+    return Score(case=case.name, scene=scene, color_error=error.rgb, color_delta=error.lab)
+
+
+def _flicker(case: Case, frames: Tensor, *, along_flow: bool = False) -> dict[str, float]:
+    values = {
+        "flicker": temporal_flicker(frames, case.hole),
+        "own_flicker": temporal_flicker(case.reference, case.hole),
+    }
+    if along_flow:
+        values["flow_flicker"] = temporal_flicker(frames, case.hole, case.flow)
+        values["own_flow_flicker"] = temporal_flicker(case.reference, case.hole, case.flow)
+    return values
+
+
+def summarise(ours: Measured, others: dict[str, Measured]) -> list[Figure]:
+    """Every figure of the task list, with the other methods' beside it."""
+
+    def figure(name: str, value: Callable[[Measured], float], unit: str, **target) -> Figure:
+        references = {other: value(measured) for other, measured in others.items()}
+        return Figure(name=name, unit=unit, value=value(ours), references=references, **target)
+
+    above = {"references": {}}
+    if "Telea" in others:
+        telea = _delete_psnr(others["Telea"])
+        above["references"] = {n: _delete_psnr(m) - telea for n, m in others.items()}
+        above["value"] = _delete_psnr(ours) - telea
+    figures = [figure("delete: PSNR in the hole", _delete_psnr, "dB", target=DELETE_PSNR)]
+    if "value" in above:
+        figures.append(Figure(name="delete: above Telea", unit="dB", target=ABOVE_TELEA, **above))
+    for task in ("add", "modify"):
+        figures += [
+            figure(f"{task}: agreement", _agreement(task), "%", target=AGREEMENT),
+            figure(f"{task}: colour alone", _agreement(task, "color_right"), "%"),
+            figure(f"{task}: shape alone", _agreement(task, "shape_right"), "%"),
+        ]
+    below = {"lower_is_better": True}
+    for task in ("delete", "add", "modify"):
+        figures.append(figure(f"{task}: flicker", _flicker_of(task), "x", target=FLICKER, **below))
+    figures += [
+        figure("delete: flicker along the motion", _flicker_of("delete", "flow_"), "x", **below),
+        figure("keyframe: colour error", _color("keyframe"), "0..255", **below),
+        figure("keyframe: colour error", _color("keyframe", "color_delta"), "delta E", **below),
+        figure("no keyframe: colour error", _color("no keyframe"), "0..255", **below),
+        figure("keyframe: share of the error", _color_share, "x", target=KEYFRAME_COLOR, **below),
+    ]
+    return figures
+
+
+def _delete_psnr(measured: Measured) -> float:
+    return fmean(score.psnr for score in measured.of("delete"))
+
+
+def _agreement(task: str, what: str | None = None) -> Callable[[Measured], float]:
+    def share(measured: Measured) -> float:
+        scores = measured.of(task)
+        right = [getattr(s, what) if what else s.color_right and s.shape_right for s in scores]
+        return 100 * fmean(right)
+
+    return share
+
+
+def _flicker_of(task: str, kind: str = "") -> Callable[[Measured], float]:
+    def ratio(measured: Measured) -> float:
+        scores = measured.of(task)
+        own = sum(getattr(score, f"own_{kind}flicker") for score in scores)
+        return sum(getattr(score, f"{kind}flicker") for score in scores) / own
+
+    return ratio
+
+
+def _color(case: str, what: str = "color_error") -> Callable[[Measured], float]:
+    return lambda measured: fmean(getattr(score, what) for score in measured.of(case))
+
+
+def _color_share(measured: Measured) -> float:
+    return _color("keyframe")(measured) / max(_color("no keyframe")(measured), 1e-6)
+
+
+def background_figure(scenes: int, clips: Path) -> Figure:
+    """Whether the scenes' backgrounds have structure enough for the task to be worth something."""
+    energy = fmean(gradient_energy(bare_background(held_out_scene(i))) for i in range(scenes))
+    paths = [clips / f"{name}.mp4" for name in CLIP_NAMES]
+    known = {p.stem: gradient_energy(read_clip(p).frames) for p in paths if p.is_file()}
+    target = CLIP_ENERGY_SHARE * median(known.values()) if len(known) == len(paths) else None
+    return Figure(name="backgrounds: gradient energy", value=energy, target=target, references=known)
+
+
+def draw_pictures(pictures: Sequence[Picture]) -> Tensor:
+    """The contact sheet: the middle frame of every case, the last of those about keyframes."""
+    rows = []
+    for picture in pictures:
+        case, at = picture.case, len(picture.edit) // 2
+        if "keyframe" in case.name:
+            at = len(picture.edit) - 1
+        source, mask = case.request.clip.frames[at], mask_panel(case.hole[at])
+        edit, truth = picture.edit[at], case.truth[at]
+        panels = (source, mask, edit, truth, difference_panel(edit, truth))
+        label = f"{case.name}, frame {at}: {case.request.model_caption}"
+        rows.append(SheetRow(label=label, panels=panels))
+    return draw_sheet(SHEET_COLUMNS, rows, enlarge=SHEET_ENLARGE)
+
+
+def baselines() -> dict[str, Edit]:
+    return {
+        "Telea": lambda request: fill_telea(request.clip.frames, request.mask.values),
+        "mean fill": lambda request: fill_mean_color(request.clip.frames, request.mask.values),
+    }
+
+
+def load_editor(model: str) -> Edit:
+    """The model's editing function: "tiny", or a folder laid out like its weights."""
+    from vivid_core.edit.pipeline import edit_clip
+    from vivid_core.model.tiny.load import load_tiny
+
+    bundle = load_tiny() if model == "tiny" else load_tiny(weights=Path(model))
+    return lambda request: edit_clip(bundle, request).frames
+
+
+def main() -> int:
+    arguments = _parser().parse_args()
+    settings = Settings(steps=arguments.steps, guidance=arguments.guidance)
+    editor, started = load_editor(arguments.model), time.monotonic()
+    others = {n: measure(edit, arguments.scenes, settings) for n, edit in baselines().items()}
+    ours = measure(editor, arguments.scenes, settings, _progress)
+    figures = [*summarise(ours, others), background_figure(arguments.scenes, arguments.clips)]
+    setup = (
+        f"{arguments.scenes} held-out scenes, {settings.steps} steps, guidance "
+        f"{settings.guidance:g}, torch {torch.__version__} on {platform.machine()}, "
+        f"{time.monotonic() - started:.0f} s"
+    )
+    report = Report(
+        title=f"vivid-tiny ({arguments.model}): {setup}", figures=tuple(figures), notes=NOTES
+    )
+    print(report.as_text())
+    _write(report, ours, arguments.out)
+    return 0 if report.met else 1
+
+
+def _write(report: Report, ours: Measured, folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    content = report.as_json() | {"scores": [asdict(score) for score in ours.scores]}
+    (folder / "quality.json").write_text(json.dumps(content, indent=1))
+    save_image(folder / "quality.png", draw_pictures(ours.pictures))
+
+
+def _progress(line: str) -> None:
+    print(f"\r{line}", end="", file=sys.stderr, flush=True)
+
+
+def _parser() -> argparse.ArgumentParser:
+    clips = os.environ.get("VIVID_CLIPS") or Path(__file__).parents[2] / "shared" / "clips"
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--scenes", type=int, default=64)
+    parser.add_argument("--steps", type=int, default=20)
+    parser.add_argument("--guidance", type=float, default=DEFAULT_GUIDANCE)
+    parser.add_argument("--model", default="tiny", help="tiny, or a folder of its weights")
+    parser.add_argument("--out", type=Path, default=Path("quality"))
+    parser.add_argument("--clips", type=Path, default=Path(clips), help="folder of the real clips")
+    return parser
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,29 @@
+"""The nodes of this pack, in the order of a workflow."""
+
+from __future__ import annotations
+
+from comfy_api.latest import ComfyExtension, io
+
+from .edit import EditVideo, EstimateCost
+from .load import ApplyAdapter, LoadModel
+from .mask import AugmentMask, OverlayMask
+from .measure import CompareEdit
+from .sample import SampleClip
+
+NODES: list[type[io.ComfyNode]] = [
+    LoadModel,
+    ApplyAdapter,
+    SampleClip,
+    AugmentMask,
+    OverlayMask,
+    EstimateCost,
+    EditVideo,
+    CompareEdit,
+]
+
+
+class VividExtension(ComfyExtension):
+    """What ComfyUI asks for the list of nodes."""
+
+    async def get_node_list(self) -> list[type[io.ComfyNode]]:
+        return NODES

@@ -1,0 +1,172 @@
+"""ComfyUI's folders, progress bar and stop button, for the rest of the pack."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import comfy.model_management
+import comfy.utils
+import folder_paths
+from comfy_api.latest import io, ui
+
+if TYPE_CHECKING:
+    from ..vivid_core.runtime import Progress, Runtime
+
+Kind = Literal["model", "base", "adapter", "text_encoder", "vae"]
+
+BUNDLED_MODEL = "vivid-tiny (bundled)"
+FROM_MODEL = "from the model"
+NO_ADAPTER = "none"
+BUNDLED_BASE = "vivid-tiny base (bundled)"
+BUNDLED_ADAPTER = "vivid-tiny adapter (bundled)"
+BUNDLED_MODELS = (BUNDLED_MODEL, BUNDLED_BASE)
+BUILTIN_ADAPTERS = (NO_ADAPTER, BUNDLED_ADAPTER)
+WEIGHTS = (".safetensors", ".sft")
+DIFFUSERS_INDEX = "model_index.json"
+# Beside ComfyUI's own folders, those of kijai's CogVideoX wrapper: nobody downloads twice.
+COGVIDEO = "CogVideo"
+
+_FILE_KEYS: dict[Kind, str] = {
+    "model": "diffusion_models",
+    "adapter": "loras",
+    "text_encoder": "text_encoders",
+    "vae": "vae",
+}
+PREVIEW_SIDE = 512  # pixels
+STAGE_SHARES = {"encode": 0.08, "denoise": 0.8, "decode": 0.1, "composite": 0.02, "write": 0.0}
+PROGRESS_TICKS = 1000
+
+
+def choices(kind: Kind) -> list[str]:
+    """What a drop-down offers: files and diffusers folders as "folder/name", sorted."""
+    return sorted(_found(kind))
+
+
+def find(kind: Kind, choice: str) -> Path:
+    """The file or folder behind a choice. Raises InputError for one that is not offered."""
+    from ..vivid_core.errors import InputError
+
+    path = _found(kind).get(choice)
+    if path is None:
+        raise InputError(kind, missing(kind, choice))
+    return path
+
+
+def missing(kind: Kind, choice: str) -> str:
+    """What to tell someone whose choice is not there."""
+    wanted = " or ".join(f"models/{name}" for name in _root_names(kind))
+    return f"'{choice}' was not found: put it into {wanted}, then press R in ComfyUI"
+
+
+def check_choice(kind: Kind, choice: str | None, *builtin: str) -> str | None:
+    """Why a drop-down's value cannot be used, or None; a linked value is not known yet (None)."""
+    if choice is None or choice in builtin or choice in _found(kind):
+        return None
+    return f"{kind}: {missing(kind, choice)}"
+
+
+def fingerprint(kind: Kind, choice: str | None) -> str:
+    """Changes when the files behind a choice change: sizes and times, without reading them."""
+    path = _found(kind).get(choice or "")
+    if path is None:
+        return str(choice)
+    files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
+    stats = [(file.name, file.stat()) for file in files]
+    return ";".join(f"{name}:{stat.st_size}:{stat.st_mtime_ns}" for name, stat in stats)
+
+
+def runtime() -> Runtime:
+    """Device, progress bar with previews, and stop button of the node that is running."""
+    from ..vivid_core.runtime import Runtime
+
+    bar = comfy.utils.ProgressBar(PROGRESS_TICKS)
+
+    def report(progress: Progress) -> None:
+        preview = None if progress.preview is None else _preview_image(progress.preview)
+        bar.update_absolute(_ticks(progress), PROGRESS_TICKS, preview)
+
+    return Runtime(
+        device=comfy.model_management.get_torch_device(),
+        report=report,
+        check_cancelled=comfy.model_management.throw_exception_if_processing_interrupted,
+    )
+
+
+def save_place(
+    prefix: str, extension: str, size: tuple[int, int], folder: io.FolderType
+) -> tuple[Path, ui.SavedResult]:
+    """A free file name below ComfyUI's output or temp folder, and how to tell the browser of it."""
+    root = (
+        folder_paths.get_output_directory()
+        if folder == io.FolderType.output
+        else folder_paths.get_temp_directory()
+    )
+    height, width = size
+    directory, name, counter, subfolder, _ = folder_paths.get_save_image_path(
+        prefix, root, width, height
+    )
+    file = f"{name}_{counter:05}_.{extension}"
+    return Path(directory) / file, ui.SavedResult(file, subfolder, folder)
+
+
+def _ticks(progress: Progress) -> int:
+    """Place on the bar: stages by how long they take, windows of a chained clip one by one."""
+    before = 0.0
+    for stage, share in STAGE_SHARES.items():
+        if stage == progress.stage:
+            before += share * progress.done / max(progress.total, 1)
+            break
+        before += share
+    return round(PROGRESS_TICKS * (progress.window + before) / max(progress.windows, 1))
+
+
+def _preview_image(frames: Any) -> tuple[str, Any, int]:
+    """First, middle and last frame side by side, as ComfyUI's progress bar wants it."""
+    import torch
+    from PIL import Image
+
+    picked = sorted({0, len(frames) // 2, len(frames) - 1})
+    strip = torch.cat([frames[i] for i in picked], dim=1)
+    pixels = (strip.clamp(0, 1) * 255).round().byte().cpu().numpy()
+    return "JPEG", Image.fromarray(pixels), PREVIEW_SIDE
+
+
+def _found(kind: Kind) -> dict[str, Path]:
+    """Choice -> path. Only what lies below a model folder can be chosen."""
+    found: dict[str, Path] = {}
+    for name, root in _roots(kind):
+        for path in _walk(root, folders=kind in ("model", "base"), files=kind != "base"):
+            found.setdefault(f"{name}/{path.relative_to(root).as_posix()}", path)
+    return found
+
+
+def _root_names(kind: Kind) -> list[str]:
+    return list(dict.fromkeys(name for name, _ in _roots(kind)))
+
+
+def _roots(kind: Kind) -> Iterator[tuple[str, Path]]:
+    keys = [_FILE_KEYS[kind]] if kind in _FILE_KEYS else []
+    if kind in ("model", "base"):
+        keys.append("diffusers")
+    for key in keys:
+        for folder in folder_paths.get_folder_paths(key):
+            yield key, Path(folder)
+    extra = Path(folder_paths.models_dir) / COGVIDEO
+    if kind in ("model", "base", "vae"):
+        yield COGVIDEO, extra
+    if kind == "adapter":
+        yield f"{COGVIDEO}/loras", extra / "loras"
+
+
+def _walk(root: Path, *, folders: bool, files: bool) -> Iterable[Path]:
+    """Diffusers folders and weight files below a root; what lies inside a folder is not listed."""
+    for place, subfolders, names in os.walk(root, followlinks=True):
+        if DIFFUSERS_INDEX in names:
+            subfolders.clear()
+            if folders:
+                yield Path(place)
+        elif files:
+            yield from (Path(place) / n for n in names if Path(n).suffix.lower() in WEIGHTS)

@@ -1,0 +1,130 @@
+"""Models under ComfyUI's memory management."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+import comfy.model_management as management
+import torch
+from comfy.model_patcher import ModelPatcher
+
+if TYPE_CHECKING:
+    from ..vivid_core.model.bundle import ModelBundle
+
+ALL_OF_IT = 1e32  # bytes; what ComfyUI itself passes for "no limit"
+PARTS = ("transformer", "vae", "text_encoder")
+
+
+@contextmanager
+def normal_tensors() -> Iterator[None]:
+    """Leave ComfyUI's inference mode, in which loaded weights could never be trained."""
+    with torch.inference_mode(False), torch.no_grad():
+        yield
+
+
+class _Whole(torch.nn.Module):
+    """Holds a module whose `device` cannot be assigned to, which ModelPatcher does."""
+
+    def __init__(self, module: torch.nn.Module) -> None:
+        super().__init__()
+        self.module = module
+
+
+class WholePatcher(ModelPatcher):
+    """Moves a module between devices as a whole.
+
+    ComfyUI streams weights only through layers of its own; modules of diffusers that stay behind
+    on the CPU would fail in the middle of a step.
+    """
+
+    def partially_load(
+        self, device_to: torch.device, extra_memory: float = 0, force_patch_weights: bool = False
+    ) -> int:
+        with normal_tensors():
+            return super().partially_load(device_to, ALL_OF_IT, force_patch_weights)
+
+    def partially_unload(self, *_: Any, **__: Any) -> int:
+        """Nothing: ComfyUI then unloads the whole module."""
+        return 0
+
+    def detach(self, unpatch_all: bool = True) -> Any:
+        with normal_tensors():
+            return super().detach(unpatch_all)
+
+
+@dataclass(frozen=True, kw_only=True)
+class HostedModel:
+    """What a VIVID_MODEL socket carries: a model, and ComfyUI's handle on each of its parts.
+
+    `patchers` is empty when the model moves its own parts block by block (offload).
+    """
+
+    bundle: ModelBundle
+    patchers: tuple[WholePatcher, ...] = ()
+
+    @classmethod
+    def hold(cls, bundle: ModelBundle, known: tuple[WholePatcher, ...] = ()) -> HostedModel:
+        """Let ComfyUI move a model's parts; those it knows already keep their handles."""
+        handles = {id(patcher.model.module): patcher for patcher in known}
+        parts = [getattr(bundle, name) for name in PARTS]
+        patchers = tuple(handles.get(id(part)) or _patcher(part) for part in parts)
+        return cls(bundle=bundle, patchers=patchers)
+
+    @classmethod
+    def offload(cls, bundle: ModelBundle) -> HostedModel:
+        """Let the model bring its own weights to the device block by block."""
+        from ..vivid_core.model.placement import place
+
+        placement = replace(bundle.placement, offload="group")
+        parts = {name: place(getattr(bundle, name), placement) for name in PARTS}
+        return cls(bundle=bundle.with_(placement=placement, **parts))
+
+    def adapted(self, bundle: ModelBundle) -> HostedModel:
+        """The same model with an adapter, under the same kind of care."""
+        if not self.patchers:
+            return HostedModel(bundle=bundle)
+        return HostedModel.hold(bundle, self.patchers)
+
+    def prepare(self, activation_bytes: int) -> None:
+        """Make room for an edit, and bring every part to the device it runs on."""
+        if not self.patchers:
+            management.free_memory(activation_bytes, management.get_torch_device())
+            return
+        management.load_models_gpu(
+            list(self.patchers), memory_required=activation_bytes, force_full_load=True
+        )
+
+
+def load_device() -> torch.device:
+    return management.get_torch_device()
+
+
+def result_device() -> torch.device:
+    """Where IMAGE and MASK tensors are passed from node to node."""
+    return management.intermediate_device()
+
+
+def best_dtype() -> torch.dtype | Literal["auto"]:
+    """The model's own choice, except on cards that compute bfloat16 badly."""
+    device = management.get_torch_device()
+    if management.is_device_cpu(device) or management.should_use_bf16(device):
+        return "auto"
+    return torch.float16
+
+
+def fits(needed_bytes: int) -> bool:
+    """Whether this much fits the device once everything else is unloaded."""
+    device = management.get_torch_device()
+    reserved = management.extra_reserved_memory()
+    return needed_bytes < management.get_total_memory(device) - reserved
+
+
+def _patcher(part: torch.nn.Module) -> WholePatcher:
+    return WholePatcher(
+        _Whole(part),
+        load_device=management.get_torch_device(),
+        offload_device=management.unet_offload_device(),
+    )

@@ -1,0 +1,49 @@
+"""What a node shows on itself after it ran: a small looping animation, and text."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import uuid4
+
+import torch
+from comfy_api.latest import io, ui
+from torch import Tensor
+
+LONGEST_SIDE = 512  # pixels; previews are small so that they cost little beside the edit
+QUALITY = 85  # WebP, 0..100
+FASTEST = 0  # WebP effort, 0..6
+
+
+def animation(frames: Tensor, fps: float = 8.0) -> dict[str, Any]:
+    """Frames [T, H, W, 3] in 0..1 as a looping animation on the node."""
+    saved = ui.ImageSaveHelper.save_animated_webp(
+        shrink(frames, LONGEST_SIDE),
+        filename_prefix=f"vivid_preview_{uuid4().hex[:8]}",
+        folder_type=io.FolderType.temp,
+        cls=None,
+        fps=fps,
+        lossless=False,
+        quality=QUALITY,
+        method=FASTEST,
+    )
+    return {"images": [saved], "animated": (len(frames) > 1,)}
+
+
+def text(words: str) -> dict[str, Any]:
+    return {"text": (words,)}
+
+
+def shrink(frames: Tensor, longest: int) -> Tensor:
+    """Frames [T, H, W, C] scaled down so that no side is longer than this."""
+    scale = longest / max(frames.shape[1:3])
+    if scale >= 1:
+        return frames
+    size = [max(1, round(side * scale)) for side in frames.shape[1:3]]
+    channels_first = frames.movedim(-1, 1)
+    small = torch.nn.functional.interpolate(channels_first, size=size, mode="area")
+    return small.movedim(1, -1)
+
+
+def mask_as_image(mask: Tensor) -> Tensor:
+    """A mask [T, H, W] as grey frames [T, H, W, 3]."""
+    return mask[..., None].expand(-1, -1, -1, 3)

@@ -1,0 +1,30 @@
+"""Gradient energy, and that the scenes' backgrounds are not too easy beside real clips."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from statistics import mean, median
+
+import numpy as np
+import pytest
+import torch
+
+from vivid_core.data.shapes import HELD_OUT_SEED, draw_scene
+from vivid_core.media import VideoReader
+from vivid_core.metrics.gradient import gradient_energy
+
+CLIPS = ("horse", "kitten", "train_running", "hiker")
+
+
+def test_a_flat_frame_has_none_and_a_step_has_its_square():
+    frames = torch.zeros(1, 64, 64, 3)
+    assert gradient_energy(frames) == 0
+    frames[:, :, 32:] = 0.5
+    assert gradient_energy(frames) == pytest.approx(0.25 / 63)
+
+
+def test_the_size_of_the_frames_does_not_matter():
+    frames = torch.zeros(1, 64, 64, 3)
+    frames[:, 16:48, 16:48] = 1
+    large = frames.repeat_interleave(5, 1).repeat_interleave(3, 2)
+    assert gradient_energy(large) == pytest.approx(gradient_energy(frames), rel=1e-4)

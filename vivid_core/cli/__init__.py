@@ -1,0 +1,33 @@
+"""The command line: the core on its own, without ComfyUI.
+
+Exit code 0, or 2 with one line that names the argument at fault.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from collections.abc import Sequence
+
+from ..errors import VividError
+from . import demo, edit, plan, train
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; the console script `vivid`."""
+    parser = argparse.ArgumentParser(prog="vivid", description="Mask-guided local video editing.")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for module in (demo, edit, plan, train):
+        module.add_command(commands)
+    arguments = parser.parse_args(argv)
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    try:
+        arguments.run(arguments)
+    except VividError as error:
+        print(f"vivid {arguments.command}: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print(f"vivid {arguments.command}: stopped", file=sys.stderr)
+        return 130
+    return 0

@@ -1,0 +1,40 @@
+"""`vivid plan`: what an edit would cost, before it runs."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import get_args
+
+from ..edit.composite import effective_mask
+from ..edit.cost import estimate_cost
+from ..edit.request import DEFAULT_GUIDANCE, DEFAULT_STEPS, Focus
+from ..media import probe, read_mask
+from .shared import add_model_arguments, device_named, load_model
+
+
+def add_command(commands: argparse._SubParsersAction) -> None:
+    parser = commands.add_parser("plan", help="the cost of an edit before the run")
+    parser.add_argument("--video", type=Path, required=True)
+    parser.add_argument("--mask", type=Path, help="to see what the focus crop saves")
+    parser.add_argument("--steps", type=int, default=DEFAULT_STEPS)
+    parser.add_argument("--guidance", type=float, default=DEFAULT_GUIDANCE)
+    parser.add_argument("--focus", choices=get_args(Focus), default="auto")
+    add_model_arguments(parser)
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    info = probe(arguments.video)
+    mask = effective_mask(read_mask(arguments.mask), 0) if arguments.mask else None
+    estimate = estimate_cost(
+        load_model(arguments, device_named(arguments.device)),
+        frames=info.frame_count,
+        height=info.height,
+        width=info.width,
+        steps=arguments.steps,
+        guidance=arguments.guidance,
+        mask=mask,
+        focus=arguments.focus,
+    )
+    print(estimate.text)

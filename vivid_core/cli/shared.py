@@ -1,0 +1,73 @@
+"""What several commands share: the model argument, devices, progress on a terminal."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+import torch
+
+from ..errors import InputError
+from ..model.bundle import ModelBundle
+from ..runtime import Progress, Runtime
+
+
+def add_model_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--model", default="tiny", help="tiny (bundled), or a folder or file")
+    parser.add_argument("--adapter", type=Path, help="VIVID adapter for the model")
+    parser.add_argument("--strength", type=float, default=1.0, help="of the adapter's LoRA")
+    parser.add_argument("--base", type=Path, help="where a single file finds VAE and text encoder")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps ...")
+
+
+def device_named(name: str) -> torch.device:
+    """The device, "auto" being a GPU where there is one."""
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        return torch.device(name)
+    except RuntimeError as error:
+        raise InputError("--device", f"{name!r} is no device: use auto, cpu or cuda") from error
+
+
+def load_model(arguments: argparse.Namespace, device: torch.device) -> ModelBundle:
+    """The bundle that --model, --adapter, --strength and --base name."""
+    from ..model.adapter import apply_adapter, load_adapter
+    from ..model.load import load_bundle
+    from ..model.tiny import load_tiny
+
+    if arguments.model == "tiny":
+        bundle = load_tiny(device=device, adapter=arguments.adapter is None)
+    else:
+        bundle = load_bundle(Path(arguments.model), base=arguments.base, device=device)
+    if arguments.adapter is not None:
+        bundle = apply_adapter(bundle, load_adapter(arguments.adapter), arguments.strength)
+    return bundle
+
+
+def runtime_for(device: torch.device) -> Runtime:
+    """A runtime with a progress bar on a terminal, and none when piped."""
+    if not sys.stderr.isatty():
+        return Runtime(device=device)
+    return Runtime(device=device, report=_TerminalBar())
+
+
+class _TerminalBar:
+    """One bar over the denoising steps of all windows."""
+
+    def __init__(self) -> None:
+        self._bar = None
+
+    def __call__(self, progress: Progress) -> None:
+        if progress.stage != "denoise":
+            return
+        if self._bar is None:
+            from tqdm import tqdm
+
+            self._bar = tqdm(total=progress.total * progress.windows, unit="step")
+        self._bar.n = progress.window * progress.total + progress.done
+        self._bar.refresh()
+        if self._bar.n >= self._bar.total:
+            self._bar.close()
+            self._bar = None

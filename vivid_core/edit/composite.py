@@ -1,0 +1,61 @@
+"""Paste an edit into its source: outside the effective mask the source stays exactly as it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from ..mask.grow import feather_inside, grow_mask
+
+UNCHANGED = 1 / 255  # an edit that moves no masked pixel further than this changed nothing
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """How much an edit changed. Values in 0..1; `outside` must be 0."""
+
+    outside: float
+    inside_mean: float
+    inside_max: float
+
+    @property
+    def nothing_changed(self) -> bool:
+        return self.inside_max <= UNCHANGED
+
+
+def effective_mask(mask: Float[Tensor, "t h w"], growth: int) -> Float[Tensor, "t h w"]:
+    """The user's mask, cut at 0.5 and grown by `growth` pixels: 0 or 1, the limit of all change."""
+    hard = (mask > 0.5).float()
+    return grow_mask(hard, growth) if growth else hard
+
+
+def composite(
+    source: Float[Tensor, "t h w c"],
+    edit: Float[Tensor, "t h w c"],
+    effective: Float[Tensor, "t h w"],
+    *,
+    feather: int,
+) -> Float[Tensor, "t h w c"]:
+    """Source where `effective` is 0, edit where it is 1, softened over `feather` pixels inside."""
+    alpha = feather_inside(effective, feather)[..., None]
+    mixed = source + alpha * (edit - source)
+    return torch.where(effective[..., None] > 0, mixed, source)
+
+
+def measure_change(
+    source: Float[Tensor, "t h w c"],
+    edit: Float[Tensor, "t h w c"],
+    effective: Float[Tensor, "t h w"],
+) -> Change:
+    """Largest difference outside the effective mask; mean and largest inside."""
+    difference = (edit - source).abs().amax(dim=-1)
+    inside = effective > 0
+    outside = difference[~inside]
+    return Change(
+        outside=float(outside.max()) if outside.numel() else 0.0,
+        inside_mean=float(difference[inside].mean()),
+        inside_max=float(difference[inside].max()),
+    )

@@ -1,0 +1,33 @@
+"""An edit's report in words and as plain data."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from .request import EditReport
+
+
+def report_text(report: EditReport) -> str:
+    """What an artist reads after an edit, most important first."""
+    height, width = report.size
+    y, x, window_height, window_width = report.window
+    lines = [f"WARNING: {warning}" for warning in report.warnings]
+    if report.nothing_changed:
+        lines.insert(0, "NOTHING CHANGED inside the mask: the edit equals the source there.")
+    lines += [
+        f"outside the mask: max difference {report.max_difference_outside:g}",
+        f"inside the mask: mean change {report.mean_change_inside * 255:.1f} of 255",
+        f"{report.frames} frames of {width}x{height}, {report.windows} window(s) of time",
+        f"focus window {window_width}x{window_height} at ({x}, {y}), "
+        f"seen by the model at {report.model_size[1]}x{report.model_size[0]}",
+        f"{report.tokens:,} tokens; planned {report.planned_pflops:.4g} PFLOPs, "
+        f"spent {report.spent_pflops:.4g}",
+        f"{report.seconds:.1f} s, peak memory {report.peak_memory_bytes / 2**30:.2f} GiB",
+    ]
+    return "\n".join(lines)
+
+
+def report_data(report: EditReport) -> dict[str, Any]:
+    """The report as JSON-ready data."""
+    return asdict(report)

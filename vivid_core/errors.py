@@ -1,0 +1,56 @@
+"""The errors this package raises on purpose.
+
+VividError
+ +- InputError          a value given by the user is wrong; names the argument
+ |   +- MaskError       mask of the wrong length or size, or empty
+ |   +- CaptionError    caption missing or too long
+ |   +- SizeError       frame size or count that no window can serve
+ +- MediaError          a video or image file cannot be read or written
+ +- ModelError          model files that are not what they claim to be
+ |   +- AdapterError    adapter that does not fit its base
+ +- TrainingDiverged    training stopped to keep the last good state
+
+Each message says what is wrong, what was given, and what to do. They reach the user unchanged.
+"""
+
+from __future__ import annotations
+
+
+class VividError(Exception):
+    """Base of every error raised on purpose."""
+
+
+class InputError(VividError, ValueError):
+    """A value given by the user is wrong. `argument` is its name."""
+
+    def __init__(self, argument: str, problem: str) -> None:
+        super().__init__(f"{argument}: {problem}")
+        self.argument = argument
+
+
+class MaskError(InputError):
+    """A mask has the wrong length or size, or selects nothing."""
+
+
+class CaptionError(InputError):
+    """A caption is missing or too long for the text encoder."""
+
+
+class SizeError(InputError):
+    """A frame size or frame count that no window can serve."""
+
+
+class MediaError(VividError):
+    """A video or image file cannot be read or written."""
+
+
+class ModelError(VividError):
+    """Model files are not what they claim to be."""
+
+
+class AdapterError(ModelError):
+    """An adapter does not fit the base model."""
+
+
+class TrainingDiverged(VividError):
+    """Training was stopped because the loss exploded; the last good state is on disk."""

@@ -1,0 +1,88 @@
+"""The facts of a video file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+from ..errors import InputError, MediaError
+from ..video import FrameRange
+from ._color import bit_depth, clockwise_degrees, display_matrix, has_alpha, is_transposed
+from ._source import Source, decode_frames, open_video, source_name
+from ._timeline import Timeline, read_timeline
+
+
+@dataclass(frozen=True, kw_only=True)
+class VideoInfo:
+    """What a video is. Width and height are as shown, that is after `rotation`.
+
+    `fps` is the average rate and `frame_count` exact; `rotation` is clockwise, in degrees.
+    """
+
+    width: int
+    height: int
+    fps: Fraction
+    frame_count: int
+    duration_seconds: float
+    has_audio: bool
+    has_alpha: bool
+    bit_depth: int
+    rotation: int
+    variable_frame_rate: bool
+
+
+def probe(path: Source) -> VideoInfo:
+    """Read the facts of a video file; reads the whole file, decodes one frame.
+
+    Raises MediaError if it cannot be read, holds no video, or is cut off.
+    """
+    return describe(path, read_timeline(path))
+
+
+def frame_times(path: Source, *, range: FrameRange | None = None) -> tuple[Fraction, ...]:
+    """Seconds at which each frame starts, the first at 0, and then the end of the last one.
+
+    Give them to `VideoWriter(pts=...)` to write frames with exactly the timing of their source.
+    """
+    timeline = read_timeline(path)
+    span = check_range(range, len(timeline), path)
+    return timeline.times(span)
+
+
+def describe(source: Source, timeline: Timeline) -> VideoInfo:
+    with open_video(source) as (container, stream):
+        frame = next(decode_frames(container, stream, source), None)
+        if frame is None:
+            raise MediaError(
+                f"{source_name(source)}: 0 of {len(timeline)} frames can be decoded: "
+                "export it again from where it came"
+            )
+        matrix = display_matrix(frame)
+        height, width = frame.height, frame.width
+        if is_transposed(matrix):
+            height, width = width, height
+        return VideoInfo(
+            width=width,
+            height=height,
+            fps=timeline.rate,
+            frame_count=len(timeline),
+            duration_seconds=float(timeline.duration),
+            has_audio=bool(container.streams.audio),
+            has_alpha=has_alpha(frame.format),
+            bit_depth=bit_depth(frame.format),
+            rotation=clockwise_degrees(matrix),
+            variable_frame_rate=timeline.variable,
+        )
+
+
+def check_range(range: FrameRange | None, frames: int, source: Source) -> FrameRange:
+    """The range, or all frames. Raises InputError if it goes past the end."""
+    if range is None:
+        return FrameRange(start=0, stop=frames)
+    if range.stop > frames:
+        raise InputError(
+            "range",
+            f"frames {range.start} to {range.stop - 1} are asked for, but {source_name(source)} "
+            f"has frames 0 to {frames - 1}: choose frames inside it",
+        )
+    return range

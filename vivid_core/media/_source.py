@@ -1,0 +1,118 @@
+"""Open a media file, choose its video stream, and turn decoder errors into MediaError."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import IOBase
+from pathlib import Path
+
+import av
+from av import VideoFrame
+from av.container import InputContainer
+from av.packet import Packet
+from av.stream import Disposition, Stream
+from av.video.stream import VideoStream
+
+from ..errors import MediaError
+
+Source = Path | str | IOBase  # a file, or its bytes as a seekable binary stream
+
+
+def source_name(source: Source) -> str:
+    return "the given stream" if isinstance(source, IOBase) else str(source)
+
+
+@contextmanager
+def decoder_errors(source: Source) -> Iterator[None]:
+    """Errors of the media library inside this context become MediaError."""
+    name = source_name(source)
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise MediaError(f"{name}: there is no such file: check the path") from error
+    except IsADirectoryError as error:
+        raise MediaError(f"{name}: is a folder, a video file is needed") from error
+    except PermissionError as error:
+        raise MediaError(f"{name}: may not be read: check its permissions") from error
+    except (av.FFmpegError, OSError) as error:
+        raise MediaError(
+            f"{name}: is damaged or not a video ({error.strerror}): "
+            "download or export it again, or convert it to MP4"
+        ) from error
+
+
+@contextmanager
+def open_media(source: Source) -> Iterator[InputContainer]:
+    """The opened container of a file or stream."""
+    with decoder_errors(source):
+        if isinstance(source, IOBase):
+            source.seek(0)
+        # Tags in a foreign encoding are common and of no interest here.
+        file = source if isinstance(source, IOBase) else str(source)
+        container = av.open(file, "r", metadata_errors="replace")
+    try:
+        yield container
+    finally:
+        container.close()
+
+
+@contextmanager
+def open_video(source: Source) -> Iterator[tuple[InputContainer, VideoStream]]:
+    """The opened container and its best video stream. Raises MediaError if there is none."""
+    with open_media(source) as container:
+        stream = _best_video(container)
+        if stream is None:
+            kinds = sorted({s.type for s in container.streams}) or ["nothing"]
+            raise MediaError(
+                f"{source_name(source)}: holds no video, only {', '.join(kinds)}: "
+                "choose a file with a video track"
+            )
+        stream.thread_type = "AUTO"
+        yield container, stream
+
+
+def decode_frames(
+    container: InputContainer, stream: VideoStream, source: Source
+) -> Iterator[VideoFrame]:
+    """All frames from where the container stands."""
+    decoder = _alpha_decoder(stream) or stream.codec_context
+    packets = container.demux(stream)
+    packet: Packet | None = next(packets, None)
+    while packet is not None:
+        with decoder_errors(source):
+            frames = decoder.decode(packet) if packet.size else []
+            packet = next(packets, None)
+        yield from frames
+    with decoder_errors(source):
+        frames = decoder.decode(None)
+    yield from frames
+
+
+def has_webm_alpha(stream: VideoStream) -> bool:
+    """Whether the stream carries alpha beside its frames, as VP8 and VP9 in WebM do."""
+    tags = {key.lower(): value for key, value in stream.metadata.items()}
+    return stream.codec_context.name.startswith(("vp8", "vp9", "libvpx")) and (
+        tags.get("alpha_mode") == "1"
+    )
+
+
+def _alpha_decoder(stream: VideoStream) -> av.VideoCodecContext | None:
+    """FFmpeg's own VP8 and VP9 decoders drop alpha; libvpx keeps it."""
+    if not has_webm_alpha(stream):
+        return None
+    name = "libvpx" if stream.codec_context.name == "vp8" else "libvpx-vp9"
+    decoder = av.CodecContext.create(name, "r")
+    decoder.extradata = stream.codec_context.extradata
+    return decoder
+
+
+def _best_video(container: InputContainer) -> VideoStream | None:
+    best = container.streams.best("video")
+    if isinstance(best, VideoStream) and not _is_cover(best):
+        return best
+    return next((s for s in container.streams.video if not _is_cover(s)), None)
+
+
+def _is_cover(stream: Stream) -> bool:
+    return bool(stream.disposition & Disposition.attached_pic)

@@ -1,0 +1,62 @@
+"""A model as the rest of the package sees it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import torch
+from torch import nn
+
+from ..latents import Geometry
+from .layout import Layout
+from .placement import Placement
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelBundle:
+    """Everything one edit needs. Frozen: adapters give a new bundle.
+
+    `schedule` is the diffusers scheduler configuration as a plain dict; samplers read it.
+    `scaling_factor` multiplies VAE latents. `train_size` is (frames, height, width) the
+    transformer was trained at, in pixels. `known_words` is set when the vocabulary is closed.
+    `warnings` are sentences an artist should read.
+    """
+
+    name: str
+    transformer: nn.Module
+    vae: nn.Module
+    text_encoder: nn.Module
+    tokenizer: Any
+    schedule: dict[str, Any]
+    layout: Layout
+    train_size: tuple[int, int, int]
+    max_text_tokens: int = 226
+    known_words: frozenset[str] | None = None
+    adapter_strength: float = 1.0
+    placement: Placement = field(default_factory=Placement)
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def scaling_factor(self) -> float:
+        return float(self.vae.config.scaling_factor)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return next(self.transformer.parameters()).dtype
+
+    @property
+    def geometry(self) -> Geometry:
+        """How this model's pixels, latents and tokens relate."""
+        halvings = len(self.vae.config.block_out_channels) - 1
+        time_halvings = int(math.log2(self.vae.config.temporal_compression_ratio))
+        return Geometry(
+            space=2**halvings,
+            time=2 ** min(time_halvings, halvings),
+            patch=self.transformer.config.patch_size,
+            patch_time=self.transformer.config.patch_size_t,
+        )
+
+    def with_(self, **changes: Any) -> ModelBundle:
+        return replace(self, **changes)

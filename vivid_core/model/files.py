@@ -1,0 +1,151 @@
+"""Read weight files safely: safetensors, or pickles that hold nothing but tensors."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from ..errors import ModelError
+
+PICKLE_SUFFIXES = (".pt", ".pth", ".bin", ".ckpt")
+_NESTED = ("state_dict", "module", "model")  # where trainers put the weights inside a pickle
+_LFS_POINTER = b"version https://git-lfs"
+
+# What a file really is, by a name that only such files have. First match wins.
+_FAMILIES = (
+    ("lora_A", "a LoRA or adapter (load it with Apply Adapter, on top of a base model)"),
+    ("lora_down", "a LoRA (load it on top of a base model)"),
+    ("lora_up", "a LoRA (load it on top of a base model)"),
+    ("mixins.patch_embed", "a CogVideoX checkpoint of the SAT training framework"),
+    ("input_blocks.0.0.weight", "a Stable Diffusion checkpoint"),
+    ("down_blocks.0.attentions", "a Stable Diffusion UNet"),
+    ("head.modulation", "a Wan model"),
+    ("double_blocks.0", "a Flux or HunyuanVideo model"),
+    ("joint_blocks.0", "a Stable Diffusion 3 model"),
+    ("encoder.block.0", "a T5 text encoder"),
+    ("encoder.layers.0.self_attn", "a CLIP text encoder"),
+    ("decoder.conv_in", "a VAE"),
+    ("patch_embed.proj", "a CogVideoX transformer"),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class WeightFile:
+    """Tensors by name, and the file's own string metadata."""
+
+    path: Path
+    tensors: dict[str, Tensor]
+    metadata: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        return {key: tuple(value.shape) for key, value in self.tensors.items()}
+
+
+def read_weights(path: Path) -> WeightFile:
+    """Read one file of weights onto the CPU. Raises ModelError when it is not such a file."""
+    if not path.is_file():
+        raise ModelError(f"{path}: no such file")
+    if path.suffix == ".safetensors":
+        return _read_safetensors(path)
+    if path.suffix in PICKLE_SUFFIXES:
+        return WeightFile(path=path, tensors=_read_pickle(path))
+    raise ModelError(
+        f"{path.name}: files ending in {path.suffix or 'nothing'} are not read; expected "
+        f".safetensors, or {', '.join(PICKLE_SUFFIXES)} holding only tensors"
+    )
+
+
+def read_folder_weights(folder: Path) -> WeightFile:
+    """Read the weights of one diffusers component: one file, or several with an index."""
+    indexes = sorted(folder.glob("*.safetensors.index.json"))
+    names = sorted(folder.glob("*.safetensors")) or sorted(folder.glob("*.bin"))
+    if indexes:
+        names = [
+            folder / name for name in sorted(set(read_json(indexes[0])["weight_map"].values()))
+        ]
+    if not names:
+        raise ModelError(f"{folder}: holds no weights; expected a .safetensors file")
+    tensors: dict[str, Tensor] = {}
+    metadata: dict[str, str] = {}
+    for name in names if indexes else names[:1]:
+        part = read_weights(name)
+        tensors |= part.tensors
+        metadata |= part.metadata
+    return WeightFile(path=folder, tensors=tensors, metadata=metadata)
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON object. Raises ModelError when it is missing or broken."""
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ModelError(f"{path}: missing; is the model folder complete?") from error
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise ModelError(f"{path}: broken JSON ({error}): download it again") from error
+    if not isinstance(value, dict):
+        raise ModelError(f"{path}: expected a JSON object, got {type(value).__name__}")
+    return value
+
+
+def describe(names: Iterable[str]) -> str:
+    """What a set of tensor names looks like, for error messages."""
+    names = list(names)
+    for part, family in _FAMILIES:
+        if any(part in name for name in names):
+            return family
+    return f"unknown tensors ({', '.join(sorted(names)[:3])})" if names else "no tensors"
+
+
+def _read_safetensors(path: Path) -> WeightFile:
+    try:
+        with safe_open(path, framework="pt", device="cpu") as file:
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+            return WeightFile(path=path, tensors=tensors, metadata=file.metadata() or {})
+    except (SafetensorError, OSError, ValueError) as error:
+        raise ModelError(f"{path.name}: {_broken_because(path)} ({error})") from error
+
+
+def _broken_because(path: Path) -> str:
+    """Why a file is no safetensors file."""
+    with path.open("rb") as file:
+        head = file.read(len(_LFS_POINTER))
+    size = path.stat().st_size
+    if head == _LFS_POINTER:
+        return "is a Git LFS pointer, not the weights: run `git lfs pull` or download the file"
+    if head[:1] == b"<":
+        return "is a web page saved under this name: download the file itself"
+    stated = int.from_bytes(head[:8], "little")
+    if size < 8 or stated + 8 > size:
+        return f"is not a safetensors file or was cut off after {size} bytes: download it again"
+    return f"is incomplete or damaged ({size} bytes): download it again"
+
+
+def _read_pickle(path: Path) -> dict[str, Tensor]:
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # damaged and hostile pickles raise anything
+        raise ModelError(
+            f"{path.name}: refused: it is damaged, or a pickle that holds more than tensors and "
+            "could run code; use a .safetensors version of the model"
+        ) from error
+    tensors = _flatten(content)
+    if not tensors:
+        raise ModelError(f"{path.name}: holds no tensors; expected a state dict")
+    return tensors
+
+
+def _flatten(content: object) -> dict[str, Tensor]:
+    if not isinstance(content, Mapping):
+        return {}
+    for name in _NESTED:
+        if isinstance(content.get(name), Mapping):
+            return _flatten(content[name])
+    return {str(key): value for key, value in content.items() if isinstance(value, Tensor)}

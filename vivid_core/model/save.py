@@ -1,0 +1,121 @@
+"""Write model bundles and checkpoints, whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from ..errors import InputError, ModelError
+from .bundle import ModelBundle
+from .layout import OWN_KEY, Layout
+from .load import INDEX
+
+_WEIGHTS = "diffusion_pytorch_model.safetensors"
+_TEXT_WEIGHTS = "model.safetensors"
+_TIED_COPY = "encoder.embed_tokens.weight"
+
+
+def save_bundle(bundle: ModelBundle, folder: Path, *, dtype: torch.dtype | None = None) -> None:
+    """Write a bundle as a diffusers folder, which stock pipelines read too.
+
+    `dtype` is that of the stored weights (default: as they are). Raises InputError when the
+    folder exists or cannot be written, ModelError when an adapter is still separate.
+    """
+    if getattr(bundle.transformer, "peft_config", None):
+        raise ModelError("the model carries an adapter: merge it before saving")
+    if folder.exists() and any(folder.iterdir()):
+        raise InputError("folder", f"{folder} is not empty: choose a new folder")
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".saving-") as work:
+            built = Path(work) / "model"
+            _write_components(bundle, built, dtype)
+            if folder.exists():
+                folder.rmdir()
+            shutil.move(built, folder)
+    except OSError as error:
+        raise InputError("folder", f"cannot write {folder} ({error})") from error
+
+
+def save_checkpoint(
+    path: Path,
+    tensors: Mapping[str, Tensor],
+    *,
+    config: Mapping[str, Any],
+    layout: Layout,
+    train_size: tuple[int, int, int],
+) -> None:
+    """Write a transformer as one file that says itself what it is."""
+    own = {"layout": layout.name, "train_size": list(train_size)}
+    metadata = {
+        "format": "pt",
+        "config": json.dumps({k: v for k, v in config.items() if not k.startswith("_")}),
+        OWN_KEY: json.dumps(own),
+    }
+    write_safetensors(path, tensors, metadata)
+
+
+def write_safetensors(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str, str]) -> None:
+    """Write a safetensors file by way of a temporary one beside it."""
+    unfinished = path.with_name(f".{path.name}.unfinished")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save_file(
+            {k: v.detach().cpu().contiguous() for k, v in tensors.items()}, unfinished, metadata
+        )
+        unfinished.replace(path)
+    except (OSError, SafetensorError) as error:
+        raise InputError("path", f"cannot write {path} ({error})") from error
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def _write_components(bundle: ModelBundle, folder: Path, dtype: torch.dtype | None) -> None:
+    for name, module in (("transformer", bundle.transformer), ("vae", bundle.vae)):
+        module.save_config(folder / name)
+        _write_module(folder / name / _WEIGHTS, module, dtype)
+    text = folder / "text_encoder"
+    text.mkdir(parents=True)
+    bundle.text_encoder.config.save_pretrained(text)
+    _write_module(text / _TEXT_WEIGHTS, bundle.text_encoder, dtype)
+    bundle.tokenizer.save_pretrained(str(folder / "tokenizer"))
+    _write_json(folder / "scheduler" / "scheduler_config.json", bundle.schedule)
+    _write_json(folder / INDEX, _index(bundle))
+
+
+def _write_module(path: Path, module: nn.Module, dtype: torch.dtype | None) -> None:
+    tensors = {key: value for key, value in module.state_dict().items() if key != _TIED_COPY}
+    cast = {k: v.to(dtype) if dtype and v.is_floating_point() else v for k, v in tensors.items()}
+    write_safetensors(path, cast, {"format": "pt"})
+
+
+def _index(bundle: ModelBundle) -> dict[str, Any]:
+    scheduler = bundle.schedule.get("_class_name", "CogVideoXDDIMScheduler")
+    return {
+        "_class_name": "CogVideoXPipeline",
+        "transformer": ["diffusers", type(bundle.transformer).__name__],
+        "vae": ["diffusers", type(bundle.vae).__name__],
+        "text_encoder": ["transformers", type(bundle.text_encoder).__name__],
+        "tokenizer": ["transformers", type(bundle.tokenizer).__name__],
+        "scheduler": ["diffusers", scheduler],
+        OWN_KEY: {
+            "layout": bundle.layout.name,
+            "train_size": list(bundle.train_size),
+            "max_text_tokens": bundle.max_text_tokens,
+            "closed_vocabulary": bundle.known_words is not None,
+        },
+    }
+
+
+def _write_json(path: Path, value: Mapping[str, Any]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(dict(value), indent=2) + "\n", encoding="utf-8")

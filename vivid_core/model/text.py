@@ -1,0 +1,54 @@
+"""Captions to embeddings, with clear words for captions the text encoder cannot read."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from ..errors import CaptionError
+from .bundle import ModelBundle
+
+
+@dataclass(frozen=True, kw_only=True)
+class EncodedCaption:
+    """Embeddings [1, tokens, width] and the words the model does not know."""
+
+    embeds: Float[Tensor, "1 n d"]
+    unknown_words: tuple[str, ...]
+
+
+@torch.no_grad()
+def encode_caption(bundle: ModelBundle, caption: str, *, argument: str) -> EncodedCaption:
+    """Embed one caption, padded to the model's text length.
+
+    Words outside a closed vocabulary are left out and named. Raises CaptionError if the caption
+    is longer than the text encoder reads.
+    """
+    caption, unknown = _without_unknown_words(caption, bundle.known_words)
+    tokens = len(bundle.tokenizer(caption).input_ids)
+    if tokens > bundle.max_text_tokens:
+        raise CaptionError(
+            argument,
+            f"has {len(caption.split())} words ({tokens} tokens), the model reads "
+            f"{bundle.max_text_tokens} tokens: shorten it",
+        )
+    ids = bundle.tokenizer(
+        caption, padding="max_length", max_length=bundle.max_text_tokens, return_tensors="pt"
+    ).input_ids
+    device = next(bundle.text_encoder.parameters()).device
+    embeds = bundle.text_encoder(ids.to(device))[0]
+    return EncodedCaption(embeds=embeds.to(bundle.dtype), unknown_words=unknown)
+
+
+def _without_unknown_words(
+    caption: str, known: frozenset[str] | None
+) -> tuple[str, tuple[str, ...]]:
+    if known is None:
+        return caption, ()
+    words = re.findall(r"\w+", caption.lower())
+    unknown = tuple(dict.fromkeys(w for w in words if w not in known))
+    return " ".join(w for w in words if w in known), unknown

@@ -1,0 +1,51 @@
+"""How a host reaches into long work: device, precision, progress, cancel."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+Stage = Literal["encode", "denoise", "decode", "composite", "write"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """One step of long work. `preview` is float32 [T, h, w, 3] in 0..1 (small), or nothing."""
+
+    stage: Stage
+    done: int
+    total: int
+    window: int = 0  # which window of a chained clip, from 0
+    windows: int = 1
+    preview: Tensor | None = None
+
+
+def _ignore(progress: Progress) -> None:
+    return None
+
+
+def _never() -> None:
+    return None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Runtime:
+    """Where and how work runs.
+
+    `check_cancelled` is called at least once a denoising step and raises to stop; whatever it
+    raises passes through unchanged. Random numbers never come from here: they are drawn on the
+    CPU from the request's seed.
+    """
+
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+    report: Callable[[Progress], None] = _ignore
+    check_cancelled: Callable[[], None] = _never
+
+    def advance(self, progress: Progress) -> None:
+        """Report progress, then stop if the host asked for it."""
+        self.report(progress)
+        self.check_cancelled()

@@ -1,0 +1,106 @@
+"""Train the transformer: the text-to-video base, and the VIVID recipe on top of it."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ..edit.sampling import NoiseSchedule
+from ..model.rotary import rotary_embedding
+from .cache import VariantCache
+from .sampler import Medium, RecipeConfig, draw_medium, draw_samples
+
+
+class DiffusionTask:
+    """Predict v for noised latents, given captions and (for VIVID) the conditioning channels.
+
+    The target is v-prediction under zero terminal SNR (VIVID, app. B); plain MSE on v equals the
+    1/(1-abar)-weighted loss on x0 of the public CogVideoX scripts. `trained` are the parameters
+    this stage may change.
+    """
+
+    def __init__(
+        self,
+        *,
+        transformer: nn.Module,
+        text_encoder: nn.Module,
+        tokenizer,
+        schedule: dict,
+        caches: dict[Medium, VariantCache],
+        held_out: dict[Medium, VariantCache],
+        recipe: RecipeConfig,
+        trained: list[nn.Parameter],
+        conditioned: bool,
+        text_tokens: int,
+    ) -> None:
+        self.transformer, self.text_encoder = transformer.train(), text_encoder
+        self.tokenizer, self.text_tokens = tokenizer, text_tokens
+        self.schedule = NoiseSchedule.from_config(schedule)
+        self.caches, self.held_out, self.recipe = caches, held_out, recipe
+        self.trained, self.conditioned = trained, conditioned
+        self._pools = {m: _pool(cache, conditioned) for m, cache in caches.items()}
+        self._held_out_pools = {m: _pool(cache, conditioned) for m, cache in held_out.items()}
+
+    def parameters(self) -> list[nn.Parameter]:
+        return self.trained
+
+    def loss(self, generator: torch.Generator) -> dict[str, Tensor]:
+        medium = draw_medium(self.recipe, generator)
+        count = self.recipe.image_batch if medium == "image" else self.recipe.video_batch
+        pool = self._pools[medium]
+        tasks = [self.caches[medium].samples[i].task for i in pool]
+        picked = [pool[i] for i in draw_samples(tasks, count, self.recipe, generator)]
+        loss = self._velocity_loss(self.caches[medium], picked, generator)
+        return {"loss": loss, medium: loss}
+
+    @torch.no_grad()
+    def validate(self) -> dict[str, float]:
+        """The same loss on held-out scenes, with the same noise every time."""
+        values = {}
+        for medium, cache in self.held_out.items():
+            generator = torch.Generator().manual_seed(7)
+            losses = [
+                float(self._velocity_loss(cache, self._held_out_pools[medium][i : i + 32], generator))
+                for i in range(0, min(128, len(self._held_out_pools[medium])), 32)
+            ]
+            values[f"held_out_{medium}"] = sum(losses) / len(losses)
+        return values
+
+    def _velocity_loss(
+        self, cache: VariantCache, picked: list[int], generator: torch.Generator
+    ) -> Tensor:
+        samples = [cache.samples[i] for i in picked]
+        clean = torch.stack([cache.targets[s.target] for s in samples]).float().transpose(1, 2)
+        noise = torch.randn(clean.shape, generator=generator)
+        t = torch.randint(len(self.schedule), (len(samples),), generator=generator)
+        noisy = self.schedule.add_noise(clean, noise, t)
+        inputs = noisy
+        if self.conditioned:
+            conditions = torch.stack([cache.conditions[s.condition] for s in samples])
+            inputs = torch.cat([noisy, conditions.float().transpose(1, 2)], dim=2)
+        predicted = self.transformer(
+            hidden_states=inputs,
+            encoder_hidden_states=self._embed(samples, generator),
+            timestep=t,
+            image_rotary_emb=rotary_embedding(
+                self.transformer.config, (clean.shape[1], *clean.shape[-2:])
+            ),
+            return_dict=False,
+        )[0]
+        return F.mse_loss(predicted, self.schedule.velocity(clean, noise, t))
+
+    def _embed(self, samples: list, generator: torch.Generator) -> Tensor:
+        captions = []
+        for sample in samples:
+            choice = int(torch.randint(len(sample.captions), (), generator=generator))
+            dropped = float(torch.rand((), generator=generator)) < self.recipe.caption_dropout
+            captions.append("" if dropped else sample.captions[choice])
+        ids = self.tokenizer(
+            captions, padding="max_length", max_length=self.text_tokens, return_tensors="pt"
+        ).input_ids
+        return self.text_encoder(ids)[0]
+
+
+def _pool(cache: VariantCache, conditioned: bool) -> list[int]:
+    return [i for i, s in enumerate(cache.samples) if (s.condition >= 0) == conditioned]

@@ -1,0 +1,47 @@
+"""Which batch comes next: images or video, which task. The ratios of VIVID, sec. 4.4."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+
+Medium = Literal["image", "video"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecipeConfig:
+    """Ratios and batch sizes. A batch is all images or all video (VIVID, sec. 4.4)."""
+
+    images_per_video: float = 10.0
+    draws_per_deletion: float = 3.0  # addition and modification samples for each deletion
+    image_batch: int = 16
+    video_batch: int = 16
+    caption_dropout: float = 0.1  # for classifier-free guidance
+
+    def __post_init__(self) -> None:
+        if min(self.images_per_video, self.draws_per_deletion) < 0:
+            raise ValueError("ratios must be 0 or more")
+
+
+def draw_medium(config: RecipeConfig, generator: torch.Generator) -> Medium:
+    """Image with probability r / (r + 1)."""
+    share = config.images_per_video / (config.images_per_video + 1)
+    return "image" if float(torch.rand((), generator=generator)) < share else "video"
+
+
+def draw_samples(
+    tasks: Sequence[str], count: int, config: RecipeConfig, generator: torch.Generator
+) -> list[int]:
+    """Indices of `count` samples: each is a deletion with probability 1 / (r + 1)."""
+    deletions = [i for i, task in enumerate(tasks) if task == "delete"]
+    draws = [i for i, task in enumerate(tasks) if task != "delete"]
+    share = 1 / (config.draws_per_deletion + 1)
+    picked = []
+    for _ in range(count):
+        wants_deletion = float(torch.rand((), generator=generator)) < share
+        pool = (deletions or draws) if wants_deletion else (draws or deletions)
+        picked.append(pool[int(torch.randint(len(pool), (), generator=generator))])
+    return picked

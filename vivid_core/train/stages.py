@@ -1,0 +1,209 @@
+"""The stages that make vivid-tiny: VAE, encoded scenes, text-to-video base, VIVID recipe, export.
+
+Each stage reads what the one before left in the work folder and resumes where it was stopped.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from ..data.captions import vocabulary
+from ..data.shapes import HELD_OUT_SEED
+from ..errors import InputError
+from ..model.adapter import (
+    AdapterFacts,
+    describe_base,
+    extract_adapter,
+    lora_config,
+    save_adapter,
+)
+from ..model.bundle import ModelBundle
+from ..model.layout import layout_named
+from ..model.save import save_bundle
+from ..model.surgery import widen_patch_embedder
+from ..model.tiny.build import (
+    SCHEDULE,
+    TEXT_TOKENS,
+    TRAIN_SIZE,
+    build_text_encoder,
+    build_tokenizer,
+    build_transformer,
+)
+from ..model.tiny.load import ADAPTER_FILE, assemble
+from .cache import VariantCache, VariantEncoder
+from .config import EncodeConfig, TrainConfig
+from .diffusion import DiffusionTask
+from .loop import LoopConfig, Trainer
+from .vae import VaeTask
+
+log = logging.getLogger(__name__)
+Stop = Callable[[], bool]
+IMAGE_SEEDS = 500_000  # images start here, so that no image shows a frame of a training video
+
+
+def run_stage(config: TrainConfig, *, should_stop: Stop = lambda: False) -> None:
+    """Run one stage to its end, or until `should_stop` says so (state is saved)."""
+    torch.set_num_threads(config.threads)
+    torch.manual_seed(config.loop.seed if config.loop else 0)
+    _STAGES[config.stage](config, should_stop)
+
+
+def _train_vae(config: TrainConfig, should_stop: Stop) -> None:
+    Trainer(VaeTask(config.vae), _loop(config), config.work / "vae").run(should_stop=should_stop)
+
+
+def _encode(config: TrainConfig, should_stop: Stop) -> None:
+    """Write missing shards: videos and images in turn, held-out scenes first."""
+    vae = _averaged_vae(config)
+    for folder, frames, seeds in _shard_plan(config.encode):
+        path = config.work / "shards" / folder / f"{seeds[0]:07d}.safetensors"
+        if should_stop():
+            return
+        if not path.exists():
+            variants = replace(config.encode.variants, frames=frames)
+            VariantEncoder(vae, variants).write_shard(path, seeds)
+            log.info("encoded %s", path.name)
+
+
+def _shard_plan(c: EncodeConfig) -> list[tuple[str, int, list[int]]]:
+    plan = [
+        ("held_out_video", TRAIN_SIZE[0], _seeds(HELD_OUT_SEED, c.held_out_videos)),
+        ("held_out_image", 1, _seeds(HELD_OUT_SEED, c.held_out_images)),
+    ]
+    videos = [_seeds(c.first_seed + i, c.shard) for i in range(0, c.videos, c.shard)]
+    step = c.shard * max(1, c.images // max(1, c.videos))
+    first = c.first_seed + IMAGE_SEEDS
+    images = [_seeds(first + i, step) for i in range(0, c.images, step)]
+    for i in range(max(len(videos), len(images))):
+        plan += [("image", 1, seeds) for seeds in images[i : i + 1]]
+        plan += [("video", TRAIN_SIZE[0], seeds) for seeds in videos[i : i + 1]]
+    return plan
+
+
+def _seeds(first: int, count: int) -> list[int]:
+    return list(range(first, first + count))
+
+
+def _train_base(config: TrainConfig, should_stop: Stop) -> None:
+    """Text to video, transformer and text encoder together."""
+    Trainer(_base_task(config), _loop(config), config.work / "base").run(should_stop=should_stop)
+
+
+def _train_vivid(config: TrainConfig, should_stop: Stop) -> None:
+    """LoRA and a widened patch embedder on the frozen base (VIVID, sec. 4.2)."""
+    Trainer(_vivid_task(config), _loop(config), config.work / "vivid").run(should_stop=should_stop)
+
+
+def _export(config: TrainConfig, should_stop: Stop) -> None:
+    """Write base folder and adapter file, averaged weights, float16."""
+    weights = config.work / "weights"
+    base = _base_bundle(config)
+    save_bundle(base, weights / "base", dtype=torch.float16)
+    task = _vivid_task(config)
+    trainer = Trainer(task, _loop(config), config.work / "vivid")
+    facts = AdapterFacts(
+        layout="vivid",
+        rank=config.lora_rank,
+        alpha=float(config.lora_rank),
+        train_size=TRAIN_SIZE,
+        training_step=trainer.step,
+        licence="Apache-2.0",
+        **describe_base(base),
+    )
+    with trainer.averaged():
+        adapter = extract_adapter(task.transformer, facts, name=Path(ADAPTER_FILE).stem)
+    save_adapter(weights / ADAPTER_FILE, adapter, dtype=torch.float16)
+
+
+_STAGES: dict[str, Callable[[TrainConfig, Stop], None]] = {
+    "vae": _train_vae,
+    "encode": _encode,
+    "base": _train_base,
+    "vivid": _train_vivid,
+    "export": _export,
+}
+
+
+def _loop(config: TrainConfig) -> LoopConfig:
+    if config.loop is None:
+        raise InputError("config", f"stage {config.stage} needs a 'loop' with steps and rate")
+    return config.loop
+
+
+def _averaged_vae(config: TrainConfig) -> nn.Module:
+    task = VaeTask(config.vae)
+    _load_average(task, config.work / "vae")
+    return task.vae.eval().requires_grad_(False)
+
+
+def _base_task(config: TrainConfig) -> DiffusionTask:
+    tokenizer = build_tokenizer(vocabulary())
+    transformer, text_encoder = build_transformer(), build_text_encoder(len(tokenizer))
+    trained = [*transformer.parameters(), *text_encoder.parameters()]
+    return _task(config, transformer, text_encoder, tokenizer, trained, conditioned=False)
+
+
+def _base_bundle(config: TrainConfig) -> ModelBundle:
+    task = _base_task(config)
+    _load_average(task, config.work / "base")
+    return assemble(
+        transformer=task.transformer,
+        vae=_averaged_vae(config),
+        text_encoder=task.text_encoder,
+        tokenizer=task.tokenizer,
+        layout="t2v",
+    )
+
+
+def _vivid_task(config: TrainConfig) -> DiffusionTask:
+    base = _base_task(config)
+    _load_average(base, config.work / "base")
+    transformer = base.transformer
+    widen_patch_embedder(transformer, layout_named("vivid").in_channels)
+    transformer.requires_grad_(False)
+    base.text_encoder.requires_grad_(False)
+    transformer.add_adapter(lora_config(config.lora_rank))
+    transformer.patch_embed.proj.requires_grad_(True)
+    trained = [p for p in transformer.parameters() if p.requires_grad]
+    return _task(
+        config, transformer, base.text_encoder, base.tokenizer, trained, conditioned=True
+    )
+
+
+def _task(
+    config: TrainConfig,
+    transformer: nn.Module,
+    text_encoder: nn.Module,
+    tokenizer: Any,
+    trained: list[nn.Parameter],
+    *,
+    conditioned: bool,
+) -> DiffusionTask:
+    shards = config.work / "shards"
+    return DiffusionTask(
+        transformer=transformer,
+        text_encoder=text_encoder,
+        tokenizer=tokenizer,
+        schedule=SCHEDULE,
+        caches={m: VariantCache(shards / m) for m in ("image", "video")},
+        held_out={m: VariantCache(shards / f"held_out_{m}") for m in ("image", "video")},
+        recipe=config.recipe,
+        trained=trained,
+        conditioned=conditioned,
+        text_tokens=TEXT_TOKENS,
+    )
+
+
+def _load_average(task: Any, folder: Path) -> None:
+    """Put the averaged weights of a finished (or stopped) stage into its modules."""
+    if not (folder / "state.pt").exists():
+        raise InputError("config", f"{folder} holds no state: run the stage before this one first")
+    trainer = Trainer(task, LoopConfig(steps=1, learning_rate=0.0), folder)
+    trainer.average.swap(trainer.parameters)
