@@ -34,15 +34,13 @@ DRAWN_SHARE = 0.8  # radius of a modified thing's illustration: it must fit anot
 class Case:
     """One edit. Frames are [T, H, W, 3] in 0..1.
 
-    `truth` is what a perfect edit shows (for modify, one of many), `reference` the clip whose own
-    flicker inside the hole is the measure, `flow` the true motion of `truth`, `thing` the mask of
-    what `truth` shows there.
+    `truth` is what a perfect edit shows (for modify, one of many), `flow` its true motion, `thing`
+    the mask of what it shows there.
     """
 
     name: str
     request: EditRequest
     truth: Tensor
-    reference: Tensor
     flow: Tensor
     thing: Tensor
     expected: str  # colour and shape
@@ -61,13 +59,13 @@ class Settings:
 
 
 def delete_case(seed: int, settings: Settings) -> Case:
-    """Remove the target, hidden parts included; flicker is compared with the true background."""
+    """Remove the target, hidden parts included."""
     scene = held_out_scene(seed)
     truth = _tensor(scene.background())
     rest = replace(scene, things=_without_target(scene), target=0)
     hole = augment_mask(_tensor(scene.mask(visible=False)), mode="expand", seed=seed)
     request = _request("delete", _tensor(scene.render()), hole, "", seed, settings)
-    return _case("delete", request, truth, reference=truth, scene=rest, thing=hole)
+    return _case("delete", request, truth, scene=rest, thing=hole)
 
 
 def add_case(seed: int, settings: Settings) -> Case:
@@ -77,7 +75,7 @@ def add_case(seed: int, settings: Settings) -> Case:
     caption = f"a {scene.target_thing.words}"
     request = _request("add", source, _evaluation_hole(thing, seed), caption, seed, settings)
     truth = _tensor(scene.render())
-    return _case("add", request, truth, reference=source, scene=scene, thing=thing)
+    return _case("add", request, truth, scene=scene, thing=thing)
 
 
 def modify_case(seed: int, settings: Settings) -> Case:
@@ -93,7 +91,6 @@ def modify_case(seed: int, settings: Settings) -> Case:
         "modify",
         request,
         _tensor(changed.render()),
-        reference=source,
         scene=changed,
         thing=_tensor(changed.mask()),
     )
@@ -111,7 +108,7 @@ def keyframe_case(seed: int, settings: Settings) -> Case:
     caption = f"a {scene.target_thing.shape}"
     request = _request("add", source, hole, caption, seed, settings)
     request = replace(request, keyframes=(Keyframe(frame=0, pixels=truth[0]),))
-    return _case("keyframe", request, truth, reference=source, scene=recolored, thing=thing)
+    return _case("keyframe", request, truth, scene=recolored, thing=thing)
 
 
 def without_keyframes(case: Case) -> Case:
@@ -160,7 +157,6 @@ def _case(
     request: EditRequest,
     truth: Tensor,
     *,
-    reference: Tensor,
     scene: Scene,
     thing: Tensor,
 ) -> Case:
@@ -169,7 +165,6 @@ def _case(
         name=name,
         request=request,
         truth=truth,
-        reference=reference,
         flow=_tensor(scene.flow()),
         thing=thing,
         expected=f"{target.color} {target.shape}" if target else "",

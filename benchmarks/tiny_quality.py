@@ -15,7 +15,7 @@ import platform
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from statistics import fmean, median
 
@@ -43,11 +43,13 @@ from vivid_core.metrics.report import Figure, Report
 from vivid_core.metrics.sheet import SheetRow, difference_panel, draw_sheet, mask_panel
 
 Edit = Callable[[EditRequest], Tensor]  # gives the edited frames
+Method = Callable[[Case], Tensor]
 
 DELETE_PSNR, ABOVE_TELEA = 24.0, 2.0  # dB
 AGREEMENT = 90.0  # percent
 FLICKER = 1.2  # times the reference's own
 KEYFRAME_COLOR = 0.5  # of the error without the keyframe
+ENERGY = "backgrounds: gradient energy"
 CLIP_NAMES = ("horse", "kitten", "train_running", "hiker")
 CLIP_ENERGY_SHARE = 0.5  # of the median of the real clips
 SHEET_SCENES, SHEET_ENLARGE = 4, 3
@@ -56,8 +58,9 @@ NOTES = (
     "PSNR: inside the hole, over all frames of a scene, then the mean over scenes.",
     "Agreement: a rule-based recogniser sees the caption's colour and shape. Masks: expand, hull,",
     "box in turn. Flicker: mean difference of consecutive frames inside the hole, summed over",
-    "scenes, as a multiple of the source's own (for delete: of the true background's own);",
-    "along the motion: every pixel compared with where the exact flow of the truth takes it.",
+    "scenes, as a multiple of the known truth's own there (modify: one thing of that colour and",
+    "shape moving like the old one); beside the source's: of what the hole held before. Along the",
+    "motion: every pixel compared with where the truth's exact flow takes it.",
     "Keyframe: error of the object's mean colour in the last frame; the caption names no colour.",
 )
 
@@ -72,9 +75,10 @@ class Score:
     color_right: bool = False
     shape_right: bool = False
     flicker: float = 0.0
-    own_flicker: float = 0.0
+    truth_flicker: float = 0.0
+    source_flicker: float = 0.0
     flow_flicker: float = 0.0
-    own_flow_flicker: float = 0.0
+    truth_flow_flicker: float = 0.0
     color_error: float = 0.0  # 0..255
     color_delta: float = 0.0  # CIE delta E
 
@@ -87,32 +91,35 @@ class Picture:
     edit: Tensor
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class Measured:
-    """One method on every scene."""
+    """One method's scores on every scene, and its pictures of the first few."""
 
-    scores: tuple[Score, ...]
-    pictures: tuple[Picture, ...]
+    scores: list[Score] = field(default_factory=list)
+    pictures: list[Picture] = field(default_factory=list)
 
     def of(self, case: str) -> list[Score]:
         return [score for score in self.scores if score.case == case]
 
 
 def measure(
-    edit: Edit, scenes: int, settings: Settings, progress: Callable[[str], None] = str
-) -> Measured:
-    """Edit every case of every scene with one method."""
-    scores: list[Score] = []
-    pictures: list[Picture] = []
+    methods: dict[str, Method],
+    scenes: int,
+    settings: Settings,
+    progress: Callable[[str], object] = str,
+) -> dict[str, Measured]:
+    """Edit every case of every scene with each method."""
+    measured = {name: Measured() for name in methods}
     for scene in range(scenes):
         for draw in CASES.values():
             for case in _with_and_without_keyframe(draw(scene, settings)):
-                frames = edit(case.request)
-                scores.append(score_edit(case, frames, scene))
-                if scene < SHEET_SCENES:
-                    pictures.append(Picture(case=case, edit=frames))
+                for name, method in methods.items():
+                    frames = method(case)
+                    measured[name].scores.append(score_edit(case, frames, scene))
+                    if scene < SHEET_SCENES:
+                        measured[name].pictures.append(Picture(case=case, edit=frames))
         progress(f"scene {scene + 1} of {scenes}")
-    return Measured(scores=tuple(scores), pictures=tuple(pictures))
+    return measured
 
 
 def _with_and_without_keyframe(case: Case) -> list[Case]:
@@ -121,46 +128,43 @@ def _with_and_without_keyframe(case: Case) -> list[Case]:
 
 def score_edit(case: Case, frames: Tensor, scene: int) -> Score:
     """Measure what the case is about."""
+    score = Score(case=case.name, scene=scene)
     if case.name == "delete":
-        flicker = _flicker(case, frames, along_flow=True)
-        return Score(
-            case=case.name, scene=scene, psnr=psnr(frames, case.truth, case.hole), **flicker
-        )
+        score = replace(score, psnr=psnr(frames, case.truth, case.hole))
+        return _with_flicker(score, case, frames)
     if case.name in ("add", "modify"):
         seen = recognise(frames.numpy(), case.hole.numpy())
         color, shape = case.expected.split()
-        right = {"color_right": seen.color == color, "shape_right": seen.shape == shape}
-        return Score(case=case.name, scene=scene, **right, **_flicker(case, frames))
+        score = replace(score, color_right=seen.color == color, shape_right=seen.shape == shape)
+        return _with_flicker(score, case, frames)
     error = color_error(frames[-1:], case.truth[-1:], (case.thing[-1:] > FULLY_COVERED).float())
-    return Score(case=case.name, scene=scene, color_error=error.rgb, color_delta=error.lab)
+    return replace(score, color_error=error.rgb, color_delta=error.lab)
 
 
-def _flicker(case: Case, frames: Tensor, *, along_flow: bool = False) -> dict[str, float]:
-    values = {
-        "flicker": temporal_flicker(frames, case.hole),
-        "own_flicker": temporal_flicker(case.reference, case.hole),
-    }
-    if along_flow:
-        values["flow_flicker"] = temporal_flicker(frames, case.hole, case.flow)
-        values["own_flow_flicker"] = temporal_flicker(case.reference, case.hole, case.flow)
-    return values
+def _with_flicker(score: Score, case: Case, frames: Tensor) -> Score:
+    return replace(
+        score,
+        flicker=temporal_flicker(frames, case.hole),
+        truth_flicker=temporal_flicker(case.truth, case.hole),
+        source_flicker=temporal_flicker(case.request.clip.frames, case.hole),
+        flow_flicker=temporal_flicker(frames, case.hole, case.flow),
+        truth_flow_flicker=temporal_flicker(case.truth, case.hole, case.flow),
+    )
 
 
-def summarise(ours: Measured, others: dict[str, Measured]) -> list[Figure]:
-    """Every figure of the task list, with the other methods' beside it."""
+def summarise(measured: dict[str, Measured]) -> list[Figure]:
+    """Every figure of ours, with the other methods' beside it."""
+    ours, others = measured["ours"], {k: v for k, v in measured.items() if k != "ours"}
 
     def figure(name: str, value: Callable[[Measured], float], unit: str, **target) -> Figure:
-        references = {other: value(measured) for other, measured in others.items()}
+        references = {other: value(scores) for other, scores in others.items()}
         return Figure(name=name, unit=unit, value=value(ours), references=references, **target)
 
-    above = {"references": {}}
-    if "Telea" in others:
-        telea = _delete_psnr(others["Telea"])
-        above["references"] = {n: _delete_psnr(m) - telea for n, m in others.items()}
-        above["value"] = _delete_psnr(ours) - telea
-    figures = [figure("delete: PSNR in the hole", _delete_psnr, "dB", target=DELETE_PSNR)]
-    if "value" in above:
-        figures.append(Figure(name="delete: above Telea", unit="dB", target=ABOVE_TELEA, **above))
+    telea = _delete_psnr(measured["Telea"])
+    figures = [
+        figure("delete: PSNR in the hole", _delete_psnr, "dB", target=DELETE_PSNR),
+        figure("delete: above Telea", lambda m: _delete_psnr(m) - telea, "dB", target=ABOVE_TELEA),
+    ]
     for task in ("add", "modify"):
         figures += [
             figure(f"{task}: agreement", _agreement(task), "%", target=AGREEMENT),
@@ -170,14 +174,18 @@ def summarise(ours: Measured, others: dict[str, Measured]) -> list[Figure]:
     below = {"lower_is_better": True}
     for task in ("delete", "add", "modify"):
         figures.append(figure(f"{task}: flicker", _flicker_of(task), "x", target=FLICKER, **below))
-    figures += [
-        figure("delete: flicker along the motion", _flicker_of("delete", "flow_"), "x", **below),
+    return [
+        *figures,
+        figure("add: flicker beside the source's", _flicker_of("add", "source"), "x", **below),
+        figure(
+            "modify: flicker beside the source's", _flicker_of("modify", "source"), "x", **below
+        ),
+        figure("delete: flicker along the motion", _flicker_of("delete", "flow"), "x", **below),
         figure("keyframe: colour error", _color("keyframe"), "0..255", **below),
         figure("keyframe: colour error", _color("keyframe", "color_delta"), "delta E", **below),
         figure("no keyframe: colour error", _color("no keyframe"), "0..255", **below),
         figure("keyframe: share of the error", _color_share, "x", target=KEYFRAME_COLOR, **below),
     ]
-    return figures
 
 
 def _delete_psnr(measured: Measured) -> float:
@@ -193,11 +201,19 @@ def _agreement(task: str, what: str | None = None) -> Callable[[Measured], float
     return share
 
 
-def _flicker_of(task: str, kind: str = "") -> Callable[[Measured], float]:
+FLICKERS = {
+    "truth": ("flicker", "truth_flicker"),
+    "source": ("flicker", "source_flicker"),
+    "flow": ("flow_flicker", "truth_flow_flicker"),
+}
+
+
+def _flicker_of(task: str, beside: str = "truth") -> Callable[[Measured], float]:
+    value, own = FLICKERS[beside]
+
     def ratio(measured: Measured) -> float:
         scores = measured.of(task)
-        own = sum(getattr(score, f"own_{kind}flicker") for score in scores)
-        return sum(getattr(score, f"{kind}flicker") for score in scores) / own
+        return sum(getattr(s, value) for s in scores) / sum(getattr(s, own) for s in scores)
 
     return ratio
 
@@ -210,13 +226,16 @@ def _color_share(measured: Measured) -> float:
     return _color("keyframe")(measured) / max(_color("no keyframe")(measured), 1e-6)
 
 
-def background_figure(scenes: int, clips: Path) -> Figure:
-    """Whether the scenes' backgrounds have structure enough for the task to be worth something."""
+def background_energy(scenes: int, clips: Path) -> tuple[Figure, str]:
+    """Whether the scenes' backgrounds have structure enough to be a task, and the clips' own."""
     energy = fmean(gradient_energy(bare_background(held_out_scene(i))) for i in range(scenes))
     paths = [clips / f"{name}.mp4" for name in CLIP_NAMES]
-    known = {p.stem: gradient_energy(read_clip(p).frames) for p in paths if p.is_file()}
-    target = CLIP_ENERGY_SHARE * median(known.values()) if len(known) == len(paths) else None
-    return Figure(name="backgrounds: gradient energy", value=energy, target=target, references=known)
+    if not all(path.is_file() for path in paths):
+        return Figure(name=ENERGY, value=energy), f"Real clips: not all found in {clips}."
+    known = {path.stem: gradient_energy(read_clip(path).frames) for path in paths}
+    listed = ", ".join(f"{name} {value:.4f}" for name, value in known.items())
+    target = CLIP_ENERGY_SHARE * median(known.values())
+    return Figure(name=ENERGY, value=energy, target=target), f"Real clips at 64x64: {listed}."
 
 
 def draw_pictures(pictures: Sequence[Picture]) -> Tensor:
@@ -234,11 +253,19 @@ def draw_pictures(pictures: Sequence[Picture]) -> Tensor:
     return draw_sheet(SHEET_COLUMNS, rows, enlarge=SHEET_ENLARGE)
 
 
-def baselines() -> dict[str, Edit]:
+def methods_beside(edit: Edit) -> dict[str, Method]:
+    """The method under test first; "perfect" shows what each figure is for the known truth."""
     return {
-        "Telea": lambda request: fill_telea(request.clip.frames, request.mask.values),
-        "mean fill": lambda request: fill_mean_color(request.clip.frames, request.mask.values),
+        "ours": lambda case: edit(case.request),
+        "Telea": lambda case: fill_telea(case.request.clip.frames, case.hole),
+        "mean fill": lambda case: fill_mean_color(case.request.clip.frames, case.hole),
+        "perfect": perfect_edit,
     }
+
+
+def perfect_edit(case: Case) -> Tensor:
+    inside = case.hole[..., None] > 0.5
+    return torch.where(inside, case.truth, case.request.clip.frames)
 
 
 def load_editor(model: str) -> Edit:
@@ -254,23 +281,24 @@ def main() -> int:
     arguments = _parser().parse_args()
     settings = Settings(steps=arguments.steps, guidance=arguments.guidance)
     editor, started = load_editor(arguments.model), time.monotonic()
-    others = {n: measure(edit, arguments.scenes, settings) for n, edit in baselines().items()}
-    ours = measure(editor, arguments.scenes, settings, _progress)
-    figures = [*summarise(ours, others), background_figure(arguments.scenes, arguments.clips)]
+    measured = measure(methods_beside(editor), arguments.scenes, settings, _progress)
+    energy, clips = background_energy(arguments.scenes, arguments.clips)
     setup = (
         f"{arguments.scenes} held-out scenes, {settings.steps} steps, guidance "
         f"{settings.guidance:g}, torch {torch.__version__} on {platform.machine()}, "
         f"{time.monotonic() - started:.0f} s"
     )
     report = Report(
-        title=f"vivid-tiny ({arguments.model}): {setup}", figures=tuple(figures), notes=NOTES
+        title=f"vivid-tiny ({arguments.model}): {setup}",
+        figures=(*summarise(measured), energy),
+        notes=(*NOTES, clips),
     )
     print(report.as_text())
-    _write(report, ours, arguments.out)
+    write_results(report, measured["ours"], arguments.out)
     return 0 if report.met else 1
 
 
-def _write(report: Report, ours: Measured, folder: Path) -> None:
+def write_results(report: Report, ours: Measured, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     content = report.as_json() | {"scores": [asdict(score) for score in ours.scores]}
     (folder / "quality.json").write_text(json.dumps(content, indent=1))
@@ -283,7 +311,7 @@ def _progress(line: str) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     clips = os.environ.get("VIVID_CLIPS") or Path(__file__).parents[2] / "shared" / "clips"
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--scenes", type=int, default=64)
     parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--guidance", type=float, default=DEFAULT_GUIDANCE)

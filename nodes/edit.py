@@ -173,7 +173,9 @@ class EditVideo(io.ComfyNode):
             **settings,
         )
         model.prepare(_activation_bytes(model, request))
-        result = edit_clip(model.bundle, request, host.runtime())
+        runtime = host.runtime()
+        result = edit_clip(model.bundle, request, runtime)
+        host.show_result(runtime, result.frames)
         report = report_text(result.report)
         if result.report.nothing_changed:
             logging.getLogger(__name__).warning(report.splitlines()[0])

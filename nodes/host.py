@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any, Literal
 import comfy.model_management
 import comfy.utils
 import folder_paths
-from comfy_api.latest import io, ui
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from ..vivid_core.runtime import Progress, Runtime
 
 Kind = Literal["model", "base", "adapter", "text_encoder", "vae"]
@@ -95,21 +96,11 @@ def runtime() -> Runtime:
     )
 
 
-def save_place(
-    prefix: str, extension: str, size: tuple[int, int], folder: io.FolderType
-) -> tuple[Path, ui.SavedResult]:
-    """A free file name below ComfyUI's output or temp folder, and how to tell the browser of it."""
-    root = (
-        folder_paths.get_output_directory()
-        if folder == io.FolderType.output
-        else folder_paths.get_temp_directory()
-    )
-    height, width = size
-    directory, name, counter, subfolder, _ = folder_paths.get_save_image_path(
-        prefix, root, width, height
-    )
-    file = f"{name}_{counter:05}_.{extension}"
-    return Path(directory) / file, ui.SavedResult(file, subfolder, folder)
+def show_result(runtime: Runtime, frames: Tensor) -> None:
+    """Replace the last live preview, which ComfyUI leaves on the node, by the result."""
+    from ..vivid_core.runtime import Progress
+
+    runtime.report(Progress(stage="write", done=1, total=1, preview=frames))
 
 
 def _ticks(progress: Progress) -> int:
@@ -123,7 +114,7 @@ def _ticks(progress: Progress) -> int:
     return round(PROGRESS_TICKS * (progress.window + before) / max(progress.windows, 1))
 
 
-def _preview_image(frames: Any) -> tuple[str, Any, int]:
+def _preview_image(frames: Tensor) -> tuple[str, Any, int]:
     """First, middle and last frame side by side, as ComfyUI's progress bar wants it."""
     import torch
     from PIL import Image

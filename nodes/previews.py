@@ -10,6 +10,7 @@ from comfy_api.latest import io, ui
 from torch import Tensor
 
 LONGEST_SIDE = 512  # pixels; previews are small so that they cost little beside the edit
+SMALLEST_SIDE = 256  # pixels; smaller clips are enlarged, pixel by pixel
 QUALITY = 85  # WebP, 0..100
 FASTEST = 0  # WebP effort, 0..6
 
@@ -17,7 +18,7 @@ FASTEST = 0  # WebP effort, 0..6
 def animation(frames: Tensor, fps: float = 8.0) -> dict[str, Any]:
     """Frames [T, H, W, 3] in 0..1 as a looping animation on the node."""
     saved = ui.ImageSaveHelper.save_animated_webp(
-        shrink(frames, LONGEST_SIDE),
+        enlarge(shrink(frames, LONGEST_SIDE), SMALLEST_SIDE),
         filename_prefix=f"vivid_preview_{uuid4().hex[:8]}",
         folder_type=io.FolderType.temp,
         cls=None,
@@ -42,6 +43,14 @@ def shrink(frames: Tensor, longest: int) -> Tensor:
     channels_first = frames.movedim(-1, 1)
     small = torch.nn.functional.interpolate(channels_first, size=size, mode="area")
     return small.movedim(1, -1)
+
+
+def enlarge(frames: Tensor, least: int) -> Tensor:
+    """Frames [T, H, W, C] repeated pixel by pixel until the longer side is about this long."""
+    times = least // max(frames.shape[1:3])
+    if times < 2:
+        return frames
+    return frames.repeat_interleave(times, dim=1).repeat_interleave(times, dim=2)
 
 
 def mask_as_image(mask: Tensor) -> Tensor:

@@ -60,7 +60,7 @@ def test_ruff_refuses(repository: Path, code: str, text: str) -> None:
 
 def test_ruff_lets_the_command_line_print_and_shapes_be(repository: Path) -> None:
     for file, text in (
-        ("vivid_core/cli.py", "print(1)\n"),
+        ("vivid_core/cli/edit.py", "print(1)\n"),
         ("vivid_core/a.py", 'def f(a: Float[Tensor, "t h w 3"]):\n    return a\n'),
     ):
         _, output = run(

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .shapes import COLORS, SHAPES, Floats, shape_distance
+from .shapes import COLORS, SHAPES, shape_distance
 
 FRAMES_LOOKED_AT = 3  # spread evenly over the clip
 SHADINGS = (0.8, 0.9, 1.0, 1.1, 1.2)  # scenes light their things by this much
@@ -24,6 +25,7 @@ RADII = np.geomspace(0.58, 1.3, 11)  # of the square root of the visible area
 SHIFTS = np.linspace(-0.6, 0.6, 9)  # radii
 FINE_RADII, FINE_SHIFTS = np.array([0.96, 1.0, 1.04]), np.linspace(-0.1, 0.1, 5)
 
+Floats = NDArray[np.floating[Any]]
 Labels = NDArray[np.int64]  # index into COLORS, -1 where no palette colour is near
 
 
@@ -106,15 +108,16 @@ def _score_shapes(thing: Floats, sure: Floats) -> Floats | None:
     if area < MIN_PIXELS:
         return None
     y, x = (float(axis.mean()) for axis in np.nonzero(thing))
-    places = _spread(x, y, np.sqrt(area), RADII, SHIFTS)
+    places = _spread(np.array([x, y, np.sqrt(area)]), RADII, SHIFTS)
     scores = _overlaps(thing, sure, places)
     best = scores.argmax(axis=0)
-    fine = np.concatenate([_spread(*places[i], FINE_RADII, FINE_SHIFTS) for i in np.unique(best)])
+    fine = np.concatenate([_spread(places[i], FINE_RADII, FINE_SHIFTS) for i in np.unique(best)])
     return np.maximum(scores.max(axis=0), _overlaps(thing, sure, fine).max(axis=0))
 
 
-def _spread(x: float, y: float, radius: float, radii: Floats, shifts: Floats) -> Floats:
+def _spread(place: Floats, radii: Floats, shifts: Floats) -> Floats:
     """Candidate places [n, 3] (x, y, radius) around one; radii and shifts are relative."""
+    x, y, radius = place
     r, dx, dy = (a.ravel() for a in np.meshgrid(radii * radius, shifts, shifts, indexing="ij"))
     return np.stack([x + dx * r, y + dy * r, r], axis=1).astype(np.float32)
 

@@ -28,6 +28,7 @@ COLORS: dict[str, tuple[int, int, int]] = {
     "purple": (136, 44, 196),
     "pink": (252, 112, 190),
 }
+Place = Floats | np.float32  # one coordinate of many points, or of one
 ShapeName = Literal["circle", "square", "triangle", "star", "cross", "ring"]
 SHAPES: tuple[ShapeName, ...] = ("circle", "square", "triangle", "star", "cross", "ring")
 SMALL_RADIUS, LARGE_RADIUS = 10.0, 12.5
@@ -154,7 +155,7 @@ class Scene:
             alpha = self._coverage(self.things[i], x, y)[..., None]
             shading = 1.0 - 0.10 * (x + y)[..., None] / self.things[i].radius
             color = np.clip(self.things[i].rgb * np.clip(shading, 0.8, 1.2), 0, 1)
-            image = image + alpha * (color - image)
+            image = (1 - alpha) * image + alpha * color
         return image
 
     def _mask_frame(self, t: int, index: int, visible: bool) -> Floats:
@@ -177,7 +178,7 @@ class Scene:
     def _to_world(self, t: int) -> tuple[Floats, Floats]:
         return _camera_to_world(self.camera, t, *self._grid)
 
-    def _from_world(self, t: int, x: Floats, y: Floats) -> tuple[Floats, Floats]:
+    def _from_world(self, t: int, x: Place, y: Place) -> tuple[Place, Place]:
         cx, cy, zoom, roll = self.camera.pose(t)
         return _rotate((x - cx) * zoom, (y - cy) * zoom, -roll)
 
@@ -294,12 +295,12 @@ def _draw_thing(
     )
 
 
-def _rotate(x: Floats, y: Floats, angle: float) -> tuple[Floats, Floats]:
+def _rotate(x: Place, y: Place, angle: float) -> tuple[Place, Place]:
     cos, sin = np.float32(np.cos(angle)), np.float32(np.sin(angle))
     return cos * x - sin * y, sin * x + cos * y
 
 
-def _camera_to_world(camera: Camera, t: float, x: Floats, y: Floats) -> tuple[Floats, Floats]:
+def _camera_to_world(camera: Camera, t: float, x: Place, y: Place) -> tuple[Place, Place]:
     cx, cy, zoom, roll = camera.pose(t)
     wx, wy = _rotate(x / np.float32(zoom), y / np.float32(zoom), roll)
     return wx + np.float32(cx), wy + np.float32(cy)
@@ -325,13 +326,13 @@ def _triangle(x: Floats, y: Floats, r: np.float32) -> Floats:
 
 def _star(x: Floats, y: Floats, r: np.float32) -> Floats:
     """Five points: the best of five wedges folded onto one (outer radius 1.1 r, inner 0.48 r)."""
-    fold = 2 * np.pi / 5
+    fold = 2 * math.pi / 5
     angle = np.arctan2(x, -y)
     angle = np.abs(angle - fold * np.round(angle / fold))
     length = np.hypot(x, y)
     px, py = length * np.sin(angle), length * np.cos(angle)
     outer, inner = np.float32(1.12) * r, np.float32(0.5) * r
-    ix, iy = inner * np.sin(fold / 2), inner * np.cos(fold / 2)
+    ix, iy = inner * np.float32(math.sin(fold / 2)), inner * np.float32(math.cos(fold / 2))
     ex, ey = ix, iy - outer
     return (px * -ey + (py - outer) * ex) / np.hypot(ex, ey)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -23,7 +23,7 @@ class EditMeter:
         self.transformer_flops = 0.0
         self.peak_memory_bytes = 0
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> EditMeter:
         if self.device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(self.device)
         self._hook = self.bundle.transformer.register_forward_pre_hook(

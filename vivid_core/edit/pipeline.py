@@ -16,7 +16,7 @@ from ..model.text import EncodedCaption, encode_caption
 from ..model.vae import decode
 from ..runtime import Progress, Runtime
 from .composite import composite, effective_mask, measure_change
-from .conditioning import build_conditioning
+from .conditioning import REFERENCE_NOISE, build_conditioning
 from .focus import FocusPlan, plan_focus
 from .guidance import guided_predictor
 from .meter import EditMeter
@@ -26,6 +26,7 @@ from .sampling import NoiseSchedule, denoise
 from .spans import Span, plan_spans
 
 SEED_STRIDE = 1_000_003  # a prime: windows of neighbouring seeds never share their noise
+STREAM_STRIDE, REFERENCE_STREAM = 2**40, 1  # noise of other purposes is drawn apart
 
 
 @torch.no_grad()
@@ -90,7 +91,7 @@ class _Edit:
     def _edit_span(self, index: int, span: Span, captions: _Captions) -> None:
         """Edit one window of time and paste it into the output."""
         pixels, mask = self._model_input(span)
-        condition = build_conditioning(self.bundle.layout, self.bundle.vae, pixels, mask)
+        condition = self._condition(index, pixels, mask)
         self._advance("encode", 1, 1, index)
         latents = self._denoise(index, condition, pixels, captions)
         self._advance("decode", 0, 1, index)
@@ -100,6 +101,22 @@ class _Edit:
         edited = self.plan.from_model(decoded[0].transpose(0, 1)[: len(span)])
         self._paste(span, ((edited + 1) / 2).clamp(0, 1).permute(0, 2, 3, 1).cpu())
         self._advance("decode", 1, 1, index)
+
+    def _condition(self, index: int, pixels: Tensor, mask: Tensor) -> Tensor:
+        layout = self.bundle.layout
+        return build_conditioning(
+            layout,
+            self.bundle.vae,
+            pixels,
+            mask,
+            reference_noise=REFERENCE_NOISE if layout.version == "1.1" else 0.0,
+            generator=self._generator(index, REFERENCE_STREAM),
+        )
+
+    def _generator(self, index: int, stream: int = 0) -> torch.Generator:
+        """Random numbers of one window: the same whatever ran before it."""
+        seed = self.request.seed + SEED_STRIDE * index + STREAM_STRIDE * stream
+        return torch.Generator().manual_seed(seed % 2**63)
 
     def _model_input(self, span: Span) -> tuple[Tensor, Tensor]:
         """Pixels [1, 3, T, H, W] in -1..1 and mask [1, 1, T, H, W], keyframes in place."""
@@ -114,9 +131,8 @@ class _Edit:
         small, hole = self.plan.to_model(small), self.plan.to_model(hole, mask=True)
         if self.plan.scale != 1:
             hole = (hole > 0).float()
-        device, dtype = self.runtime.device, self.bundle.dtype
-        pixels = small.transpose(0, 1)[None].to(device, dtype)
-        return pixels, hole.transpose(0, 1)[None].to(device, dtype)
+        device = self.runtime.device
+        return small.transpose(0, 1)[None].to(device), hole.transpose(0, 1)[None].to(device)
 
     def _keyframes_of(self, span: Span) -> dict[int, Tensor]:
         """Given keyframes inside the span; the frame shared with the span before, if any."""
@@ -130,8 +146,7 @@ class _Edit:
     ) -> Tensor:
         """Latents [1, t, 16, h, w] sampled from noise."""
         bundle, request = self.bundle, self.request
-        seed = request.seed + SEED_STRIDE * index
-        generator = torch.Generator().manual_seed(seed % 2**63)
+        generator = self._generator(index)
         shape = (1, condition.shape[1], bundle.layout.noise_channels, *condition.shape[-2:])
         noise = torch.randn(shape, generator=generator).to(condition.device)
         predict = guided_predictor(
@@ -201,7 +216,7 @@ class _Edit:
         )
 
     def _warnings(self, captions: _Captions) -> tuple[str, ...]:
-        warnings = list(self.request.mask.warnings)
+        warnings = [*self.bundle.warnings, *self.request.mask.warnings]
         unknown = (*captions.positive.unknown_words, *captions.negative.unknown_words)
         if unknown:
             warnings.append(f"{self.bundle.name} does not know these words: {', '.join(unknown)}")

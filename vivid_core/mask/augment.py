@@ -11,16 +11,18 @@ import cv2
 import numpy as np
 import torch
 from jaxtyping import Float, Shaped
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ..errors import InputError, MaskError
 from ..video import INVERTED_SHARE
-from .grow import Bytes, Floats, Number, Window, find_window, grow_frame, select
+from .grow import Bytes, Floats, Window, find_window, grow_frame, select
 
 MaskMode = Literal["none", "expand", "hull", "box", "hull+expand", "box+expand"]
 MASK_MODES: tuple[MaskMode, ...] = ("none", "expand", "hull", "box", "hull+expand", "box+expand")
 Unit = Literal["pixels", "share"]
 Components = Literal["together", "each"]
+Ints = NDArray[np.int64]
 DEFAULT_RADIUS = (0.05, 0.25)  # ours; the paper names no range
 
 
@@ -33,8 +35,8 @@ class MaskLimits:
     little to blend with.
     """
 
-    smallest: Number = 0.002
-    largest: Number = INVERTED_SHARE
+    smallest: float = 0.002
+    largest: float = INVERTED_SHARE
 
     def __post_init__(self) -> None:
         if not 0 <= self.smallest < self.largest <= 1:
@@ -52,7 +54,7 @@ def augment_mask(
     mask: Shaped[Tensor, "t h w"],
     *,
     mode: MaskMode,
-    radius: tuple[Number, Number] = DEFAULT_RADIUS,
+    radius: tuple[float, float] = DEFAULT_RADIUS,
     unit: Unit = "share",
     seed: int | torch.Generator = 0,
     per_frame: bool = False,
@@ -73,14 +75,14 @@ def augment_mask(
     augmented = np.zeros(selected.shape, np.float32)
     for frame, out, pixels in zip(selected, augmented, radii, strict=True):
         _augment_frame(frame, mode, pixels if "expand" in mode else 0.0, components, out)
-    result = torch.from_numpy(augmented).to(mask.device)
+    result = torch.as_tensor(augmented).to(mask.device)
     if limits is not None:
         _check_limits(result, limits, mode)
     return result
 
 
 def _augment_frame(
-    frame: Bytes, mode: MaskMode, radius: Number, components: Components, out: Floats
+    frame: Bytes, mode: MaskMode, radius: float, components: Components, out: Floats
 ) -> None:
     if mode.startswith("box"):
         for window in _windows(frame, components, margin=math.floor(radius)):
@@ -123,43 +125,46 @@ def _fill_hull(part: Bytes) -> Bytes:
     pixels that its edges only brush, and would grow when repeated.
     """
     height, width = part.shape
+    corners = _hull_corners(part)
+    start, step = corners[:, :, None], (np.roll(corners, -1, axis=0) - corners)[:, :, None]
+    y: Ints = np.arange(height, dtype=np.int64)
+    x: Ints = np.arange(width, dtype=np.int64)
+    # Clockwise, so edges that go down bound the hull on its left: whole-number arithmetic for
+    # the first and last column of each row.
+    (x0, y0), (dx, dy) = (a[step[:, 1, 0] > 0].swapaxes(0, 1) for a in (start, step))
+    left = np.max(x0 - (y0 - y) * dx // dy, axis=0, initial=0)
+    (x0, y0), (dx, dy) = (a[step[:, 1, 0] < 0].swapaxes(0, 1) for a in (start, step))
+    right = np.min(x0 + (y - y0) * dx // dy, axis=0, initial=width - 1)
+    inside = (x >= left[:, None]) & (x <= right[:, None])
+    return inside.astype(np.uint8)
+
+
+def _hull_corners(part: Bytes) -> Ints:
+    """Corners [n, 2] (x, y) of the convex hull of the selected pixel centres, in order."""
     rows = np.flatnonzero(part.any(axis=1))
     first = part.argmax(axis=1)[rows]
-    last = width - 1 - part[:, ::-1].argmax(axis=1)[rows]
+    last = part.shape[1] - 1 - part[:, ::-1].argmax(axis=1)[rows]
     ends = np.stack([np.concatenate([first, last]), np.concatenate([rows, rows])], axis=1)
-    corners = cv2.convexHull(ends.astype(np.int32), clockwise=True)[:, 0].astype(np.int64)
-    start, step = corners[:, :, None], (np.roll(corners, -1, axis=0) - corners)[:, :, None]
-    y = np.arange(height)
-    left, right = np.zeros(height, np.int64), np.full(height, width - 1)
-    for down in (False, True):
-        side = step[:, 1, 0] > 0 if down else step[:, 1, 0] < 0
-        (x0, y0), (dx, dy) = start[side].swapaxes(0, 1), step[side].swapaxes(0, 1)
-        run = (y - y0) * dx
-        if down:
-            left = np.maximum(left, np.max(x0 - (-run // dy), axis=0, initial=0))
-        else:
-            right = np.minimum(right, np.min(x0 + run // dy, axis=0, initial=width - 1))
-    x = np.arange(width)
-    return ((x >= left[:, None]) & (x <= right[:, None])).astype(np.uint8)
+    return cv2.convexHull(ends.astype(np.int32), clockwise=True)[:, 0].astype(np.int64)
 
 
 def _radii(selected: Bytes, drawn: Tensor, unit: Unit) -> list[float]:
     """Radius of every frame in pixels, from one draw for all of them or one each."""
     radii = drawn.expand(len(selected))
     if unit == "pixels":
-        return radii.tolist()
+        return [float(r) for r in radii]
     sizes = np.sqrt([cv2.countNonZero(frame) for frame in selected])
     if len(drawn) == 1 and sizes.any():
         sizes[:] = np.median(sizes[sizes > 0])
-    return (radii.numpy() * sizes).tolist()
+    return [float(r) for r in radii.numpy() * sizes]
 
 
-def _draw(low: Number, high: Number, count: int, seed: int | torch.Generator) -> Tensor:
+def _draw(low: float, high: float, count: int, seed: int | torch.Generator) -> Tensor:
     generator = torch.Generator().manual_seed(seed) if isinstance(seed, int) else seed
     return low + (high - low) * torch.rand(count, generator=generator, dtype=torch.float64)
 
 
-def _check_radius(radius: tuple[Number, Number]) -> None:
+def _check_radius(radius: tuple[float, float]) -> None:
     low, high = radius
     if not 0 <= low <= high < math.inf:
         raise InputError("radius", f"need 0 <= low <= high, got {low:g} to {high:g}")

@@ -16,10 +16,9 @@ from ..errors import InputError
 Bytes = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 Window = tuple[slice, slice]  # rows, columns
-Number = int | float  # run-time checks do not take an int for a float
 
 
-def grow_mask(mask: Shaped[Tensor, "t h w"], radius_pixels: Number) -> Float[Tensor, "t h w"]:
+def grow_mask(mask: Shaped[Tensor, "t h w"], radius_pixels: float) -> Float[Tensor, "t h w"]:
     """Every pixel within `radius_pixels` of a selected pixel (above 0.5); float32, 0 or 1."""
     if not 0 <= radius_pixels < math.inf:
         raise InputError("radius_pixels", f"must be 0 or more pixels, got {radius_pixels:g}")
@@ -27,10 +26,10 @@ def grow_mask(mask: Shaped[Tensor, "t h w"], radius_pixels: Number) -> Float[Ten
     grown = np.zeros(selected.shape, np.float32)
     for frame, out in zip(selected, grown, strict=True):
         grow_frame(frame, radius_pixels, out=out)
-    return torch.from_numpy(grown).to(mask.device)
+    return torch.as_tensor(grown).to(mask.device)
 
 
-def feather_inside(mask: Shaped[Tensor, "t h w"], pixels: Number) -> Float[Tensor, "t h w"]:
+def feather_inside(mask: Shaped[Tensor, "t h w"], pixels: float) -> Float[Tensor, "t h w"]:
     """Alpha that is 0 outside the mask and reaches 1 after `pixels` softened pixels inside it.
 
     The border of the frame is no border of the mask: nothing is softened there.
@@ -43,7 +42,7 @@ def feather_inside(mask: Shaped[Tensor, "t h w"], pixels: Number) -> Float[Tenso
         window = find_window(frame, margin=1)
         if window is not None:
             out[window] = np.minimum(distance_inside(frame[window]) / (pixels + 1), 1)
-    return torch.from_numpy(alpha).to(mask.device)
+    return torch.as_tensor(alpha).to(mask.device)
 
 
 def select(mask: Shaped[Tensor, "t h w"]) -> Bytes:
@@ -66,7 +65,7 @@ def find_window(frame: Bytes, margin: int) -> Window | None:
     )
 
 
-def grow_frame(frame: Bytes, radius: Number, *, out: Floats) -> None:
+def grow_frame(frame: Bytes, radius: float, *, out: Floats) -> None:
     """Write the frame grown by a disc into `out`, which holds zeros."""
     window = find_window(frame, margin=math.floor(radius))
     if window is None:

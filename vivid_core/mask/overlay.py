@@ -8,7 +8,7 @@ from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from ..errors import InputError, MaskError
-from .grow import Floats, Number, distance_inside, find_window, select
+from .grow import Floats, distance_inside, find_window, select
 
 DEFAULT_COLOR = (0.16, 0.78, 1.0)  # light blue: rare in footage, clear on dark and on bright
 LINE_SHARE = 1 / 240  # width of the contour as a share of the shorter side
@@ -18,8 +18,8 @@ SHADOW = 0.25  # brightness of the thin line inside the contour, which keeps it 
 def overlay_mask(
     frames: Float[Tensor, "t h w 3"],
     mask: Shaped[Tensor, "masks mask_h mask_w"],
-    color: tuple[Number, Number, Number] = DEFAULT_COLOR,
-    opacity: Number = 0.45,
+    color: tuple[float, float, float] = DEFAULT_COLOR,
+    opacity: float = 0.45,
     *,
     outline: bool = True,
 ) -> Float[Tensor, "t h w 3"]:
@@ -54,7 +54,7 @@ def _draw_contour(frame: Tensor, alpha: Tensor, tint: Tensor) -> None:
     line, shadow = _contour(distance_inside(selected[window]), width=_line_width(selected.shape))
     area = frame[window]
     for weight, paint in ((shadow, tint * SHADOW), (line, tint)):
-        weights = torch.from_numpy(weight).to(frame)[..., None]
+        weights = torch.as_tensor(weight).to(frame)[..., None]
         area.copy_(torch.lerp(area, paint, weights))
 
 

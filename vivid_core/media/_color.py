@@ -16,7 +16,8 @@ from ..errors import MediaError
 log = logging.getLogger(__name__)
 
 # H.273 code points, as FFmpeg uses them for tags.
-TAG_RGB, TAG_BT709, TAG_BT601, LIMITED, FULL = 0, 1, 6, 1, 2
+TAG_RGB, TAG_BT709, TAG_BT601 = 0, 1, 6
+UNSPECIFIED, LIMITED, FULL = 0, 1, 2
 UNTAGGED = 2
 HDR_TRANSFERS = {16: "PQ", 18: "HLG"}
 SD_HEIGHT = 576  # untagged video up to this height is BT.601 to every common player
@@ -41,6 +42,16 @@ def default_matrix(height: int) -> Literal[1, 6]:
     return TAG_BT601 if height <= SD_HEIGHT else TAG_BT709
 
 
+def warn_about_hdr(name: str, transfer: int) -> None:
+    if transfer in HDR_TRANSFERS:
+        log.warning(
+            "%s is HDR (%s); its values are used as they are, without tone mapping: convert it "
+            "to SDR for true colours",
+            name,
+            HDR_TRANSFERS[transfer],
+        )
+
+
 def bit_depth(layout: VideoFormat) -> int:
     return max(component.bits for component in layout.components)
 
@@ -55,11 +66,9 @@ class FrameDecoder:
     def __init__(self, name: str) -> None:
         self._name = name
         self._reformatter = VideoReformatter()
-        self._warned = False
 
     def pixels(self, frame: VideoFrame) -> np.ndarray:
         """[H, W, 3 or 4], turned as the file's display matrix says."""
-        self._warn_about_hdr(frame)
         deep = bit_depth(frame.format) > 8
         target = PIXEL_FORMATS[deep, has_alpha(frame.format)]
         matrix = SWS_MATRIX[self._matrix(frame)]
@@ -69,10 +78,14 @@ class FrameDecoder:
             src_colorspace=matrix,
             dst_colorspace=matrix,
             src_color_range=_range(frame),
-            dst_color_range=FULL,
+            # RGB has no range; older PyAV ignores the matrix unless source and target differ.
+            dst_color_range=UNSPECIFIED if _range(frame) == FULL else FULL,
             interpolation=SCALING,
         )
-        return orient(rgb.to_ndarray(), display_matrix(frame))
+        pixels = rgb.to_ndarray()
+        if deep and not frame.format.is_rgb:
+            pixels = _to_full_scale(pixels, frame)
+        return orient(pixels, display_matrix(frame))
 
     def _matrix(self, frame: VideoFrame) -> int:
         tag = int(frame.colorspace)
@@ -84,17 +97,6 @@ class FrameDecoder:
                 "convert the file to BT.709 first"
             )
         return tag
-
-    def _warn_about_hdr(self, frame: VideoFrame) -> None:
-        transfer = HDR_TRANSFERS.get(int(getattr(frame, "color_trc", UNTAGGED)))
-        if transfer and not self._warned:
-            self._warned = True
-            log.warning(
-                "%s is HDR (%s); its values are used as they are, without tone mapping: "
-                "convert it to SDR for true colours",
-                self._name,
-                transfer,
-            )
 
 
 class FrameEncoder:
@@ -112,6 +114,8 @@ class FrameEncoder:
     def frame(self, pixels: np.ndarray, *, pts: int, time_base: Fraction) -> VideoFrame:
         """A frame to encode, from uint8 or uint16 [H, W, 3 or 4]."""
         source_layout = PIXEL_FORMATS[pixels.dtype == np.uint16, pixels.shape[2] == 4]
+        if pixels.dtype == np.uint16 and not self.is_rgb:
+            pixels = _to_swscale_white(pixels)
         source = VideoFrame.from_ndarray(np.ascontiguousarray(pixels), source_layout)
         frame = self._reformatter.reformat(
             source,
@@ -125,6 +129,28 @@ class FrameEncoder:
         frame.colorspace, frame.color_range = self.matrix, self.range
         frame.pts, frame.time_base = pts, time_base
         return frame
+
+
+def _to_full_scale(pixels: np.ndarray, frame: VideoFrame) -> np.ndarray:
+    """White at 65535. libswscale gives 255 * 256 for limited range, else the code value shifted."""
+    bits = bit_depth(frame.format)
+    scaled = _stretch(pixels, 8 if _range(frame) == LIMITED else bits)
+    if pixels.shape[2] == 4:
+        scaled[..., 3] = _stretch(pixels[..., 3], bits)
+    return scaled
+
+
+def _stretch(values: np.ndarray, bits: int) -> np.ndarray:
+    """Repeat the upper bits in the lower ones, so that the highest value becomes 65535."""
+    clipped = np.minimum(values, (2**bits - 1) << (16 - bits)).astype(np.uint16)
+    return clipped + (clipped >> bits)
+
+
+def _to_swscale_white(pixels: np.ndarray) -> np.ndarray:
+    """White at 255 * 256, where libswscale expects it on the way to YUV; alpha as it is."""
+    scaled = pixels - (pixels >> 8)
+    scaled[..., 3:] = pixels[..., 3:]
+    return scaled
 
 
 def _range(frame: VideoFrame) -> int:

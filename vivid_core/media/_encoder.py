@@ -23,7 +23,7 @@ from ._source import Source
 # Without `bitexact`, Matroska gets a random id and two equal videos differ in their bytes.
 CONTAINER_OPTIONS = {"fflags": "+bitexact"}
 MP4_OPTIONS = {"movflags": "+faststart"}  # playable in a browser before it is fully loaded
-FFV1_SLICES_A_SIDE = 2  # its four slices are a grid of 2x2
+FFV1_SLICED_SIDE = 16  # level 3 must have slices, and FFmpeg 7 loses the pixels of tiny ones
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,8 +119,10 @@ class VideoFile:
         options = dict(settings.format.options)
         if settings.format.name == "h264":
             options["crf"] = str(settings.crf)
-        if settings.format.name == "ffv1" and min(settings.size) < FFV1_SLICES_A_SIDE:
-            options["slices"] = "1"
+            if settings.schedule.starts is not None:
+                options["bf"] = "0"  # with B-frames, MP4 cannot store how long the last frame lasts
+        if settings.format.name == "ffv1" and min(settings.size) < FFV1_SLICED_SIDE:
+            options = {"level": "1"}
         stream = self._container.add_stream(
             settings.format.codec, rate=settings.schedule.fps, options=options
         )

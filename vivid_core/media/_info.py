@@ -7,7 +7,14 @@ from fractions import Fraction
 
 from ..errors import InputError, MediaError
 from ..video import FrameRange
-from ._color import bit_depth, clockwise_degrees, display_matrix, has_alpha, is_transposed
+from ._color import (
+    bit_depth,
+    clockwise_degrees,
+    display_matrix,
+    has_alpha,
+    is_transposed,
+    warn_about_hdr,
+)
 from ._source import Source, decode_frames, open_video, source_name
 from ._timeline import Timeline, read_timeline
 
@@ -57,6 +64,7 @@ def describe(source: Source, timeline: Timeline) -> VideoInfo:
                 f"{source_name(source)}: 0 of {len(timeline)} frames can be decoded: "
                 "export it again from where it came"
             )
+        warn_about_hdr(source_name(source), int(stream.codec_context.color_trc))
         matrix = display_matrix(frame)
         height, width = frame.height, frame.width
         if is_transposed(matrix):

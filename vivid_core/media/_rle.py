@@ -7,7 +7,7 @@ one character (48 + group, plus 32 while more follow) each.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -28,12 +28,14 @@ def encode_rle(mask: np.ndarray) -> str:
     return "".join(map(_number_to_text, _differences(runs)))
 
 
-def decode_rle(counts: str | Sequence[int], size: tuple[int, int]) -> np.ndarray:
+def decode_rle(counts: object, size: tuple[int, int]) -> np.ndarray:
     """Boolean mask [H, W] of compressed text or a plain list of runs; size is (height, width).
 
     Raises InputError if the runs do not fill the mask exactly.
     """
-    runs = list(_runs_of_text(counts)) if isinstance(counts, str) else list(counts)
+    runs = _runs_of_text(counts) if isinstance(counts, str) else counts
+    if not isinstance(runs, list) or not all(isinstance(run, int) for run in runs):
+        raise InputError("counts", "must be compressed text or a list of whole numbers")
     height, width = size
     if any(run < 0 for run in runs) or sum(runs) != height * width:
         raise InputError(
@@ -47,11 +49,11 @@ def _differences(runs: list[int]) -> list[int]:
     return [run - runs[i - 2] if i > 2 else run for i, run in enumerate(runs)]
 
 
-def _runs_of_text(text: str) -> Iterator[int]:
+def _runs_of_text(text: str) -> list[int]:
     runs: list[int] = []
     for number in _numbers_of_text(text):
         runs.append(number + runs[-2] if len(runs) > 2 else number)
-        yield runs[-1]
+    return runs
 
 
 def _number_to_text(number: int) -> str:

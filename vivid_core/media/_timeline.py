@@ -69,7 +69,7 @@ class Timeline:
 class _Ticks:
     starts: list[int]
     keys: list[int]
-    last_duration: int | None
+    end: int | None
 
 
 def read_timeline(source: Source) -> Timeline:
@@ -78,16 +78,17 @@ def read_timeline(source: Source) -> Timeline:
         time_base = stream.time_base or Fraction(1, 1000)
         ticks = _ticks_of_packets(container, stream, source)
         rates = _stated_rates(stream)
-        frames_known = ticks is not None
-        expected_end = _stated_end(container, stream)
+        stated_end = _stated_end(container, stream, time_base)
+        is_matroska = "matroska" in container.format.name
     if ticks is None:
         ticks = _ticks_of_frames(source)
     if not ticks.starts:
         raise MediaError(
             f"{source_name(source)}: holds no video frames: export it again from where it came"
         )
-    timeline = _fit_rate(ticks, time_base, rates, keep_keys=frames_known)
-    _check_end(timeline, expected_end, source)
+    timeline = _fit_rate(ticks, time_base, rates, stated_end)
+    if is_matroska and stated_end is not None:
+        _check_end(timeline, stated_end, source)
     return timeline
 
 
@@ -115,8 +116,8 @@ def _ticks_of_packets(
     known = [start for start in starts if start is not None]
     if not _is_plain(starts, known, keys, stream):
         return None
-    duration = last.duration if last is not None else None
-    return _Ticks(starts=sorted(known), keys=sorted(keys), last_duration=duration)
+    end = last.pts + last.duration if last and last.pts is not None and last.duration else None
+    return _Ticks(starts=sorted(known), keys=sorted(keys), end=end)
 
 
 def _is_plain(
@@ -158,11 +159,11 @@ def _ticks_of_frames(source: Source) -> _Ticks:
     known = [start for start in starts if start is not None]
     if len(known) < len(starts) or any(b <= a for a, b in zip(known, known[1:], strict=False)):
         known = [round(i / rate / time_base) for i in range(len(starts))]
-    return _Ticks(starts=known, keys=[], last_duration=None)
+    return _Ticks(starts=known, keys=[], end=None)
 
 
 def _fit_rate(
-    ticks: _Ticks, time_base: Fraction, rates: list[Fraction], *, keep_keys: bool
+    ticks: _Ticks, time_base: Fraction, rates: list[Fraction], stated_end: int | None
 ) -> Timeline:
     """Constant at the first rate that fits every frame; variable if none does."""
     starts, count = ticks.starts, len(ticks.starts)
@@ -171,13 +172,14 @@ def _fit_rate(
         average = (count - 1) / span
         rates = [*rates, average.limit_denominator(LARGEST_DENOMINATOR)]
     fitting = next((rate for rate in rates if _fits(starts, time_base, rate)), None)
-    step = ticks.last_duration or round((span / max(1, count - 1) or 1 / rates[0]) / time_base)
-    end = starts[-1] + step
+    step = round((span / (count - 1) if count > 1 else 1 / rates[0]) / time_base)
+    ends = (stated_end, ticks.end, starts[-1] + step)
+    end = next(end for end in ends if end is not None and end > starts[-1])
     return Timeline(
         starts=tuple(starts),
         end=end,
         time_base=time_base,
-        keys=tuple(ticks.keys) if keep_keys else (),
+        keys=tuple(ticks.keys),
         rate=fitting or count / ((end - starts[0]) * time_base),
         variable=fitting is None,
     )
@@ -206,25 +208,33 @@ def _stated_packets(container: InputContainer, stream: VideoStream) -> int:
     return stream.frames if "avi" not in container.format.name else 0
 
 
-def _stated_end(container: InputContainer, stream: VideoStream) -> float | None:
-    """The second at which the video ends, as a Matroska header states it."""
+def _stated_end(container: InputContainer, stream: VideoStream, time_base: Fraction) -> int | None:
+    """The tick at which the video ends, by the header of an MP4 or Matroska file."""
+    seconds = None
+    if "mov" in container.format.name and stream.duration:
+        return (stream.start_time or 0) + stream.duration
     if "matroska" not in container.format.name:
         return None
     if tag := stream.metadata.get("DURATION"):
-        hours, minutes, seconds = tag.split(":")
-        return int(hours) * 3600 + int(minutes) * 60 + float(seconds)
-    if len(container.streams) == 1 and container.duration:
-        return container.duration / av.time_base
-    return None
+        hours, minutes, rest = tag.split(":")
+        seconds = int(hours) * 3600 + int(minutes) * 60 + Fraction(rest)
+    elif len(container.streams) == 1 and container.duration:
+        seconds = Fraction(container.duration, av.time_base)
+    return None if seconds is None else round(seconds / time_base)
 
 
-def _check_end(timeline: Timeline, expected: float | None, source: Source) -> None:
-    if expected is None:
+def _check_end(timeline: Timeline, stated_end: int, source: Source) -> None:
+    """Raise MediaError if the header promises more than there is: the file is cut off.
+
+    MP4 says so by its index, and its edit lists make the stated end a worse witness.
+    Where frames are held for different times, a long last one looks the same and is right.
+    """
+    if timeline.variable:
         return
-    missing = round((expected - float(timeline.end * timeline.time_base)) * float(timeline.rate))
-    if missing > 1:
-        count = len(timeline)
+    count = len(timeline)
+    stated = (stated_end - timeline.starts[0]) * timeline.time_base * timeline.rate
+    if stated > count + 1:
         raise MediaError(
-            f"{source_name(source)}: is cut off: {count} of about {count + missing} frames can "
+            f"{source_name(source)}: is cut off: {count} of about {round(stated)} frames can "
             "be decoded: copy or download it again"
         )

@@ -61,6 +61,16 @@ class Adapter:
     patch_embedder: dict[str, Tensor]
     facts: AdapterFacts
 
+    @property
+    def summary(self) -> str:
+        """One line for people."""
+        facts, (frames, height, width) = self.facts, self.facts.train_size
+        return (
+            f"{self.name}: {facts.layout} adapter of rank {facts.rank} (alpha {facts.alpha:g}) "
+            f"for {facts.base_model}, trained to step {facts.training_step} at {frames} frames "
+            f"of {width}x{height}; licence: {facts.licence or 'not stated'}"
+        )
+
 
 def lora_config(rank: int, alpha: float | None = None) -> Any:
     """peft's configuration of a VIVID LoRA. alpha defaults to the rank: a scale of 1."""
@@ -183,19 +193,21 @@ def require_fits(bundle: ModelBundle, adapter: Adapter) -> None:
 
 
 def base_warnings(bundle: ModelBundle, adapter: Adapter) -> tuple[str, ...]:
-    """What an artist should know when shapes fit but the weights are another model's."""
-    own = torch.tensor(weight_signature(bundle.transformer))
-    trained_on = torch.tensor(adapter.facts.base_signature)
-    if own.shape == trained_on.shape:
-        off = (own - trained_on).norm() / trained_on.norm().clamp_min(1e-12)
-        if off <= _SIGNATURE_TOLERANCE:
-            return ()
-    text = (
-        f"{adapter.name} was trained on {adapter.facts.base_model}, whose weights are not those "
-        f"of {bundle.name}: results may be poor; use it on its own base"
-    )
-    log.warning(text)
-    return (text,)
+    """What an artist should know when shapes fit but the base is another."""
+    facts, texts = adapter.facts, []
+    if not _same_base(bundle.transformer, facts):
+        texts.append(
+            f"{adapter.name} was trained on {facts.base_model}, whose weights are not those of "
+            f"{bundle.name}: results may be poor; use it on its own base"
+        )
+    if describe_base(bundle)["prediction_type"] != facts.prediction_type:
+        texts.append(
+            f"{adapter.name} was trained for {facts.prediction_type}, which the scheduler of "
+            f"{bundle.name} does not use: results will be noise"
+        )
+    for text in texts:
+        log.warning(text)
+    return tuple(texts)
 
 
 def structure_hash(transformer: nn.Module) -> str:
@@ -211,6 +223,13 @@ def weight_signature(transformer: nn.Module) -> tuple[float, ...]:
     chosen = dict.fromkeys((names[0], names[len(names) // 2], names[-1]))
     values = [_sample(parameters[name]) for name in chosen]
     return tuple(float(f"{value:.6g}") for value in torch.cat(values).tolist())
+
+
+def _same_base(transformer: nn.Module, facts: AdapterFacts) -> bool:
+    if structure_hash(transformer) != facts.base_structure:
+        return False
+    own, known = torch.tensor(weight_signature(transformer)), torch.tensor(facts.base_signature)
+    return bool((own - known).norm() <= _SIGNATURE_TOLERANCE * known.norm())
 
 
 def _sample(parameter: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -39,6 +39,7 @@ class LoopConfig:
     seed: int = 0
 
 
+@runtime_checkable
 class TrainingTask(Protocol):
     """What one stage trains. Random draws come from the loop's generator only."""
 

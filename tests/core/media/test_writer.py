@@ -85,6 +85,11 @@ def test_variable_times_are_passed_through(tmp_path, write, track, picture, cloc
     write_clip(tmp_path / "a.mp4", picture, fps=probe(source).fps, pts=times)
     assert frame_times(tmp_path / "a.mp4") == times
     assert probe(tmp_path / "a.mp4") == probe(source)
+    headers = []
+    for path in (source, tmp_path / "a.mp4"):
+        with av.open(str(path)) as file:
+            headers.append(file.streams.video[0].duration * file.streams.video[0].time_base)
+    assert headers[0] == headers[1] == times[-1]
 
 
 def test_times_of_a_lazy_source_and_as_floats(tmp_path, picture):

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from statistics import mean, median
+from statistics import fmean, median
 
-import numpy as np
 import pytest
 import torch
 
 from vivid_core.data.shapes import HELD_OUT_SEED, draw_scene
-from vivid_core.media import VideoReader
+from vivid_core.media import read_clip
 from vivid_core.metrics.gradient import gradient_energy
 
+SCENES = 64
 CLIPS = ("horse", "kitten", "train_running", "hiker")
 
 
@@ -28,3 +28,10 @@ def test_the_size_of_the_frames_does_not_matter():
     frames[:, 16:48, 16:48] = 1
     large = frames.repeat_interleave(5, 1).repeat_interleave(3, 2)
     assert gradient_energy(large) == pytest.approx(gradient_energy(frames), rel=1e-4)
+
+
+def test_backgrounds_have_at_least_half_the_energy_of_real_clips(clips_dir: Path):
+    clips = [gradient_energy(read_clip(clips_dir / f"{name}.mp4").frames) for name in CLIPS]
+    scenes = [draw_scene(HELD_OUT_SEED + i, frames=2) for i in range(SCENES)]
+    bare = [scene.render(without=tuple(range(len(scene.things)))) for scene in scenes]
+    assert fmean(gradient_energy(torch.from_numpy(b)) for b in bare) >= 0.5 * median(clips)

@@ -1,0 +1,190 @@
+"""Edits end to end on a tiny random model: promises that hold whatever the weights are."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from vivid_core.edit.pipeline import edit_clip
+from vivid_core.edit.report import report_text
+from vivid_core.edit.request import EditRequest, Keyframe
+from vivid_core.errors import CaptionError, InputError, MaskError
+from vivid_core.runtime import Progress, Runtime
+from vivid_core.video import Clip, MaskTrack
+
+
+def request(frames=9, height=32, width=32, seed=0, mask=None, **changes) -> EditRequest:
+    generator = torch.Generator().manual_seed(seed)
+    clip = Clip(frames=torch.rand(frames, height, width, 3, generator=generator))
+    if mask is None:
+        mask = torch.zeros(frames, height, width)
+        mask[:, height // 4 : height // 2 + 1, width // 4 : width // 2 + 1] = 1
+    options = {"task": "add", "caption": "a red circle", "steps": 2, "seed": seed}
+    return EditRequest(clip=clip, mask=MaskTrack.fit(mask, clip), **(options | changes))
+
+
+@settings(max_examples=12)
+@given(
+    frames=st.integers(1, 20),
+    height=st.integers(5, 50),
+    width=st.integers(5, 50),
+    focus=st.sampled_from(["auto", "native", "enlarge", "off"]),
+    task=st.sampled_from(["add", "modify", "delete"]),
+)
+def test_any_size_and_length_comes_back_with_nothing_changed_outside(
+    tiny, frames, height, width, focus, task
+):
+    asked = request(frames, height, width, focus=focus, task=task, steps=1)
+    result = edit_clip(tiny, asked)
+    source, outside = asked.clip.frames, result.effective_mask == 0
+    assert result.frames.shape == source.shape
+    assert torch.equal(result.frames[outside], source[outside])
+    assert result.report.max_difference_outside == 0
+    assert (result.frames >= 0).all() and (result.frames <= 1).all()
+    assert (result.effective_mask >= (asked.mask.values > 0.5)).all()
+
+
+@pytest.mark.parametrize("sampler", ["ddim", "dpm"])
+def test_the_same_seed_gives_the_same_bits_whatever_ran_before(tiny, sampler):
+    first = edit_clip(tiny, request(sampler=sampler)).frames
+    torch.rand(7)
+    edit_clip(tiny, request(seed=5, sampler=sampler))
+    assert torch.equal(edit_clip(tiny, request(sampler=sampler)).frames, first)
+
+
+def test_another_seed_gives_another_result(tiny):
+    a, b = request(), request()
+    b = EditRequest(**(vars(b) | {"seed": 9}))
+    assert not torch.equal(edit_clip(tiny, a).frames, edit_clip(tiny, b).frames)
+
+
+def test_the_callers_tensors_stay_as_they_were(tiny):
+    asked = request()
+    frames, mask = asked.clip.frames.clone(), asked.mask.values.clone()
+    edit_clip(tiny, asked)
+    assert torch.equal(asked.clip.frames, frames)
+    assert torch.equal(asked.mask.values, mask)
+
+
+def test_a_keyframe_is_kept_inside_the_mask_and_ignored_outside(tiny):
+    keyframe = torch.rand(32, 32, 3)
+    asked = request(keyframes=(Keyframe(frame=3, pixels=keyframe),), feather=0)
+    result = edit_clip(tiny, asked)
+    inside = result.effective_mask[3] == 1
+    assert torch.allclose(result.frames[3][inside], keyframe[inside], atol=1e-6)
+    assert torch.equal(result.frames[3][~inside], asked.clip.frames[3][~inside])
+
+
+def test_a_keyframe_steers_the_other_frames(tiny):
+    dark = request(keyframes=(Keyframe(frame=0, pixels=torch.zeros(32, 32, 3)),))
+    light = request(keyframes=(Keyframe(frame=0, pixels=torch.ones(32, 32, 3)),))
+    a, b = edit_clip(tiny, dark).frames[1:], edit_clip(tiny, light).frames[1:]
+    assert not torch.equal(a, b)
+
+
+def test_progress_names_every_step_with_a_preview(tiny):
+    seen: list[Progress] = []
+    edit_clip(tiny, request(frames=17, steps=3), Runtime(report=seen.append))
+    steps = [p for p in seen if p.stage == "denoise"]
+    assert [(p.window, p.done) for p in steps] == [(w, d) for w in (0, 1) for d in (1, 2, 3)]
+    assert all(p.windows == 2 and p.preview is not None for p in steps)
+    assert all(0 <= float(p.preview.min()) <= float(p.preview.max()) <= 1 for p in steps)
+
+
+def test_cancel_stops_within_one_step_and_passes_through(tiny):
+    class Cancelled(BaseException):
+        pass
+
+    steps = []
+
+    def check() -> None:
+        if len(steps) >= 2:
+            raise Cancelled
+
+    def note(progress: Progress) -> None:
+        if progress.stage == "denoise":
+            steps.append(progress.done)
+
+    with pytest.raises(Cancelled):
+        edit_clip(tiny, request(steps=50), Runtime(report=note, check_cancelled=check))
+    assert len(steps) == 2
+
+
+def test_empty_frames_are_copied_and_windows_without_a_mask_cost_nothing(tiny):
+    mask = torch.zeros(25, 32, 32)
+    mask[20:, 8:16, 8:16] = 1
+    seen: list[int] = []
+    asked = request(frames=25, mask=mask)
+    result = edit_clip(tiny, asked, Runtime(report=lambda p: seen.append(p.window)))
+    assert set(seen[1:]) == {2}
+    assert torch.equal(result.frames[:20], asked.clip.frames[:20])
+
+
+def test_the_report_is_honest_about_an_edit_that_changed_nothing(tiny):
+    asked = request(frames=1)
+    asked = EditRequest(**(vars(asked) | {"keyframes": (Keyframe(frame=0, pixels=asked.clip.frames[0]),)}))
+    report = edit_clip(tiny, asked).report
+    assert report.nothing_changed
+    assert "NOTHING CHANGED" in report_text(report)
+
+
+def test_unknown_words_are_named(tiny):
+    report = edit_clip(tiny, request(caption="a shiny red zeppelin")).report
+    assert any("shiny, zeppelin" in warning for warning in report.warnings)
+
+
+def test_a_mostly_white_mask_warns_of_inversion(tiny):
+    report = edit_clip(tiny, request(mask=torch.ones(9, 32, 32))).report
+    assert any("inverted" in warning for warning in report.warnings)
+
+
+@pytest.mark.parametrize(
+    ("changes", "argument"),
+    [
+        ({"steps": 0}, "steps"),
+        ({"steps": 1001}, "steps"),
+        ({"caption": " "}, "caption"),
+        ({"guidance": -1.0}, "guidance"),
+        ({"feather": -1}, "feather"),
+        ({"keyframes": (Keyframe(frame=9, pixels=torch.zeros(32, 32, 3)),)}, "keyframe"),
+        ({"keyframes": (Keyframe(frame=0, pixels=torch.zeros(16, 32, 3)),)}, "keyframe"),
+        ({"mask": torch.zeros(9, 32, 32)}, "mask"),
+        ({"mask": torch.ones(4, 32, 32)}, "mask"),
+        ({"mask": torch.ones(9, 32, 30)}, "mask"),
+        ({"mask": torch.full((9, 32, 32), torch.nan)}, "mask"),
+    ],
+)
+def test_bad_requests_name_the_argument(changes, argument):
+    with pytest.raises(InputError) as caught:
+        request(**changes)
+    assert argument in caught.value.argument
+
+
+def test_nan_pixels_are_refused():
+    with pytest.raises(InputError, match="NaN"):
+        Clip(frames=torch.full((1, 4, 4, 3), torch.nan))
+
+
+def test_a_caption_of_5000_words_is_refused_with_the_limit(tiny):
+    with pytest.raises(CaptionError, match="5000 words .* reads 32 tokens: shorten it"):
+        edit_clip(tiny, request(caption="red " * 5000))
+
+
+def test_a_single_mask_serves_every_frame_and_an_empty_one_none():
+    clip = Clip(frames=torch.rand(4, 8, 8, 3))
+    one = torch.zeros(8, 8)
+    one[2:4] = 1
+    assert MaskTrack.fit(one, clip).values.shape == (4, 8, 8)
+    with pytest.raises(MaskError, match="white = edit"):
+        MaskTrack.fit(torch.zeros(8, 8), clip)
+
+
+def test_a_model_without_a_mask_input_says_what_to_load(tiny):
+    from vivid_core.model.layout import layout_named
+
+    with pytest.raises(InputError, match="apply a VIVID adapter"):
+        edit_clip(tiny.with_(layout=layout_named("t2v")), request())
+    with pytest.raises(InputError, match="only deletes"):
+        edit_clip(tiny.with_(layout=layout_named("void")), request())

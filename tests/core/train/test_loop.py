@@ -1,0 +1,86 @@
+"""The loop resumes exactly, stops on demand, and refuses to go on when the loss explodes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from vivid_core.errors import TrainingDiverged
+from vivid_core.train.loop import LoopConfig, Trainer, rate_at
+
+
+class Regression:
+    """Fit a small linear layer to noisy targets drawn from the loop's generator."""
+
+    def __init__(self, explode_at: int | None = None) -> None:
+        torch.manual_seed(0)
+        self.layer, self.calls, self.explode_at = nn.Linear(4, 2), 0, explode_at
+
+    def parameters(self) -> list[nn.Parameter]:
+        return list(self.layer.parameters())
+
+    def loss(self, generator: torch.Generator) -> dict[str, torch.Tensor]:
+        self.calls += 1
+        x = torch.randn(8, 4, generator=generator)
+        loss = (self.layer(x) - x[:, :2]).square().mean()
+        if self.explode_at is not None and self.calls >= self.explode_at:
+            loss = loss * 1e6
+        return {"loss": loss}
+
+    def validate(self) -> dict[str, float]:
+        return {"weight": float(self.layer.weight.detach().sum())}
+
+
+def config(steps: int, **changes) -> LoopConfig:
+    options = {"steps": steps, "learning_rate": 1e-2, "warmup": 2, "save_every": 5}
+    return LoopConfig(**(options | changes))
+
+
+def test_a_stopped_run_continues_to_the_same_weights(tmp_path: Path):
+    straight = Regression()
+    Trainer(straight, config(12), tmp_path / "a").run()
+    stopped = Trainer(first := Regression(), config(12), tmp_path / "b")
+    stopped.run(should_stop=lambda: first.calls >= 7)
+    resumed = Trainer(second := Regression(), config(12), tmp_path / "b")
+    assert resumed.step == 7
+    resumed.run()
+    assert torch.equal(second.layer.weight, straight.layer.weight)
+    assert resumed.average.averages[0].equal(
+        Trainer(Regression(), config(12), tmp_path / "a").average.averages[0]
+    )
+
+
+def test_averaged_weights_are_put_back(tmp_path: Path):
+    task = Regression()
+    trainer = Trainer(task, config(6), tmp_path)
+    trainer.run()
+    live = task.layer.weight.detach().clone()
+    with trainer.averaged():
+        assert not torch.equal(task.layer.weight, live)
+    assert torch.equal(task.layer.weight, live)
+
+
+def test_an_exploding_loss_stops_and_keeps_the_last_good_state(tmp_path: Path):
+    trainer = Trainer(Regression(explode_at=8), config(50), tmp_path)
+    with pytest.raises(TrainingDiverged, match="lower the learning rate"):
+        trainer.run()
+    assert Trainer(Regression(), config(50), tmp_path).step == 5
+
+
+def test_the_log_is_one_json_object_a_line(tmp_path: Path):
+    Trainer(Regression(), config(40, validate_every=20), tmp_path).run()
+    records = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert [r["step"] for r in records if "loss" in r] == [20, 40]
+    assert [r["step"] for r in records if "weight" in r] == [20, 40]
+
+
+def test_the_rate_rises_then_falls():
+    c = config(100, warmup=10)
+    rates = [rate_at(step, c) for step in range(100)]
+    assert rates[:10] == sorted(rates[:10])
+    assert rates[10:] == sorted(rates[10:], reverse=True)
+    assert max(rates) == c.learning_rate

@@ -1,0 +1,35 @@
+"""A browser on the page of a running ComfyUI."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+from ..comfyui import ComfyServer, comfy
+from .page import ComfyPage
+
+__all__ = ["comfy"]
+
+FLAGS = (
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+)  # fmt: skip
+SIZE = {"width": 1800, "height": 1250}
+
+
+@pytest.fixture(scope="session")
+def browser(chromium: Path) -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=str(chromium), args=list(FLAGS))
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser: Browser, comfy: ComfyServer) -> Iterator[ComfyPage]:
+    tab = browser.new_page(viewport=SIZE)
+    yield ComfyPage(tab, comfy)
+    tab.close()

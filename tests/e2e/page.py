@@ -1,0 +1,91 @@
+"""ComfyUI's page, as someone uses it: open a workflow, press Run, look at the result."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+from playwright.sync_api import Locator, Page
+
+from ..comfyui import PACK, RUN_SECONDS, ComfyServer
+
+ARTIFACTS = Path(__file__).parent / "artifacts"
+START_MS = 180_000
+Renderer = Literal["canvas", "vue"]
+
+_READY = "window.app?.graph && window.app.extensionManager && window.LiteGraph"
+_OPEN = """async (name) => {
+  const answer = await fetch(`/api/workflow_templates/PACK/${name}.json`)
+  await window.app.loadGraphData(await answer.json(), true, true, name)
+}""".replace("PACK", PACK)
+_WATCH = """() => {
+  window.vividEnd = null
+  for (const kind of ['execution_success', 'execution_error', 'execution_interrupted']) {
+    window.app.api.addEventListener(kind, (event) => { window.vividEnd = [kind, event.detail] })
+  }
+}"""
+_NODES = """() => window.app.graph.nodes.map((node) => ({
+  type: node.type,
+  known: node.type in window.LiteGraph.registered_node_types,
+  red: Boolean(node.has_errors)
+}))"""
+
+
+class ComfyPage:
+    """`tab` is the browser's page; `errors` are those that this pack's code raised."""
+
+    def __init__(self, tab: Page, comfy: ComfyServer) -> None:
+        self.tab, self.comfy = tab, comfy
+        self.errors: list[str] = []
+        tab.on("pageerror", self._on_error)
+
+    def open(self, workflow: str, renderer: Renderer = "canvas") -> None:
+        """Open the page, and one of the workflows of this pack as the template browser does."""
+        self.comfy.post_settings(
+            {"Comfy.TutorialCompleted": True, "Comfy.VueNodes.Enabled": renderer == "vue"}
+        )
+        self.tab.goto(self.comfy.url, timeout=START_MS)
+        self.tab.wait_for_function(_READY, timeout=START_MS)
+        self.tab.locator("canvas").first.wait_for(timeout=START_MS)
+        self.tab.wait_for_timeout(3000)  # the page opens its last workflow by itself
+        self.tab.evaluate(_OPEN, workflow)
+        self.tab.locator(".vivid-compare").wait_for()
+        self.tab.wait_for_timeout(1000)
+
+    def nodes(self) -> list[dict[str, Any]]:
+        return self.tab.evaluate(_NODES)
+
+    def run(self) -> str:
+        """Press Run; how it ended."""
+        self.tab.evaluate(_WATCH)
+        self.tab.get_by_role("button", name="Run", exact=True).first.click()
+        self.tab.wait_for_function("window.vividEnd", timeout=RUN_SECONDS * 1000)
+        kind, detail = self.tab.evaluate("window.vividEnd")
+        self.tab.wait_for_timeout(2500)  # results are drawn, videos load
+        return kind if kind == "execution_success" else f"{kind}: {detail}"
+
+    @property
+    def view(self) -> Locator:
+        return self.tab.locator(".vivid-compare")
+
+    def press(self, name: str) -> None:
+        self.view.get_by_role("button", name=name, exact=True).click()
+
+    def pixels(self, place: tuple[float, float]) -> list[int]:
+        """Colour of the view's canvas at a place, given as shares of its width and height."""
+        return self.view.locator("canvas").evaluate(
+            """(canvas, [x, y]) => [...canvas.getContext('2d').getImageData(
+              Math.floor(x * canvas.width), Math.floor(y * canvas.height), 1, 1).data]""",
+            list(place),
+        )
+
+    def keep(self, name: str) -> None:
+        """Keep a screenshot to look at."""
+        ARTIFACTS.mkdir(exist_ok=True)
+        version = ".".join(str(part) for part in self.comfy.version)
+        path = ARTIFACTS / f"{version}_{name}.png"
+        self.tab.screenshot(path=str(path), timeout=START_MS, animations="allow")
+
+    def _on_error(self, error: Any) -> None:
+        if f"extensions/{PACK}/" in (error.stack or ""):
+            self.errors.append(str(error))

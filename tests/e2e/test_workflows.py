@@ -1,0 +1,66 @@
+"""Every bundled workflow opens, runs from the Run button and shows its result."""
+
+from __future__ import annotations
+
+import pytest
+
+from .page import ComfyPage, Renderer
+
+VUE_SINCE = (0, 10)  # ComfyUI whose second renderer shows widgets of extensions
+WORKFLOWS = ["vivid_add_object", "vivid_change_object", "vivid_remove_object"]
+
+
+@pytest.fixture(params=["canvas", "vue"])
+def renderer(request: pytest.FixtureRequest, page: ComfyPage) -> Renderer:
+    if request.param == "vue" and page.comfy.version < VUE_SINCE:
+        pytest.skip("this ComfyUI has one renderer")
+    return request.param
+
+
+@pytest.mark.parametrize("name", WORKFLOWS)
+def test_workflow_opens_and_runs(page: ComfyPage, name: str) -> None:
+    page.open(name)
+    assert [node["type"] for node in page.nodes() if not node["known"]] == []
+    assert page.view.get_by_text("Nothing to compare yet").is_visible()
+    assert page.run() == "execution_success"
+    assert [node["type"] for node in page.nodes() if node["red"]] == []
+    assert page.view.get_by_text("Outside the mask: max difference 0").is_visible()
+    assert (
+        "outside the mask: max difference 0" in page.tab.locator(".vivid-report").last.inner_text()
+    )
+    page.keep(name)
+    assert page.errors == []
+
+
+def test_compare_view_can_be_used(page: ComfyPage, renderer: Renderer) -> None:
+    page.open("vivid_remove_object", renderer)
+    assert page.run() == "execution_success"
+    stage, counter = page.view.locator(".vc-stage"), page.view.locator(".vc-frame")
+    assert counter.inner_text() == "frame 0 / 16"
+
+    box = stage.bounding_box()
+    assert box is not None
+    before = page.pixels((0.5, 0.5))
+    stage.click(position={"x": 0.2 * box["width"], "y": 0.5 * box["height"]})
+    assert page.pixels((0.5, 0.5)) != before  # the handle was there
+
+    page.press("Difference")
+    page.press("16\u00d7")
+    assert page.view.get_by_text("Difference, 16\u00d7").is_visible()
+    assert page.pixels((0.5, 0.97))[:3] == [0, 0, 0]  # far from the mask
+    page.press("Mask outline")
+    page.keep(f"compare_difference_{renderer}")
+
+    page.press("Side by side")
+    page.press("Play")
+    page.tab.wait_for_function(
+        "(frame) => document.querySelector('.vc-frame').innerText !== frame",
+        arg="frame 0 / 16",
+    )
+    page.press("Pause")
+    page.view.get_by_label("Frame").fill("9")
+    assert counter.inner_text() == "frame 9 / 16"
+    page.view.press("ArrowRight")
+    assert counter.inner_text() == "frame 10 / 16"
+    page.keep(f"compare_side_by_side_{renderer}")
+    assert page.errors == []
