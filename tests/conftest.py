@@ -169,5 +169,7 @@ def pytest_terminal_summary(
         count = config.stash[_SKIPPED][need.marker]
         if count:
             terminalreporter.write_line(
-                f"NOT RUN: {count} tests need {need.what}: {need.remedy}", yellow=True, bold=True
+                f"NOT RUN: {count} of the tests, for want of {need.what}: {need.remedy}",
+                yellow=True,
+                bold=True,
             )

@@ -49,7 +49,7 @@ def test_a_missing_checkout_is_one_loud_line(project: pytest.Pytester) -> None:
     result.assert_outcomes(skipped=3)
     loud = [line for line in result.outlines if "NOT RUN" in line]
     assert len(loud) == 1
-    assert loud[0].startswith("NOT RUN: 3 tests need a ComfyUI checkout")
+    assert loud[0].startswith("NOT RUN: 3 of the tests, for want of a ComfyUI checkout")
 
 
 def test_a_required_checkout_must_be_there(

@@ -3,14 +3,115 @@
 from __future__ import annotations
 
 import argparse
+import json
+import time
+from fractions import Fraction
 from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from ..data.cases import CASES, Case, Settings
+from ..data.quality import measure, methods_beside, summarise
+from ..edit.composite import measure_change
+from ..edit.pipeline import edit_clip
+from ..edit.report import report_data
+from ..edit.request import EditRequest, EditResult
+from ..mask.overlay import overlay_mask
+from ..media import read_clip, save_image, write_clip
+from ..metrics.report import Report
+from ..metrics.sheet import SheetRow, difference_panel, draw_sheet, mask_panel
+from ..model.bundle import ModelBundle
+from ..model.tiny import load_tiny
+
+FPS = Fraction(8)
+ENLARGE = 4  # whole pixels, so that a 64-pixel clip can be seen
+GAP = 8  # pixels between the panels of a video
+PAPER = 0.98
+COLUMNS = ("source", "mask", "edit", "difference x4")
 
 
 def add_command(commands: argparse._SubParsersAction) -> None:
     parser = commands.add_parser("demo", help="edit a few generated clips and show the results")
     parser.add_argument("--out", type=Path, default=Path("demo"))
+    parser.add_argument("--steps", type=int, default=20)
+    parser.add_argument("--guidance", type=float, default=2.0)
+    parser.add_argument("--scenes", type=int, default=3, help="for the figures, besides the videos")
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> None:
-    raise SystemExit("demo: under construction")
+    """Edit, write videos, contact sheet and report.json, and say where they are."""
+    started, out = time.monotonic(), arguments.out
+    out.mkdir(parents=True, exist_ok=True)
+    bundle = load_tiny()
+    settings = Settings(steps=arguments.steps, guidance=arguments.guidance)
+    edits = {name: _run_case(bundle, name, settings, out) for name in CASES}
+    rows = [row for case, result, _ in edits.values() for row in _sheet_rows(case, result)]
+    save_image(out / "contact_sheet.png", draw_sheet(COLUMNS, rows, enlarge=ENLARGE))
+    report = _figures(bundle, arguments.scenes, settings)
+    data = {
+        "edits": {name: facts for name, (_, _, facts) in edits.items()},
+        "seconds": round(time.monotonic() - started, 1),
+    } | report.as_json()
+    (out / "report.json").write_text(json.dumps(data, indent=2))
+    print(report.as_text())
+    print(f"\nin {out.resolve()}:")
+    for name in edits:
+        print(f"  {name}.mp4          source | mask | edit, enlarged {ENLARGE}x")
+    print("  contact_sheet.png   source, mask, edit and difference of every task")
+    print("  report.json         every figure above")
+
+
+def _run_case(
+    bundle: ModelBundle, name: str, settings: Settings, out: Path
+) -> tuple[Case, EditResult, dict]:
+    """One task on the first held-out scene: its videos, and facts measured on the written file."""
+    case = CASES[name](0, settings)
+    result = edit_clip(bundle, case.request)
+    write_clip(out / f"{name}.mp4", _side_by_side(case.request, result), fps=FPS)
+    lossless = out / f"{name}.mkv"
+    write_clip(lossless, result.frames, fps=FPS)
+    source = (case.request.clip.frames * 255).round() / 255
+    change = measure_change(source, read_clip(lossless).frames, result.effective_mask)
+    facts = report_data(result.report) | {
+        "caption": case.request.model_caption,
+        "written_max_difference_outside": change.outside,
+    }
+    return case, result, facts
+
+
+def _figures(bundle: ModelBundle, scenes: int, settings: Settings) -> Report:
+    """The quality figures on a few held-out scenes, beside simpler methods."""
+    methods = methods_beside(lambda request: edit_clip(bundle, request).frames)
+    figures = summarise(measure(methods, scenes, settings))
+    return Report(
+        title=f"vivid-tiny on {scenes} held-out scenes (the card has all 64)",
+        figures=tuple(figures),
+    )
+
+
+def _side_by_side(request: EditRequest, result: EditResult) -> Tensor:
+    """Source, source with the mask over it, and edit: enlarged, [T, H, W, 3]."""
+    source = request.clip.frames
+    panels = (source, overlay_mask(source, result.effective_mask), result.frames)
+    large = [p.repeat_interleave(ENLARGE, 1).repeat_interleave(ENLARGE, 2) for p in panels]
+    gap = torch.full((len(source), large[0].shape[1], GAP, 3), PAPER)
+    return torch.cat([large[0], gap, large[1], gap, large[2]], dim=2)
+
+
+def _sheet_rows(case: Case, result: EditResult) -> list[SheetRow]:
+    """First and last frame of an edit."""
+    source, frames, mask = case.request.clip.frames, result.frames, result.effective_mask
+    return [
+        SheetRow(
+            label=f"{case.name}, frame {at}: {case.request.model_caption}",
+            panels=(
+                source[at],
+                mask_panel(mask[at]),
+                frames[at],
+                difference_panel(frames[at], source[at]),
+            ),
+        )
+        for at in (0, len(source) - 1)
+    ]

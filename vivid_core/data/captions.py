@@ -1,4 +1,4 @@
-"""Captions of procedural scenes: what a target is, how it moves, where; and the closed vocabulary."""
+"""Captions of procedural scenes, and the closed vocabulary that holds all their words."""
 
 from __future__ import annotations
 
@@ -39,7 +39,9 @@ def scene_caption(scene: Scene) -> str:
 def background_caption(scene: Scene) -> str:
     """A caption of the scene without its target."""
     others = [f"a {t.words}" for i, t in enumerate(scene.things) if i != scene.target]
-    return " and ".join(others) + f" over a {scene.texture.words}" if others else scene.texture.words
+    return (
+        " and ".join(others) + f" over a {scene.texture.words}" if others else scene.texture.words
+    )
 
 
 def motion_words(scene: Scene, thing: Thing) -> str:

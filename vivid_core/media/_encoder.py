@@ -51,6 +51,7 @@ class VideoFile:
         container = CONTAINERS[pending.target.suffix.lower()]
         options = CONTAINER_OPTIONS | ({} if container == "matroska" else MP4_OPTIONS)
         with write_errors(self._target):
+            pending.path.touch()  # the media library would find out at the first frame only
             self._container = av.open(
                 str(pending.path), "w", format=container, container_options=options
             )

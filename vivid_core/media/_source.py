@@ -23,6 +23,13 @@ def source_name(source: Source) -> str:
     return "the given stream" if isinstance(source, IOBase) else str(source)
 
 
+def no_frames(source: Source) -> MediaError:
+    return MediaError(
+        f"{source_name(source)}: holds no video frames, or is cut off before the first: export "
+        "it again from where it came"
+    )
+
+
 @contextmanager
 def decoder_errors(source: Source) -> Iterator[None]:
     """Errors of the media library inside this context become MediaError."""
@@ -35,6 +42,8 @@ def decoder_errors(source: Source) -> Iterator[None]:
         raise MediaError(f"{name}: is a folder, a video file is needed") from error
     except PermissionError as error:
         raise MediaError(f"{name}: may not be read: check its permissions") from error
+    except EOFError as error:
+        raise no_frames(source) from error
     except (av.FFmpegError, OSError) as error:
         raise MediaError(
             f"{name}: is damaged or not a video ({error.strerror}): "
@@ -49,7 +58,8 @@ def open_media(source: Source) -> Iterator[InputContainer]:
         if isinstance(source, IOBase):
             source.seek(0)
         # Tags in a foreign encoding are common and of no interest here.
-        file = source if isinstance(source, IOBase) else str(source)
+        # An absolute path is never taken for an address, as "http://..." or "a:b.mp4" would be.
+        file = source if isinstance(source, IOBase) else str(Path(source).absolute())
         container = av.open(file, "r", metadata_errors="replace")
     try:
         yield container
@@ -63,10 +73,14 @@ def open_video(source: Source) -> Iterator[tuple[InputContainer, VideoStream]]:
     with open_media(source) as container:
         stream = _best_video(container)
         if stream is None:
-            kinds = sorted({s.type for s in container.streams}) or ["nothing"]
-            raise MediaError(
-                f"{source_name(source)}: holds no video, only {', '.join(kinds)}: "
-                "choose a file with a video track"
+            kinds = ", ".join(sorted({s.type for s in container.streams}))
+            raise (
+                no_frames(source)
+                if not kinds
+                else MediaError(
+                    f"{source_name(source)}: holds no video, only {kinds}: choose a file with a "
+                    "video track"
+                )
             )
         stream.thread_type = "AUTO"
         yield container, stream

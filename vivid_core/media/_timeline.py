@@ -15,7 +15,7 @@ from av.video.stream import VideoStream
 
 from ..errors import MediaError
 from ..video import FrameRange
-from ._source import Source, decode_frames, open_video, source_name
+from ._source import Source, decode_frames, no_frames, open_video, source_name
 
 # Codecs that show exactly one frame for each packet; for others the frames are counted.
 ONE_FRAME_A_PACKET = frozenset({"h264", "hevc", "av1", "vp9", "prores", "ffv1", "mjpeg", "png"})
@@ -83,9 +83,7 @@ def read_timeline(source: Source) -> Timeline:
     if ticks is None:
         ticks = _ticks_of_frames(source)
     if not ticks.starts:
-        raise MediaError(
-            f"{source_name(source)}: holds no video frames: export it again from where it came"
-        )
+        raise no_frames(source)
     timeline = _fit_rate(ticks, time_base, rates, stated_end)
     if is_matroska and stated_end is not None:
         _check_end(timeline, stated_end, source)

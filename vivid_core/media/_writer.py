@@ -50,7 +50,7 @@ class VideoWriter:
         pts: Iterable[Fraction | float] | None = None,
         bit_depth: BitDepth | None = None,
     ) -> None:
-        self._path, self._size = Path(path), size
+        self._path, self._size = Path(path).absolute(), size
         self._format = choose_format(self._path, format)
         self._depth = choose_depth(self._format, bit_depth)
         self._schedule: Schedule = make_schedule(Fraction(fps), pts)

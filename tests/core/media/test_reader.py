@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import sys
 from fractions import Fraction
 
 import av
@@ -10,12 +11,11 @@ import numpy as np
 import pytest
 import torch
 
-from vivid_core.errors import InputError
-from vivid_core.media import VideoReader, frame_times, probe, read_clip
+from vivid_core.errors import InputError, MediaError
+from vivid_core.media import VideoReader, frame_times, probe, read_clip, write_clip
 from vivid_core.video import FrameRange
 
 NTSC = Fraction(30000, 1001)
-IDENTITY = (1, 0, 0, 1)
 DIHEDRAL = [
     (0, 1, -1, 0),
     (-1, 0, 0, -1),
@@ -194,3 +194,13 @@ def test_one_frame(write, track, picture):
     assert (info.frame_count, info.fps, info.duration_seconds) == (1, 8, 1 / 8)
     clip = read_clip(path)
     assert len(clip) == 1 and clip.fps == 8
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="file names have no colons there")
+def test_names_are_never_taken_for_addresses(tmp_path, monkeypatch, picture):
+    monkeypatch.chdir(tmp_path)
+    write_clip("a:b.mkv", picture, fps=Fraction(8))
+    np.testing.assert_array_equal(pixels_of("a:b.mkv"), picture)
+    for address in ("http://127.0.0.1:9/a.mp4", "concat:a:b.mkv"):
+        with pytest.raises(MediaError, match="there is no such file"):
+            probe(address)

@@ -10,7 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vivid_core.data.shapes import (
+from ..edit.request import EditRequest, Keyframe, Task
+from ..mask.augment import MaskMode, augment_mask
+from ..video import Clip, MaskTrack
+from .shapes import (
     COLORS,
     HELD_OUT_SEED,
     SHAPES,
@@ -19,9 +22,6 @@ from vivid_core.data.shapes import (
     draw_scene,
     is_held_out,
 )
-from vivid_core.edit.request import EditRequest, Keyframe, Task
-from vivid_core.mask.augment import MaskMode, augment_mask
-from vivid_core.video import Clip, MaskTrack
 
 FRAMES, SIZE = 17, 64
 # VIVID, app. A.2: the three mask variants of its evaluation set

@@ -1,58 +1,47 @@
-"""The quality script gives the known figures for methods whose results are known."""
+"""The quality measurement gives the known figures for methods whose results are known."""
 
 from __future__ import annotations
 
 import json
 import math
 from dataclasses import replace
-from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
+from vivid_core.data import cases, quality
 from vivid_core.data.shapes import HELD_OUT_SEED, is_held_out
 from vivid_core.metrics.baselines import fill_telea
+from vivid_core.metrics.report import Report
 
 SCENES = 3  # one for each mask variant
 
 
 @pytest.fixture(scope="module")
-def bench(repository: Path):
-    """The script's modules, as a person running it has them."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(repository / "benchmarks"))
-        import tiny_cases
-        import tiny_quality
-
-        yield SimpleNamespace(cases=tiny_cases, quality=tiny_quality)
+def settings():
+    return cases.Settings(steps=3, guidance=2.0)
 
 
 @pytest.fixture(scope="module")
-def settings(bench):
-    return bench.cases.Settings(steps=3, guidance=2.0)
-
-
-@pytest.fixture(scope="module")
-def measured(bench, settings):
+def measured(settings):
     """Telea as the model under test."""
 
     def edit(request):
         assert (request.steps, request.guidance) == (3, 2.0)
         return fill_telea(request.clip.frames, request.mask.values)
 
-    return bench.quality.measure(bench.quality.methods_beside(edit), SCENES, settings)
+    return quality.measure(quality.methods_beside(edit), SCENES, settings)
 
 
 @pytest.fixture(scope="module")
-def figures(bench, measured):
-    return {f.name + f.unit: f for f in bench.quality.summarise(measured)}
+def figures(measured):
+    return {f.name + f.unit: f for f in quality.summarise(measured)}
 
 
-def test_a_perfect_edit_meets_every_target(bench, measured):
+def test_a_perfect_edit_meets_every_target(measured):
     perfect = measured | {"ours": measured["perfect"]}
-    missed = [f.name for f in bench.quality.summarise(perfect) if f.met is False]
+    missed = [f.name for f in quality.summarise(perfect) if f.met is False]
     assert missed == []
 
 
@@ -66,19 +55,19 @@ def test_telea_as_the_model_equals_telea_beside_it(figures):
     assert figures["delete: PSNR in the holedB"].references["perfect"] == math.inf
 
 
-def test_the_hidden_truth_is_in_no_request(bench, settings):
+def test_the_hidden_truth_is_in_no_request(settings):
     """Nothing inside the hole of a request tells what a perfect edit shows there."""
     for name in ("add", "keyframe"):
-        case = bench.cases.CASES[name](1, settings)
+        case = cases.CASES[name](1, settings)
         thing = (case.thing > 0.9) & (case.hole > 0.5)
         source = case.request.clip.frames
         assert (source - case.truth).abs()[thing].mean() > 0.1
 
 
 @pytest.mark.parametrize("scene", range(6))
-def test_cases_are_what_they_say(bench, settings, scene):
-    delete, add, modify, keyframe = (d(scene, settings) for d in bench.cases.CASES.values())
-    drawn = bench.cases.held_out_scene(scene)
+def test_cases_are_what_they_say(settings, scene):
+    delete, add, modify, keyframe = (d(scene, settings) for d in cases.CASES.values())
+    drawn = cases.held_out_scene(scene)
     before = f"{drawn.target_thing.color} {drawn.target_thing.shape}"
     for case in (delete, add, modify, keyframe):
         request = case.request
@@ -95,38 +84,38 @@ def test_cases_are_what_they_say(bench, settings, scene):
     assert color not in {thing.color for thing in drawn.things}
     assert keyframe.request.caption == f"a {shape}"
     assert torch.equal(keyframe.request.keyframes[0].pixels, keyframe.truth[0])
-    assert bench.cases.without_keyframes(keyframe).request.keyframes == ()
+    assert cases.without_keyframes(keyframe).request.keyframes == ()
 
 
-def test_colour_error_is_measured_where_the_thing_is_in_the_last_frame(bench, settings):
-    case = bench.cases.keyframe_case(0, settings)
+def test_colour_error_is_measured_where_the_thing_is_in_the_last_frame(settings):
+    case = cases.keyframe_case(0, settings)
     frames = case.truth.clone()
     frames[:-1] = 0
-    assert bench.quality.score_edit(case, frames, 0).color_error == 0
+    assert quality.score_edit(case, frames, 0).color_error == 0
     frames[-1] = (frames[-1] + 10 / 255).clamp(0, 1)
-    assert 5 < bench.quality.score_edit(case, frames, 0).color_error < 18
+    assert 5 < quality.score_edit(case, frames, 0).color_error < 18
 
 
-def test_backgrounds_are_measured_without_things(bench, tmp_path):
-    figure, note = bench.quality.background_energy(2, tmp_path)
+def test_backgrounds_are_measured_without_things(tmp_path):
+    figure, note = quality.background_energy(2, tmp_path)
     assert 0.002 < figure.value < 0.05
     assert (figure.target, "not all found" in note) == (None, True)
-    scene = bench.cases.held_out_scene(0)
+    scene = cases.held_out_scene(0)
     alone = replace(scene, things=(), target=0)
-    assert np.array_equal(bench.cases.bare_background(scene).numpy(), alone.render())
+    assert np.array_equal(cases.bare_background(scene).numpy(), alone.render())
 
 
-def test_scores_and_sheet_are_written(bench, measured, tmp_path):
-    report = bench.quality.Report(title="t", figures=tuple(bench.quality.summarise(measured)))
-    bench.quality.write_results(report, measured["ours"], tmp_path / "out")
+def test_scores_and_sheet_are_written(measured, tmp_path):
+    report = Report(title="t", figures=tuple(quality.summarise(measured)))
+    quality.write_results(report, measured["ours"], tmp_path / "out")
     content = json.loads((tmp_path / "out" / "quality.json").read_text())
     assert len(content["scores"]) == 5 * SCENES
     assert content["figures"][0]["references"]["perfect"] == "inf"
     assert (tmp_path / "out" / "quality.png").stat().st_size > 10_000
 
 
-def test_seeds_are_held_out(bench):
-    scene = bench.cases.held_out_scene(0)
+def test_seeds_are_held_out():
+    scene = cases.held_out_scene(0)
     target = scene.target_thing
     assert HELD_OUT_SEED == 1_000_000
     assert is_held_out(target.color, target.shape)
