@@ -6,7 +6,8 @@ PYTHON ?= $(shell for python in python3 python3.12 python3.13 python3.11 python;
 COMFYUI_DIR ?= $(HOME)/ComfyUI
 INSTALL = $(BIN)/python -m pip install --quiet --constraint constraints.txt
 
-.PHONY: help demo test soak setup comfyui check format
+.PHONY: help demo test soak setup comfyui format \
+	check check-format check-lint check-types check-layers check-dead
 
 help:
 	@echo "make demo    edit a few generated clips and say where the videos are"
@@ -26,12 +27,23 @@ soak: setup comfyui
 
 setup: .venv/.test
 
-check: setup
+check: check-format check-lint check-types check-layers check-dead
+
+check-format: setup
 	$(BIN)/ruff format --check .
+
+check-lint: setup
 	$(BIN)/ruff check .
+
+check-types: setup
 	$(BIN)/pyright --pythonpath $(BIN)/python
-	mkdir -p .venv/pack && ln -sfn "$(CURDIR)" .venv/pack/vivid_pack
+
+# The link gives the pack one name, whatever its folder is called.
+check-layers: setup
+	@mkdir -p .venv/pack && ln -sfn "$(CURDIR)" .venv/pack/vivid_pack
 	PYTHONPATH=.venv/pack $(BIN)/lint-imports --no-cache
+
+check-dead: setup
 	$(BIN)/vulture $(wildcard __init__.py vivid_core nodes tests benchmarks)
 
 format: setup

@@ -9,7 +9,7 @@ from comfy_api.latest import io
 
 from . import convert, host, previews
 from .memory import HostedModel
-from .schema import schema
+from .schema import check_choices, schema
 from .sockets import FRAMES, MASKS, VividKeyframe, VividModel
 
 if TYPE_CHECKING:
@@ -148,13 +148,20 @@ class EditVideo(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, task: str | None = None, caption: str | None = None) -> bool | str:
-        """Before anything is loaded; linked values are not known yet and come as None."""
-        if task is not None and task not in TASKS:
-            return f"task: '{task}' is not one of {', '.join(TASKS)}"
-        if task in ("add", "modify") and caption is not None and not caption.strip():
-            return f"caption: is empty: say what to {task}, for example 'a red balloon'"
-        return True
+    def validate_inputs(
+        cls,
+        task: str | None = None,
+        caption: str | None = None,
+        focus: str | None = None,
+        fill: str | None = None,
+        sampler: str | None = None,
+    ) -> bool | str:
+        """Before anything is loaded."""
+        problem = check_choices(cls, task=task, focus=focus, fill=fill, sampler=sampler)
+        if problem is None and task in ("add", "modify") and caption is not None:
+            if not caption.strip():
+                problem = f"caption: is empty: say what to {task}, for example 'a red balloon'"
+        return problem or True
 
     @classmethod
     def execute(
@@ -231,6 +238,10 @@ class EstimateCost(io.ComfyNode):
                 ),
             ],
         )
+
+    @classmethod
+    def validate_inputs(cls, focus: str | None = None) -> bool | str:
+        return check_choices(cls, focus=focus) or True
 
     @classmethod
     def execute(

@@ -9,7 +9,7 @@ import torch
 from comfy_api.latest import io
 
 from . import host, memory
-from .schema import schema
+from .schema import check_choices, schema
 from .sockets import VividAdapter, VividModel
 
 if TYPE_CHECKING:
@@ -99,12 +99,16 @@ class LoadModel(io.ComfyNode):
         base: str | None = None,
         text_encoder: str | None = None,
         vae: str | None = None,
+        precision: str | None = None,
+        offload: str | None = None,
+        tiling: str | None = None,
     ) -> bool | str:
         problem = (
             host.check_choice("model", model, *host.BUNDLED_MODELS)
             or host.check_choice("base", base, host.FROM_MODEL)
             or host.check_choice("text_encoder", text_encoder, host.FROM_MODEL)
             or host.check_choice("vae", vae, host.FROM_MODEL)
+            or check_choices(cls, precision=precision, offload=offload, tiling=tiling)
         )
         return problem or True
 

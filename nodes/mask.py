@@ -7,7 +7,7 @@ from typing import Any
 from comfy_api.latest import io
 
 from . import convert, previews
-from .schema import schema
+from .schema import check_choices, schema
 from .sockets import FRAMES, MASKS
 
 CATEGORY = "VIVID/2 Mask"
@@ -95,6 +95,12 @@ class AugmentMask(io.ComfyNode):
         )
 
     @classmethod
+    def validate_inputs(
+        cls, mode: str | None = None, unit: str | None = None, components: str | None = None
+    ) -> bool | str:
+        return check_choices(cls, mode=mode, unit=unit, components=components) or True
+
+    @classmethod
     def execute(
         cls, mask: Any, radius_min: float, radius_max: float, **settings: Any
     ) -> io.NodeOutput:
@@ -145,6 +151,10 @@ class OverlayMask(io.ComfyNode):
                 io.Image.Output("overlay", display_name="overlay", tooltip="The tinted frames.")
             ],
         )
+
+    @classmethod
+    def validate_inputs(cls, color: str | None = None) -> bool | str:
+        return check_choices(cls, color=color) or True
 
     @classmethod
     def execute(

@@ -9,7 +9,7 @@ from comfy_api.latest import InputImpl, Types, io
 
 from . import convert, previews
 from .load import CATEGORY
-from .schema import schema
+from .schema import check_choices, schema
 
 WITH_TARGET = "moving shapes"
 WITHOUT_TARGET = "moving shapes, target removed"
@@ -78,6 +78,10 @@ class SampleClip(io.ComfyNode):
                 ),
             ],
         )
+
+    @classmethod
+    def validate_inputs(cls, scene: str | None = None) -> bool | str:
+        return check_choices(cls, scene=scene) or True
 
     @classmethod
     def execute(

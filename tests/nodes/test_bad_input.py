@@ -36,7 +36,10 @@ def failure(comfy: ComfyServer, graph: Graph, node: str) -> str:
         ("Vivid_EditVideo", {"task": "erase"}, "task: 'erase' is not one of add, modify, delete"),
         ("Vivid_EditVideo", {"steps": 0}, "Value 0 smaller than min of 1: steps"),
         ("Vivid_EditVideo", {"steps": 1001}, "Value 1001 bigger than max of 1000: steps"),
-        ("Vivid_EditVideo", {"focus": "blurred"}, "focus: 'blurred' not in"),
+        ("Vivid_LoadModel", {"precision": "int4"}, "precision: 'int4' is not one of auto, bf16"),
+        ("Vivid_SampleClip", {"scene": "x"}, "scene: 'x' is not one of moving shapes"),
+        ("Vivid_OverlayMask", {"color": "x"}, "color: 'x' is not one of blue"),
+        ("Vivid_EditVideo", {"focus": "blurred"}, "focus: 'blurred' is not one of auto, native"),
     ],
 )
 def test_refused_before_anything_runs(

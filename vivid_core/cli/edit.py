@@ -43,7 +43,7 @@ def add_command(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--guidance", type=float, default=DEFAULT_GUIDANCE)
     parser.add_argument("--sampler", choices=get_args(Sampler), default="ddim")
     parser.add_argument("--focus", choices=get_args(Focus), default="auto")
-    parser.add_argument("--grow", type=int, help="pixels; default 0, and 1/60 of the frame to delete")
+    parser.add_argument("--grow", type=int, help="pixels; 0, and 1/60 of the frame to delete")
     parser.add_argument("--feather", type=int, default=2, help="pixels inside the mask")
     add_model_arguments(parser)
     parser.add_argument("--out", type=Path, required=True, help=".mkv is lossless")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -28,7 +28,7 @@ COLORS: dict[str, tuple[int, int, int]] = {
     "purple": (136, 44, 196),
     "pink": (252, 112, 190),
 }
-Place = Floats | np.float32  # one coordinate of many points, or of one
+Place = Any  # coordinates of many points (Floats), or of one (np.float32)
 ShapeName = Literal["circle", "square", "triangle", "star", "cross", "ring"]
 SHAPES: tuple[ShapeName, ...] = ("circle", "square", "triangle", "star", "cross", "ring")
 SMALL_RADIUS, LARGE_RADIUS = 10.0, 12.5
@@ -37,7 +37,7 @@ MIN_SHARE_SEEN = 0.35  # of 2 r^2, about the area of the smallest shape
 
 def is_held_out(color: str, shape: str) -> bool:
     """Whether no training caption ever pairs this colour with this shape (8 of the 48 pairs)."""
-    return (list(COLORS).index(color) + 3 * SHAPES.index(shape)) % 6 == 5
+    return (list(COLORS).index(color) + SHAPES.index(shape)) % 6 == 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -272,7 +272,9 @@ def _draw_thing(
     held_out: bool,
     taken: list[Thing],
 ) -> Thing:
-    pairs = [(c, s) for c in COLORS for s in SHAPES if is_held_out(c, s) == held_out]
+    pairs: list[tuple[str, ShapeName]] = [
+        (c, s) for c in COLORS for s in SHAPES if is_held_out(c, s) == held_out
+    ]
     pairs = [p for p in pairs if p[0] not in {thing.color for thing in taken}]
     color, shape = pairs[int(rng.integers(len(pairs)))]
     anchored = bool(rng.random() < 0.3)

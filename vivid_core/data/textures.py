@@ -7,11 +7,12 @@ rigid world: what a frame hides, another frame shows exactly. Edges are softened
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float32]
+Floats = NDArray[np.floating[Any]]
 
 GROUND_COLORS: dict[str, tuple[tuple[int, int, int], tuple[int, int, int]]] = {
     # name: (dark, light); muted on purpose, so that object colours stand out

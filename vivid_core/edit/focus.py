@@ -42,12 +42,10 @@ class FocusPlan:
 
     def crop(self, values: Tensor, *, spatial: int = 1) -> Tensor:
         """The window of a tensor whose height is dimension `spatial` (width follows it)."""
-        return values.narrow(spatial, self.y, self.height).narrow(
-            spatial + 1, self.x, self.width
-        )
+        return values.narrow(spatial, self.y, self.height).narrow(spatial + 1, self.x, self.width)
 
     def to_model(self, pixels: Float[Tensor, "t c h w"], *, mask: bool = False) -> Tensor:
-        """Window pixels [T, C, h, w] to the model's size; padding repeats the border (0 for masks)."""
+        """Window pixels [T, C, h, w] to the model's size, padded with the border (masks: 0)."""
         if tuple(pixels.shape[-2:]) != self.content:
             pixels = _resize(pixels, self.content)
         bottom, right = self.model[0] - self.content[0], self.model[1] - self.content[1]
@@ -87,11 +85,8 @@ def plan_focus(
     if mode != "auto":
         return focused
     plain = _fit(whole, geometry, train_size, enlarge=False)
-    return focused if math.prod(focused.model) < math.prod(plain.model) else _sharper(focused, plain)
-
-
-def _sharper(a: FocusPlan, b: FocusPlan) -> FocusPlan:
-    return a if a.scale > b.scale else b
+    cheaper = math.prod(focused.model) < math.prod(plain.model)
+    return focused if cheaper or focused.scale > plain.scale else plain
 
 
 def _window_around(
@@ -146,15 +141,12 @@ def _scaled_to_area(height: int, width: int, geometry: Geometry, area: int) -> t
     """The largest size of about this aspect ratio whose legal size fits the area."""
     scale = math.sqrt(area / (height * width))
     step = geometry.legal_size(1, 1)[0]
-    for _ in range(64):
+    while True:
         content = max(1, round(height * scale)), max(1, round(width * scale))
         if math.prod(geometry.legal_size(*content)) <= max(area, step * step):
             return content
         scale *= 0.98
-    return content
 
 
 def _resize(pixels: Tensor, size: tuple[int, int]) -> Tensor:
-    return F.interpolate(
-        pixels, size=size, mode="bilinear", align_corners=False, antialias=True
-    )
+    return F.interpolate(pixels, size=size, mode="bilinear", align_corners=False, antialias=True)

@@ -61,7 +61,10 @@ class EditMeter:
         latents = kwargs["hidden_states"]
         batch, frames, _, height, width = latents.shape
         flops = transformer_flops(
-            module.config, frames=frames, height=height, width=width,
+            module.config,
+            frames=frames,
+            height=height,
+            width=width,
             text_tokens=kwargs["encoder_hidden_states"].shape[1],
         )
         self.transformer_flops += batch * flops

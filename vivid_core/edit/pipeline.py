@@ -17,7 +17,7 @@ from ..model.vae import decode
 from ..runtime import Progress, Runtime
 from .composite import composite, effective_mask, measure_change
 from .conditioning import REFERENCE_NOISE, build_conditioning
-from .focus import FocusPlan, plan_focus
+from .focus import plan_focus
 from .guidance import guided_predictor
 from .meter import EditMeter
 from .preview import LatentPreview
@@ -95,9 +95,7 @@ class _Edit:
         self._advance("encode", 1, 1, index)
         latents = self._denoise(index, condition, pixels, captions)
         self._advance("decode", 0, 1, index)
-        decoded = decode(
-            self.bundle.vae, latents.transpose(1, 2), frames=span.model_frames
-        ).float()
+        decoded = decode(self.bundle.vae, latents.transpose(1, 2), frames=span.model_frames).float()
         edited = self.plan.from_model(decoded[0].transpose(0, 1)[: len(span)])
         self._paste(span, ((edited + 1) / 2).clamp(0, 1).permute(0, 2, 3, 1).cpu())
         self._advance("decode", 1, 1, index)
@@ -174,7 +172,7 @@ class _Edit:
 
     def _rotary(self, shape: tuple[int, ...]) -> tuple[Tensor, Tensor] | None:
         frames = max(shape[1], self.bundle.geometry.patch_time or 1)
-        size = (frames, *shape[-2:])
+        size = (frames, shape[-2], shape[-1])
         device = self.runtime.device
         return rotary_embedding(self.bundle.transformer.config, size, device=device)
 
@@ -243,7 +241,7 @@ class _Edit:
 
 
 def caption_for(bundle: ModelBundle, request: EditRequest) -> str:
-    """What the model reads: a model that describes the scene after removal takes the user's words."""
+    """What the model reads: one that describes the scene after removal takes the user's words."""
     if bundle.layout.text_describes == "scene after removal" and request.caption.strip():
         return request.caption
     return request.model_caption
@@ -268,5 +266,3 @@ def _mirrored(frames: int, length: int) -> list[int]:
         return [0] * length
     period = 2 * (frames - 1)
     return [min(i % period, period - i % period) for i in range(length)]
-
-

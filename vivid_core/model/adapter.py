@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..errors import AdapterError, ModelError
 from .bundle import ModelBundle
@@ -78,19 +78,19 @@ def lora_config(rank: int, alpha: float | None = None) -> Any:
 
     return LoraConfig(
         r=rank,
-        lora_alpha=rank if alpha is None else alpha,
+        lora_alpha=rank if alpha is None else alpha,  # pyright: ignore[reportArgumentType]
         target_modules=list(TARGET_MODULES),
     )
 
 
-def extract_adapter(transformer: nn.Module, facts: AdapterFacts, *, name: str) -> Adapter:
+def extract_adapter(transformer: Any, facts: AdapterFacts, *, name: str) -> Adapter:
     """The adapter of a trained transformer that carries one LoRA (peft's default names)."""
     from peft import get_peft_model_state_dict
 
     adapter_name = next(iter(transformer.peft_config))
     state = get_peft_model_state_dict(transformer, adapter_name=adapter_name)
     lora = {_bare(key): value.detach().clone() for key, value in state.items() if "lora_" in key}
-    proj = _unwrapped(transformer).patch_embed.proj
+    proj: Any = _unwrapped(transformer).patch_embed.proj
     proj = proj.modules_to_save[adapter_name] if hasattr(proj, "modules_to_save") else proj
     embedder = {key: value.detach().clone() for key, value in proj.state_dict().items()}
     return Adapter(name=name, lora=lora, patch_embedder=embedder, facts=facts)
@@ -210,13 +210,13 @@ def base_warnings(bundle: ModelBundle, adapter: Adapter) -> tuple[str, ...]:
     return tuple(texts)
 
 
-def structure_hash(transformer: nn.Module) -> str:
+def structure_hash(transformer: Any) -> str:
     """A hash of tensor names and shapes, patch embedder left out."""
     shapes = sorted(f"{name} {list(p.shape)}" for name, p in _own_parameters(transformer).items())
     return hashlib.sha256("\n".join(shapes).encode()).hexdigest()[:16]
 
 
-def weight_signature(transformer: nn.Module) -> tuple[float, ...]:
+def weight_signature(transformer: Any) -> tuple[float, ...]:
     """A few weights of the first, middle and last block, to tell bases of one shape apart."""
     parameters = {k: p for k, p in _own_parameters(transformer).items() if "to_q" in k}
     names = [name for name in parameters if name.endswith("weight")]
@@ -225,7 +225,7 @@ def weight_signature(transformer: nn.Module) -> tuple[float, ...]:
     return tuple(float(f"{value:.6g}") for value in torch.cat(values).tolist())
 
 
-def _same_base(transformer: nn.Module, facts: AdapterFacts) -> bool:
+def _same_base(transformer: Any, facts: AdapterFacts) -> bool:
     if structure_hash(transformer) != facts.base_structure:
         return False
     own, known = torch.tensor(weight_signature(transformer)), torch.tensor(facts.base_signature)
@@ -238,7 +238,7 @@ def _sample(parameter: Tensor) -> Tensor:
     return flat[picked.to(flat.device)].float().cpu()
 
 
-def _own_parameters(transformer: nn.Module) -> dict[str, Tensor]:
+def _own_parameters(transformer: Any) -> dict[str, Tensor]:
     """The base's parameters, with LoRA layers and wrappers looked through."""
     named = ((_bare(name), p) for name, p in transformer.named_parameters())
     return {
@@ -248,7 +248,7 @@ def _own_parameters(transformer: nn.Module) -> dict[str, Tensor]:
     }
 
 
-def _add_lora(transformer: nn.Module, adapter: Adapter, strength: float) -> None:
+def _add_lora(transformer: Any, adapter: Adapter, strength: float) -> None:
     from peft import set_peft_model_state_dict
 
     existing = list(getattr(transformer, "peft_config", {}))
@@ -267,7 +267,7 @@ def _add_lora(transformer: nn.Module, adapter: Adapter, strength: float) -> None
     transformer.set_adapters([*existing, name], weights=[*scales, strength])
 
 
-def _strength_of(transformer: nn.Module, adapter_name: str) -> float:
+def _strength_of(transformer: Any, adapter_name: str) -> float:
     """The run-time strength an adapter already has."""
     for module in transformer.modules():
         scaling = getattr(module, "scaling", None)
@@ -276,7 +276,7 @@ def _strength_of(transformer: nn.Module, adapter_name: str) -> float:
     raise ModelError(f"no layer carries the adapter {adapter_name}")
 
 
-def _layout_with(transformer: nn.Module, adapter: Adapter) -> Layout:
+def _layout_with(transformer: Any, adapter: Adapter) -> Layout:
     shapes = {key: tuple(value.shape) for key, value in transformer.state_dict().items()}
     declared = {OWN_KEY: {"layout": adapter.facts.layout}}
     return detect_layout(shapes, {**transformer.config, **declared})
@@ -299,6 +299,6 @@ def _bare(name: str) -> str:
     return name.removeprefix("base_model.model.")
 
 
-def _unwrapped(transformer: nn.Module) -> nn.Module:
+def _unwrapped(transformer: Any) -> Any:
     get = getattr(transformer, "get_base_model", None)
     return get() if get is not None else transformer

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
-from torch import nn
 
 from ..latents import Geometry
 from .layout import Layout
@@ -25,9 +24,9 @@ class ModelBundle:
     """
 
     name: str
-    transformer: nn.Module
-    vae: nn.Module
-    text_encoder: nn.Module
+    transformer: Any  # CogVideoXTransformer3DModel
+    vae: Any  # AutoencoderKLCogVideoX
+    text_encoder: Any  # T5EncoderModel
     tokenizer: Any
     schedule: dict[str, Any]
     layout: Layout

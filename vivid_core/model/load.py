@@ -301,7 +301,7 @@ def _require_latent_channels(path: Path, channels: int) -> None:
         )
 
 
-def _require_same_text_width(transformer: nn.Module, text_encoder: nn.Module) -> None:
+def _require_same_text_width(transformer: Any, text_encoder: Any) -> None:
     wanted, given = transformer.config.text_embed_dim, text_encoder.config.d_model
     if wanted != given:
         raise ModelError(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import nn
@@ -62,7 +62,7 @@ def choose_dtype(
     return wanted
 
 
-def enable_tiling(vae: nn.Module) -> None:
+def enable_tiling(vae: Any) -> None:
     """Let the VAE work in tiles of about half its trained size.
 
     The stock defaults give frames of the wrong size for other sizes and factors than 480x720 at
@@ -87,7 +87,7 @@ def wants_tiling(placement: Placement) -> bool:
     return torch.cuda.get_device_properties(placement.device).total_memory < TILING_BELOW_BYTES
 
 
-def place(module: nn.Module, placement: Placement) -> nn.Module:
+def place(module: Any, placement: Placement) -> nn.Module:
     """Put a module where it runs, or hook it to move there when called."""
     if placement.device.type == "cpu" or placement.offload == "host":
         return module

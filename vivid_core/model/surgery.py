@@ -15,7 +15,7 @@ Undo = Callable[[], None]
 _HOOK_ATTRIBUTES = ("_diffusers_hook", "_hf_hook", "_old_forward")
 
 
-def clone_transformer(transformer: nn.Module) -> nn.Module:
+def clone_transformer(transformer: Any) -> nn.Module:
     """A module of its own that shares the original's weight storage.
 
     Moving, replacing or wrapping the clone's weights leaves the original as it is; only writing
@@ -36,7 +36,7 @@ def clone_transformer(transformer: nn.Module) -> nn.Module:
 
 
 def widen_patch_embedder(
-    transformer: nn.Module, in_channels: int, *, source: Mapping[str, Tensor] | None = None
+    transformer: Any, in_channels: int, *, source: Mapping[str, Tensor] | None = None
 ) -> Undo:
     """Give a transformer more input channels, in place; returns how to undo it.
 
@@ -62,7 +62,7 @@ def widen_patch_embedder(
     return set_patch_embedder(transformer, tensors)
 
 
-def set_patch_embedder(transformer: nn.Module, tensors: Mapping[str, Tensor]) -> Undo:
+def set_patch_embedder(transformer: Any, tensors: Mapping[str, Tensor]) -> Undo:
     """Replace the patch embedder's weights, in place, whatever their channel count.
 
     Raises ModelError when they are made for another kind or width of transformer.
@@ -81,12 +81,12 @@ def set_patch_embedder(transformer: nn.Module, tensors: Mapping[str, Tensor]) ->
     return lambda: _install(transformer, old, old_channels)
 
 
-def _install(transformer: nn.Module, proj: nn.Module, channels: int) -> None:
+def _install(transformer: Any, proj: Any, channels: int) -> None:
     transformer.patch_embed.proj = proj
     transformer.register_to_config(in_channels=channels)
 
 
-def _columns_per_channel(transformer: nn.Module) -> int:
+def _columns_per_channel(transformer: Any) -> int:
     """How many columns of axis 1 one channel has: 1, or a patch where it is a Linear (1.5)."""
     config = transformer.config
     if config.patch_size_t is None:
@@ -94,7 +94,7 @@ def _columns_per_channel(transformer: nn.Module) -> int:
     return config.patch_size**2 * config.patch_size_t
 
 
-def _require_fits(old: nn.Module, weight: Tensor) -> None:
+def _require_fits(old: Any, weight: Tensor) -> None:
     have, given = tuple(old.weight.shape), tuple(weight.shape)
     if len(have) != len(given) or have[0] != given[0] or have[2:] != given[2:]:
         raise ModelError(
@@ -103,21 +103,20 @@ def _require_fits(old: nn.Module, weight: Tensor) -> None:
         )
 
 
-def _like(old: nn.Module, channels: int, weight: Tensor) -> nn.Module:
+def _like(old: Any, channels: int, weight: Tensor) -> nn.Module:
     bias = old.bias is not None
     if isinstance(old, nn.Conv2d):
-        return nn.Conv2d(
-            channels, weight.shape[0], old.kernel_size, old.stride, bias=bias, device="meta"
-        )
+        size, stride = old.kernel_size[0], old.stride[0]
+        return nn.Conv2d(channels, weight.shape[0], size, stride, bias=bias, device="meta")
     return nn.Linear(weight.shape[1], weight.shape[0], bias=bias, device="meta")
 
 
-def _hook_state(module: nn.Module) -> list[object]:
+def _hook_state(module: Any) -> list[object]:
     names = [name for name in _HOOK_ATTRIBUTES if name in module.__dict__]
     return [module.__dict__[name] for name in names]
 
 
-def _strip_hooks(module: nn.Module) -> None:
+def _strip_hooks(module: Any) -> None:
     hooked = [name for name in _HOOK_ATTRIBUTES if name in module.__dict__]
     for name in hooked:
         del module.__dict__[name]

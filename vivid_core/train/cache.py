@@ -190,5 +190,3 @@ def _pixels(frames: np.ndarray) -> Tensor:
 
 def _half(latents: Tensor) -> Tensor:
     return latents.to(torch.float16).contiguous()
-
-

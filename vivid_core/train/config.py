@@ -34,7 +34,7 @@ class TrainConfig:
 
     stage: Stage
     work: Path
-    threads: int = 2
+    threads: int = 1
     loop: LoopConfig | None = None
     vae: VaeConfig = field(default_factory=VaeConfig)
     encode: EncodeConfig = field(default_factory=EncodeConfig)

@@ -59,10 +59,10 @@ class DiffusionTask:
         """The same loss on held-out scenes, with the same noise every time."""
         values = {}
         for medium, cache in self.held_out.items():
-            generator = torch.Generator().manual_seed(7)
+            pool, generator = self._held_out_pools[medium], torch.Generator().manual_seed(7)
             losses = [
-                float(self._velocity_loss(cache, self._held_out_pools[medium][i : i + 32], generator))
-                for i in range(0, min(128, len(self._held_out_pools[medium])), 32)
+                float(self._velocity_loss(cache, pool[i : i + 32], generator))
+                for i in range(0, min(128, len(pool)), 32)
             ]
             values[f"held_out_{medium}"] = sum(losses) / len(losses)
         return values
@@ -84,7 +84,7 @@ class DiffusionTask:
             encoder_hidden_states=self._embed(samples, generator),
             timestep=t,
             image_rotary_emb=rotary_embedding(
-                self.transformer.config, (clean.shape[1], *clean.shape[-2:])
+                self.transformer.config, (clean.shape[1], clean.shape[-2], clean.shape[-1])
             ),
             return_dict=False,
         )[0]

@@ -165,16 +165,14 @@ def _base_bundle(config: TrainConfig) -> ModelBundle:
 def _vivid_task(config: TrainConfig) -> DiffusionTask:
     base = _base_task(config)
     _load_average(base, config.work / "base")
-    transformer = base.transformer
+    transformer: Any = base.transformer
     widen_patch_embedder(transformer, layout_named("vivid").in_channels)
     transformer.requires_grad_(False)
     base.text_encoder.requires_grad_(False)
     transformer.add_adapter(lora_config(config.lora_rank))
     transformer.patch_embed.proj.requires_grad_(True)
     trained = [p for p in transformer.parameters() if p.requires_grad]
-    return _task(
-        config, transformer, base.text_encoder, base.tokenizer, trained, conditioned=True
-    )
+    return _task(config, transformer, base.text_encoder, base.tokenizer, trained, conditioned=True)
 
 
 def _task(

@@ -12,7 +12,6 @@ from ..data.shapes import HELD_OUT_SEED, draw_scene
 from ..model.tiny.build import LATENT_SCALE, build_vae
 
 
-
 @dataclass(frozen=True, kw_only=True)
 class VaeConfig:
     """A CogVideoX VAE of three levels: 4x4 in space, 4x in time, 16 latent channels."""

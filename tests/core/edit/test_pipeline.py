@@ -124,7 +124,8 @@ def test_empty_frames_are_copied_and_windows_without_a_mask_cost_nothing(tiny):
 
 def test_the_report_is_honest_about_an_edit_that_changed_nothing(tiny):
     asked = request(frames=1)
-    asked = EditRequest(**(vars(asked) | {"keyframes": (Keyframe(frame=0, pixels=asked.clip.frames[0]),)}))
+    unchanged = Keyframe(frame=0, pixels=asked.clip.frames[0])
+    asked = EditRequest(**(vars(asked) | {"keyframes": (unchanged,)}))
     report = edit_clip(tiny, asked).report
     assert report.nothing_changed
     assert "NOTHING CHANGED" in report_text(report)
