@@ -23,6 +23,7 @@ def save_view(source: Tensor, edit: Tensor, mask: Tensor | None, *, fps: float) 
     Lossless, because the view magnifies differences.
     """
     step = -(-len(source) // MOST_FRAMES)
+    split = 0.5 if mask is None else _middle(mask)
     mask = torch.zeros_like(source[..., 0]) if mask is None else mask
     folder = f"{FOLDER}/{uuid4().hex[:12]}"
     place = Path(folder_paths.get_temp_directory()) / folder
@@ -41,7 +42,15 @@ def save_view(source: Tensor, edit: Tensor, mask: Tensor | None, *, fps: float) 
         "width": source.shape[2],
         "height": source.shape[1],
         "fps": fps / step,
+        "split": split,
     }
+
+
+def _middle(mask: Tensor) -> float:
+    """Where the slider starts: the mask's centre from left to right, as a share of the width."""
+    columns = mask.sum(dim=(0, 1))
+    places = (torch.arange(len(columns)) + 0.5) / len(columns)
+    return float((columns * places).sum() / columns.sum().clamp_min(1e-6))
 
 
 def _write(panels: Tensor, path: Path) -> None:

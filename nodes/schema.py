@@ -20,7 +20,9 @@ def check_choices(node: type[io.ComfyNode], **chosen: str | None) -> str | None:
 
     Older ComfyUI lets any value through.
     """
-    offered = {i.id: i.options for i in node.define_schema().inputs if isinstance(i, io.Combo.Input)}
+    offered = {
+        i.id: i.options for i in node.define_schema().inputs if isinstance(i, io.Combo.Input)
+    }
     for name, value in chosen.items():
         if value is not None and value not in offered[name]:
             return f"{name}: '{value}' is not one of {', '.join(offered[name])}"

@@ -103,7 +103,7 @@ export class CompareView {
     event.stopPropagation()
   }
 
-  // data: what the node reports (files, frames, total, width, height, fps, measures);
+  // data: what the node reports (files, frames, total, width, height, fps, split, measures);
   // urlOf(file): address of one picture.
   show(data, urlOf) {
     this.clear()
@@ -113,6 +113,7 @@ export class CompareView {
     this.maskButton.hidden = data.measures.outside === null
     this.scrubber.max = data.files.length - 1
     this.load(data.files.map(urlOf))
+    this.split = data.split
     this.showFacts()
     this.setMode(this.mode)
     this.seek(0)

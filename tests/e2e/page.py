@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
+from PIL import Image
 from playwright.sync_api import Locator, Page
 
 from ..comfyui import PACK, RUN_SECONDS, ComfyServer
 
 ARTIFACTS = Path(__file__).parent / "artifacts"
+THUMBNAIL_SIDE, THUMBNAIL_QUALITY = 320, 88  # pixels of one panel; JPEG
 START_MS = 180_000
 Renderer = Literal["canvas", "vue"]
 
@@ -29,6 +33,9 @@ _NODES = """() => window.app.graph.nodes.map((node) => ({
   known: node.type in window.LiteGraph.registered_node_types,
   red: Boolean(node.has_errors)
 }))"""
+
+_VIEW = """() => Object.values(window.app.nodeOutputs)
+  .find((output) => output.vivid_compare).vivid_compare[0]"""
 
 
 class ComfyPage:
@@ -85,6 +92,18 @@ class ComfyPage:
         version = ".".join(str(part) for part in self.comfy.version)
         path = ARTIFACTS / f"{version}_{name}.png"
         self.tab.screenshot(path=str(path), timeout=START_MS, animations="allow")
+
+    def draw_thumbnail(self, path: Path) -> None:
+        """Source and edit of the middle frame, side by side."""
+        view = self.tab.evaluate(_VIEW)
+        file = self.comfy.file(view | {"filename": view["files"][len(view["files"]) // 2]})
+        panels = np.asarray(Image.open(io.BytesIO(file)).convert("RGB"))
+        source, edit, _ = np.split(panels, 3)
+        times = THUMBNAIL_SIDE // len(source)
+        line = np.full((len(source) * times, 4, 3), 255, np.uint8)
+        large = [p.repeat(times, axis=0).repeat(times, axis=1) for p in (source, edit)]
+        picture = np.concatenate([large[0], line, large[1]], axis=1)
+        Image.fromarray(picture).save(path, quality=THUMBNAIL_QUALITY)
 
     def _on_error(self, error: Any) -> None:
         if f"extensions/{PACK}/" in (error.stack or ""):

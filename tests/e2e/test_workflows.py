@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import pytest
 
 from .page import ComfyPage, Renderer
@@ -18,7 +21,8 @@ def renderer(request: pytest.FixtureRequest, page: ComfyPage) -> Renderer:
 
 
 @pytest.mark.parametrize("name", WORKFLOWS)
-def test_workflow_opens_and_runs(page: ComfyPage, name: str) -> None:
+def test_workflow_opens_and_runs(page: ComfyPage, repository: Path, name: str) -> None:
+    """UPDATE_THUMBNAILS=1 draws the pictures of the template browser anew."""
     page.open(name)
     assert [node["type"] for node in page.nodes() if not node["known"]] == []
     assert page.view.get_by_text("Nothing to compare yet").is_visible()
@@ -30,6 +34,8 @@ def test_workflow_opens_and_runs(page: ComfyPage, name: str) -> None:
     )
     page.keep(name)
     assert page.errors == []
+    if os.environ.get("UPDATE_THUMBNAILS"):
+        page.draw_thumbnail(repository / "workflows" / f"{name}.jpg")
 
 
 def test_compare_view_can_be_used(page: ComfyPage, renderer: Renderer) -> None:
@@ -40,9 +46,11 @@ def test_compare_view_can_be_used(page: ComfyPage, renderer: Renderer) -> None:
 
     box = stage.bounding_box()
     assert box is not None
-    before = page.pixels((0.5, 0.5))
-    stage.click(position={"x": 0.2 * box["width"], "y": 0.5 * box["height"]})
-    assert page.pixels((0.5, 0.5)) != before  # the handle was there
+    middle = {"x": 0.5 * box["width"], "y": 0.5 * box["height"]}
+    stage.click(position=middle)
+    handle = page.pixels((0.5, 0.5))
+    stage.click(position=middle | {"x": 0.2 * box["width"]})
+    assert page.pixels((0.5, 0.5)) != handle
 
     page.press("Difference")
     page.press("16\u00d7")

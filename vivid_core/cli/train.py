@@ -21,7 +21,7 @@ def run(arguments: argparse.Namespace) -> None:
     """Train; Ctrl-C or SIGTERM saves the state and stops cleanly."""
     stopping = False
 
-    def stop(signum: int, frame: FrameType | None) -> None:
+    def stop(_number: int, _frame: FrameType | None) -> None:
         nonlocal stopping
         stopping = True
 

@@ -171,7 +171,12 @@ def summarise(measured: dict[str, Measured]) -> list[Figure]:
         ),
         figure("delete: flicker along the motion", _flicker_of("delete", "flow"), "x", **below),
         figure("keyframe: colour error", _color("keyframe"), "0..255", **below),
-        figure("keyframe: colour error", _color("keyframe", "color_delta"), "delta E", **below),
+        figure(
+            "keyframe: colour error",
+            _color("keyframe", lambda score: score.color_delta),
+            "delta E",
+            **below,
+        ),
         figure("no keyframe: colour error", _color("no keyframe"), "0..255", **below),
         figure("keyframe: share of the error", _color_share, "x", target=KEYFRAME_COLOR, **below),
     ]
@@ -190,25 +195,26 @@ def _agreement(task: str, what: str | None = None) -> Callable[[Measured], float
     return share
 
 
-FLICKERS = {
-    "truth": ("flicker", "truth_flicker"),
-    "source": ("flicker", "source_flicker"),
-    "flow": ("flow_flicker", "truth_flow_flicker"),
+FLICKERS: dict[str, Callable[[Score], tuple[float, float]]] = {
+    "truth": lambda score: (score.flicker, score.truth_flicker),
+    "source": lambda score: (score.flicker, score.source_flicker),
+    "flow": lambda score: (score.flow_flicker, score.truth_flow_flicker),
 }
 
 
 def _flicker_of(task: str, beside: str = "truth") -> Callable[[Measured], float]:
-    value, own = FLICKERS[beside]
 
     def ratio(measured: Measured) -> float:
-        scores = measured.of(task)
-        return sum(getattr(s, value) for s in scores) / sum(getattr(s, own) for s in scores)
+        pairs = [FLICKERS[beside](score) for score in measured.of(task)]
+        return sum(value for value, _ in pairs) / sum(own for _, own in pairs)
 
     return ratio
 
 
-def _color(case: str, what: str = "color_error") -> Callable[[Measured], float]:
-    return lambda measured: fmean(getattr(score, what) for score in measured.of(case))
+def _color(
+    case: str, what: Callable[[Score], float] = lambda score: score.color_error
+) -> Callable[[Measured], float]:
+    return lambda measured: fmean(what(score) for score in measured.of(case))
 
 
 def _color_share(measured: Measured) -> float:

@@ -48,9 +48,6 @@ class VariantConfig:
     uncolored_share: float = 0.25  # captions that leave the colour to the keyframe
 
 
-PAPER_KEYFRAMES: dict[KeyframeDraw, float] = {"none": 0.5, "first": 0.5}
-
-
 @dataclass(frozen=True, kw_only=True)
 class Sample:
     """One training sample of a shard: indices into its latents, and captions to choose from."""

@@ -29,7 +29,7 @@ class LiveBytes(TorchDispatchMode):
         self.peak, self._now = 0, 0
         self._known = {p.untyped_storage()._cdata for p in module.parameters()}
 
-    def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None):
+    def __torch_dispatch__(self, function: Any, _types: Any, args: Any = (), kwargs: Any = None):
         result = function(*args, **(kwargs or {}))
         for tensor in tree_leaves(result):
             if isinstance(tensor, Tensor):
