@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
 from fractions import Fraction
 from itertools import cycle, islice
 from multiprocessing import get_context
@@ -32,6 +33,12 @@ SHORT, LONG = 100, 1000  # frames whose peak memory is compared
 REPEATS = 3
 
 
+@dataclass(frozen=True, kw_only=True)
+class Speed:
+    rate: float  # frames a second
+    cpu_ms: float  # of all threads, for each frame
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description="Measure reading and writing video.")
     parser.add_argument("clip", type=Path, nargs="?")
@@ -41,30 +48,30 @@ def main() -> None:
         frames = load_frames(arguments.clip, 50)
         height, width = frames[0].shape[:2]
         print(f"PyAV {av.__version__}, {width}x{height}, {os.cpu_count()} cores")
-        print(f"{'what':34} {'frames/s':>9} {'of plain':>9}")
+        print(f"{'what':34} {'frames/s':>9} {'CPU ms/frame':>13} {'of plain':>9}")
         measure_speed(Path(folder), frames, arguments.frames)
         measure_memory(Path(folder), frames)
 
 
 def measure_speed(folder: Path, frames: list[np.ndarray], count: int) -> None:
     plain = folder / "plain.mp4"
-    baseline = best_rate(lambda: write_plain(plain, repeat(frames, count)), count)
+    baseline = best_of(lambda: write_plain(plain, repeat(frames, count)), count)
     show("write H.264, plain PyAV, crf 12", baseline, baseline)
     for name, what in {"a.mp4": "H.264", "a.mkv": "FFV1", "a.mov": "ProRes 4444"}.items():
         path = folder / name
-        rate = best_rate(lambda path=path: write(path, repeat(frames, count)), count)
-        show(f"write {what}, VideoWriter", rate, baseline)
-    baseline = best_rate(lambda: read_plain(plain), count)
+        speed = best_of(lambda path=path: write(path, repeat(frames, count)), count)
+        show(f"write {what}, VideoWriter", speed, baseline)
+    baseline = best_of(lambda: read_plain(plain), count)
     show("read H.264, plain to_ndarray", baseline, baseline)
-    show("read H.264, VideoReader", best_rate(lambda: read(plain), count), baseline)
-    show("read FFV1, VideoReader", best_rate(lambda: read(folder / "a.mkv"), count), baseline)
+    show("read H.264, VideoReader", best_of(lambda: read(plain), count), baseline)
+    show("read FFV1, VideoReader", best_of(lambda: read(folder / "a.mkv"), count), baseline)
 
 
 def measure_memory(folder: Path, frames: list[np.ndarray]) -> None:
     print(f"\n{'peak memory':34} {SHORT:>6} frames {LONG:>6} frames {'ratio':>6}")
     paths = {count: folder / f"{count}.mp4" for count in (SHORT, LONG)}
     for count, path in paths.items():
-        write_plain(path, repeat(frames, count))
+        write_plain(path, repeat(frames, count), preset="ultrafast")
     for task in (read, copy):
         with ProcessPoolExecutor(1, mp_context=get_context("spawn"), max_tasks_per_child=1) as pool:
             short, long = pool.map(peak_memory, [task] * 2, [paths[SHORT], paths[LONG]])
@@ -94,9 +101,9 @@ def write(path: Path, frames: Iterator[np.ndarray]) -> None:
             writer.write(frame)
 
 
-def write_plain(path: Path, frames: Iterator[np.ndarray]) -> None:
+def write_plain(path: Path, frames: Iterator[np.ndarray], *, preset: str = "medium") -> None:
     with av.open(str(path), "w") as file:
-        stream = file.add_stream("libx264", rate=RATE, options={"crf": "12"})
+        stream = file.add_stream("libx264", rate=RATE, options={"crf": "12", "preset": preset})
         stream.pix_fmt = "yuv420p"
         for index, pixels in enumerate(frames):
             if index == 0:
@@ -126,22 +133,28 @@ def copy(path: Path) -> None:
 def peak_memory(task: Callable[[Path], None], path: Path) -> int:
     """Bytes this process has held at most."""
     task(path)
+    status = Path("/proc/self/status")
+    if status.exists():  # Linux hands ru_maxrss down from the parent process
+        line = next(x for x in status.read_text().splitlines() if x.startswith("VmHWM"))
+        return int(line.split()[1]) * 1024
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
-def best_rate(run: Callable[[], None], frames: int) -> float:
-    """Frames a second of the best of a few runs."""
-    seconds = []
+def best_of(run: Callable[[], None], frames: int) -> Speed:
+    """The best of a few runs."""
+    speeds = []
     for _ in range(REPEATS):
-        started = time.perf_counter()
+        started, busy = time.perf_counter(), time.process_time()
         run()
-        seconds.append(time.perf_counter() - started)
-    return frames / min(seconds)
+        wall, cpu = time.perf_counter() - started, time.process_time() - busy
+        speeds.append(Speed(rate=frames / wall, cpu_ms=cpu / frames * 1000))
+    return max(speeds, key=lambda speed: speed.rate)
 
 
-def show(what: str, rate: float, baseline: float) -> None:
-    print(f"{what:34} {rate:9.0f} {rate / baseline:8.2f}x")
+def show(what: str, speed: Speed, baseline: Speed) -> None:
+    ratio = speed.rate / baseline.rate
+    print(f"{what:34} {speed.rate:9.0f} {speed.cpu_ms:13.2f} {ratio:8.2f}x")
 
 
 if __name__ == "__main__":

@@ -71,6 +71,8 @@ class FrameDecoder:
         """[H, W, 3 or 4], turned as the file's display matrix says."""
         deep = bit_depth(frame.format) > 8
         target = PIXEL_FORMATS[deep, has_alpha(frame.format)]
+        if target == "rgb24" and not frame.format.is_rgb:
+            target = "gbrp"  # the same values: libswscale has fast code for planes only
         matrix = SWS_MATRIX[self._matrix(frame)]
         rgb = self._reformatter.reformat(
             frame,
