@@ -29,6 +29,8 @@ WEIGHTS = (".safetensors", ".sft")
 DIFFUSERS_INDEX = "model_index.json"
 # Beside ComfyUI's own folders, those of kijai's CogVideoX wrapper: nobody downloads twice.
 COGVIDEO = "CogVideo"
+LORAS = "loras"
+DIFFUSERS = "diffusers"
 
 _FILE_KEYS: dict[Kind, str] = {
     "model": "diffusion_models",
@@ -129,7 +131,8 @@ def _found(kind: Kind) -> dict[str, Path]:
     """Choice -> path. Only what lies below a model folder can be chosen."""
     found: dict[str, Path] = {}
     for name, root in _roots(kind):
-        for path in _walk(root, folders=kind in ("model", "base"), files=kind != "base"):
+        files = kind != "base" and name != DIFFUSERS
+        for path in _walk(root, folders=kind in ("model", "base"), files=files):
             found.setdefault(f"{name}/{path.relative_to(root).as_posix()}", path)
     return found
 
@@ -141,7 +144,7 @@ def _root_names(kind: Kind) -> list[str]:
 def _roots(kind: Kind) -> Iterator[tuple[str, Path]]:
     keys = [_FILE_KEYS[kind]] if kind in _FILE_KEYS else []
     if kind in ("model", "base"):
-        keys.append("diffusers")
+        keys.append(DIFFUSERS)
     for key in keys:
         for folder in folder_paths.get_folder_paths(key):
             yield key, Path(folder)
@@ -149,12 +152,14 @@ def _roots(kind: Kind) -> Iterator[tuple[str, Path]]:
     if kind in ("model", "base", "vae"):
         yield COGVIDEO, extra
     if kind == "adapter":
-        yield f"{COGVIDEO}/loras", extra / "loras"
+        yield f"{COGVIDEO}/{LORAS}", extra / LORAS
 
 
 def _walk(root: Path, *, folders: bool, files: bool) -> Iterable[Path]:
     """Diffusers folders and weight files below a root; what lies inside a folder is not listed."""
     for place, subfolders, names in os.walk(root, followlinks=True):
+        if LORAS in subfolders:
+            subfolders.remove(LORAS)
         if DIFFUSERS_INDEX in names:
             subfolders.clear()
             if folders:

@@ -139,6 +139,28 @@ def trimmed_videos_are_cut(nodes: Any) -> None:
     assert torch.equal(part.frames, whole.frames[4:12])
 
 
+def models_are_found_where_people_keep_them(nodes: Any) -> None:
+    host = sys.modules["vivid_pack.nodes.host"]
+    models = Path(sys.argv[-1]) / "models"
+    for folder in ("diffusers/A", "CogVideo/B", "diffusers/no_model"):
+        (models / folder / "transformer").mkdir(parents=True)
+        (models / folder / "transformer" / "weights.safetensors").write_bytes(b"1")
+    for index in ("diffusers/A", "CogVideo/B"):
+        (models / index / "model_index.json").write_text("{}")
+    for file in ("diffusion_models/c.safetensors", "CogVideo/loras/d.safetensors", "vae/e.pt"):
+        (models / file).parent.mkdir(parents=True, exist_ok=True)
+        (models / file).write_bytes(b"1")
+    folders = ["CogVideo/B", "diffusers/A"]
+    assert host.choices("base") == folders
+    assert host.choices("model") == [*folders, "diffusion_models/c.safetensors"]
+    assert host.choices("adapter") == ["CogVideo/loras/d.safetensors"]
+    assert host.choices("vae") == []  # no pickles
+    before = host.fingerprint("model", "diffusers/A")
+    assert before == host.fingerprint("model", "diffusers/A")
+    (models / "diffusers/A/transformer/weights.safetensors").write_bytes(b"22")
+    assert before != host.fingerprint("model", "diffusers/A")
+
+
 CHECKS: dict[str, Callable[[Any], None]] = {
     check.__name__: check
     for check in (
@@ -149,6 +171,7 @@ CHECKS: dict[str, Callable[[Any], None]] = {
         inputs_are_never_written_to,
         newer_fields_are_left_out,
         trimmed_videos_are_cut,
+        models_are_found_where_people_keep_them,
     )
 }
 

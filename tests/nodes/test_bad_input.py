@@ -38,7 +38,6 @@ def failure(comfy: ComfyServer, graph: Graph, node: str) -> str:
         ("Vivid_EditVideo", {"steps": 1001}, "Value 1001 bigger than max of 1000: steps"),
         ("Vivid_LoadModel", {"precision": "int4"}, "precision: 'int4' is not one of auto, bf16"),
         ("Vivid_SampleClip", {"scene": "x"}, "scene: 'x' is not one of moving shapes"),
-        ("Vivid_OverlayMask", {"color": "x"}, "color: 'x' is not one of blue"),
         ("Vivid_EditVideo", {"focus": "blurred"}, "focus: 'blurred' is not one of auto, native"),
     ],
 )

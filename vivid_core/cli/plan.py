@@ -17,6 +17,7 @@ def add_command(commands: argparse._SubParsersAction) -> None:
     parser = commands.add_parser("plan", help="the cost of an edit before the run")
     parser.add_argument("--video", type=Path, required=True)
     parser.add_argument("--mask", type=Path, help="to see what the focus crop saves")
+    parser.add_argument("--grow", type=int, default=0, help="pixels the mask will grow by")
     parser.add_argument("--steps", type=int, default=DEFAULT_STEPS)
     parser.add_argument("--guidance", type=float, default=DEFAULT_GUIDANCE)
     parser.add_argument("--focus", choices=get_args(Focus), default="auto")
@@ -26,7 +27,7 @@ def add_command(commands: argparse._SubParsersAction) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     info = probe(arguments.video)
-    mask = effective_mask(read_mask(arguments.mask), 0) if arguments.mask else None
+    mask = effective_mask(read_mask(arguments.mask), arguments.grow) if arguments.mask else None
     estimate = estimate_cost(
         load_model(arguments, device_named(arguments.device)),
         frames=info.frame_count,

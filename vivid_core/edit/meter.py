@@ -40,10 +40,6 @@ class EditMeter:
         self._hook.remove()
         self.peak_memory_bytes = peak_memory(self.device)
 
-    @property
-    def spent_pflops(self) -> float:
-        return self.transformer_flops / 1e15
-
     def estimate(self, request: EditRequest, effective: Float[Tensor, "t h w"]) -> CostEstimate:
         """The planned cost of the same request."""
         return estimate_cost(

@@ -204,7 +204,7 @@ class _Edit:
             windows=len(self.spans),
             tokens=cost.tokens,
             planned_pflops=cost.pflops,
-            spent_pflops=meter.spent_pflops,
+            spent_pflops=meter.transformer_flops / 1e15 + cost.vae_pflops + cost.text_pflops,
             seconds=seconds,
             peak_memory_bytes=meter.peak_memory_bytes,
             max_difference_outside=change.outside,

@@ -1,0 +1,97 @@
+"""`vivid edit` on files: lossless outside, a report a script can read, errors in one line."""
+
+from __future__ import annotations
+
+import json
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+import torch
+
+from vivid_core.cli import main
+from vivid_core.data.shapes import draw_scene
+from vivid_core.media import read_clip, save_image, write_clip
+
+FPS = Fraction(8)
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Path:
+    """A lossless clip and its mask video."""
+    scene = draw_scene(1_000_003, frames=9)
+    write_clip(tmp_path / "clip.mkv", torch.from_numpy(scene.render()), fps=FPS)
+    mask = torch.from_numpy(scene.mask())[..., None].expand(-1, -1, -1, 3)
+    write_clip(tmp_path / "mask.mkv", mask, fps=FPS)
+    return tmp_path
+
+
+def edit(folder: Path, *changes: str, out: str = "out.mkv") -> int:
+    options = {
+        "--video": folder / "clip.mkv",
+        "--mask": folder / "mask.mkv",
+        "--task": "delete",
+        "--steps": 1,
+        "--device": "cpu",
+        "--out": folder / out,
+    }
+    options |= dict(zip(changes[::2], changes[1::2], strict=True))
+    return main(["edit", *[str(part) for pair in options.items() for part in pair]])
+
+
+def test_a_lossless_file_differs_inside_the_effective_mask_only(files, capsys):
+    assert edit(files, "--report", str(files / "report.json")) == 0
+    report = json.loads((files / "report.json").read_text())
+    source, result = read_clip(files / "clip.mkv").frames, read_clip(files / "out.mkv").frames
+    mask = read_clip(Path(report["effective_mask"])).frames[..., 0] > 0.5
+    assert torch.equal(result[~mask], source[~mask])
+    assert report["written_max_difference_outside"] == 0
+    assert not torch.equal(result[mask], source[mask])
+    assert "max difference 0" in capsys.readouterr().out
+
+
+def test_a_lossy_file_reports_its_encoding_error_apart(files):
+    assert edit(files, "--report", str(files / "report.json"), out="out.mp4") == 0
+    report = json.loads((files / "report.json").read_text())
+    assert report["max_difference_outside"] == 0
+    assert report["encoding_error_max"] > 0
+
+
+def test_a_keyframe_image_is_used(files):
+    save_image(files / "key.png", read_clip(files / "clip.mkv").frames[2])
+    assert edit(files, "--keyframe", f"{files / 'key.png'}@2") == 0
+    source, result = read_clip(files / "clip.mkv").frames, read_clip(files / "out.mkv").frames
+    assert torch.allclose(result[2], source[2], atol=1.5 / 255)
+
+
+@pytest.mark.parametrize(
+    ("changes", "argument"),
+    [
+        (("--steps", "0"), "steps"),
+        (("--steps", "1001"), "steps"),
+        (("--task", "add"), "caption"),
+        (("--keyframe", "key.png"), "--keyframe"),
+        (("--device", "toaster"), "--device"),
+        (("--video", "missing.mp4"), "missing.mp4"),
+        (("--mask", "missing.mkv"), "missing.mkv"),
+        (("--model", "missing"), "missing"),
+        (("--task", "add", "--caption", "red " * 5000), "caption"),
+    ],
+)
+def test_bad_input_exits_with_one_line_and_leaves_no_file(files, capsys, changes, argument):
+    assert edit(files, *changes) == 2
+    message = capsys.readouterr().err.strip()
+    assert argument in message
+    assert len(message.splitlines()) == 1
+    assert not list(files.glob("out*"))
+
+
+def test_an_unwritable_place_is_named(files, capsys):
+    assert edit(files, out="clip.mkv/out.mkv") == 2
+    assert "clip.mkv" in capsys.readouterr().err
+
+
+def test_plan_says_what_an_edit_costs(files, capsys):
+    video, mask = str(files / "clip.mkv"), str(files / "mask.mkv")
+    assert main(["plan", "--video", video, "--mask", mask, "--device", "cpu"]) == 0
+    assert "FLOPs" in capsys.readouterr().out
