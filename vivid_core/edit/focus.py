@@ -74,7 +74,7 @@ def plan_focus(
 
     "off" shows the model the whole frame. "native" keeps the frame's own scale and costs least;
     "enlarge" scales the window up to the model's training area for more detail; "auto" is native
-    wherever the window is smaller than what the whole frame would cost. A window larger than the
+    wherever that costs no more than the whole frame would. A window larger than the
     training area is scaled down. `size` and `train_size` are (height, width).
     """
     whole = (0, 0, *size)
@@ -85,8 +85,7 @@ def plan_focus(
     if mode != "auto":
         return focused
     plain = _fit(whole, geometry, train_size, enlarge=False)
-    cheaper = math.prod(focused.model) < math.prod(plain.model)
-    return focused if cheaper or focused.scale > plain.scale else plain
+    return focused if math.prod(focused.model) <= math.prod(plain.model) else plain
 
 
 def _window_around(

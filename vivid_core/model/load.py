@@ -278,7 +278,7 @@ def _train_size(found: _Transformer) -> tuple[int, int, int]:
 
 def _known_words(tokenizer: Any) -> frozenset[str]:
     special = set(tokenizer.all_special_tokens)
-    return frozenset(word.lstrip("▁") for word in tokenizer.get_vocab() if word not in special)
+    return frozenset(word.lstrip("\u2581") for word in tokenizer.get_vocab() if word not in special)
 
 
 def _known_options(kind: type, config: Mapping[str, Any]) -> dict[str, Any]:
