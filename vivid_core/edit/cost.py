@@ -253,7 +253,7 @@ def _advice(job: _Job, effective: Tensor | None) -> tuple[str, ...]:
     whole = job.pflops
     costs = {words: option.pflops for words, option in options.items()}
     return tuple(
-        f"{words}: {_flops(cost)} ({cost / whole:.2g}x)"
+        f"{words}: {flops_text(cost)} ({cost / whole:.2g}x)"
         for words, cost in costs.items()
         if cost < WORTH_SAYING * whole
     )
@@ -278,13 +278,13 @@ def _report_lines(cost: CostEstimate) -> list[str]:
     most = max(parts, key=lambda name: parts[name])
     seconds = cost.pflops * PETA / EXAMPLE_SPEED
     return [
-        f"Cost: {_flops(cost.pflops)}, {_duration(seconds)} at a sustained "
+        f"Cost: {flops_text(cost.pflops)}, {_duration(seconds)} at a sustained "
         f"{EXAMPLE_SPEED / 1e12:.0f} TFLOP/s",
-        "Of it: " + ", ".join(f"{name} {_flops(value)}" for name, value in parts.items()),
+        "Of it: " + ", ".join(f"{name} {flops_text(value)}" for name, value in parts.items()),
         f"{most} costs most ({parts[most] / cost.pflops:.0%}): {cost.windows} window(s) of time x "
         f"{cost.steps} steps x {cost.passes} pass(es), {cost.tokens:,} tokens",
         _window_line(cost),
-        f"One keyframe candidate: {_flops(cost.keyframe_pflops)}",
+        f"One keyframe candidate: {flops_text(cost.keyframe_pflops)}",
         *_memory_lines(cost),
         *(f"Cheaper: {option}" for option in cost.advice),
     ]
@@ -310,7 +310,7 @@ def _memory_lines(cost: CostEstimate) -> list[str]:
     ]
 
 
-def _flops(pflops: float) -> str:
+def flops_text(pflops: float) -> str:
     if pflops >= 0.1:
         return f"{pflops:.3g} PFLOPs"
     return f"{pflops * 1e3:.3g} TFLOPs" if pflops >= 1e-4 else f"{pflops * 1e6:.3g} GFLOPs"

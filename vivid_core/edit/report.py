@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
+from .cost import flops_text
 from .request import EditReport
 
 
@@ -21,8 +22,8 @@ def report_text(report: EditReport) -> str:
         f"{report.frames} frames of {width}x{height}, {report.windows} window(s) of time",
         f"focus window {window_width}x{window_height} at ({x}, {y}), "
         f"seen by the model at {report.model_size[1]}x{report.model_size[0]}",
-        f"{report.tokens:,} tokens; planned {report.planned_pflops:.4g} PFLOPs, "
-        f"spent {report.spent_pflops:.4g}",
+        f"{report.tokens:,} tokens; planned {flops_text(report.planned_pflops)}, "
+        f"spent {flops_text(report.spent_pflops)}",
         f"{report.seconds:.1f} s, peak memory {report.peak_memory_bytes / 2**30:.2f} GiB",
     ]
     return "\n".join(lines)

@@ -120,8 +120,6 @@ class VideoFile:
         options = dict(settings.format.options)
         if settings.format.name == "h264":
             options["crf"] = str(settings.crf)
-            if settings.schedule.starts is not None:
-                options["bf"] = "0"  # with B-frames, MP4 cannot store how long the last frame lasts
         if settings.format.name == "ffv1" and min(settings.size) < FFV1_SLICED_SIDE:
             options = {"level": "1"}
         stream = self._container.add_stream(

@@ -38,7 +38,9 @@ _FORMATS = (
         suffixes=(".mp4", ".m4v", ".mov", ".mkv"),
         codec="libx264",
         layouts={(8, False): "yuv420p", (10, False): "yuv420p10le"},
-        options={"preset": "medium"},
+        # No B-frames: with them, x264 does not always write the same bytes for the same frames,
+        # and MP4 cannot store how long the last frame lasts.
+        options={"preset": "medium", "bf": "0"},
     ),
     Format(
         name="ffv1",
