@@ -24,10 +24,12 @@ from ..edit.conditioning import build_conditioning
 from ..edit.request import DELETE_CAPTION
 from ..mask.augment import MASK_MODES, augment_mask
 from ..model.layout import layout_named
+from ..model.tiny.build import TRAIN_SIZE
 from ..model.vae import encode
 
 KeyframeDraw = Literal["none", "first", "last", "both"]
 CAPTIONS_PER_SAMPLE = 4
+TRAIN_RADIUS = (0.05, 0.35)  # of the mask's own size
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,103 +88,114 @@ class VariantCache:
 
 
 class VariantEncoder:
-    """Turns seeds into a shard."""
+    """Turns seeds into a shard.
+
+    All clips of a scene go through the VAE as one batch: a 3D convolution over a batch of one is
+    several times slower on a CPU.
+    """
 
     def __init__(self, vae: AutoencoderKLCogVideoX, config: VariantConfig) -> None:
         self.vae, self.config = vae.eval(), config
         self.layout = layout_named("vivid")
-        self._targets: list[Tensor] = []
-        self._conditions: list[Tensor] = []
-        self._records: list[dict] = []
 
     @torch.no_grad()
     def write_shard(self, path: Path, seeds: Sequence[int]) -> None:
-        """Encode the scenes of these seeds; the JSON file comes last and marks it complete."""
-        self._targets, self._conditions, self._records = [], [], []
+        """Encode the scenes of these seeds; the tensors come last and mark it complete."""
+        targets, conditions, records = [], [], []
         for seed in seeds:
-            self._add_scene(seed)
+            scene = self._draw(seed)
+            for record in scene.records:
+                offset = len(conditions) if record["condition"] >= 0 else 0
+                records.append(
+                    record
+                    | {
+                        "target": record["target"] + len(targets),
+                        "condition": record["condition"] + offset,
+                    }
+                )
+            targets += list(_half(encode(self.vae, torch.stack(scene.clips))))
+            conditions += list(self._encode_conditions(scene))
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_suffix(".part")
         save_file(
-            {"targets": torch.cat(self._targets), "conditions": torch.cat(self._conditions)},
-            temporary,
+            {"targets": torch.stack(targets), "conditions": torch.stack(conditions)}, temporary
         )
-        path.with_suffix(".json").write_text(json.dumps(self._records))
+        path.with_suffix(".json").write_text(json.dumps(records))
         temporary.replace(path)
 
-    def _add_scene(self, seed: int) -> None:
+    def _encode_conditions(self, scene: _Variants) -> Tensor:
+        pixels = torch.stack([scene.clips[target] for target, _ in scene.holes])
+        masks = torch.stack([hole for _, hole in scene.holes])[:, None]
+        return _half(build_conditioning(self.layout, self.vae, pixels, masks).transpose(1, 2))
+
+    def _draw(self, seed: int) -> _Variants:
+        """The scene with and without its target, and random masks on both."""
         rng = np.random.default_rng([seed, 17])
         c = self.config
-        scene = draw_scene(seed, frames=17, height=c.size, width=c.size)
-        frames = slice(0, 17)
+        scene = draw_scene(seed, frames=TRAIN_SIZE[0], height=c.size, width=c.size)
+        frames = slice(0, c.frames)
         if c.frames == 1:
-            frames = slice(at := int(rng.integers(17)), at + 1)
-        shown = _pixels(scene.render()[frames])
-        clean = _pixels(scene.background()[frames])
-        mask = torch.from_numpy(scene.mask()[frames])
+            frames = slice(at := int(rng.integers(scene.frames)), at + 1)
         captions = [
             local_caption(scene, rng, name_color=rng.random() >= c.uncolored_share)
             for _ in range(CAPTIONS_PER_SAMPLE)
         ]
-        self._add_target(shown, "scene", [scene_caption(scene)])
-        self._add_variants(shown, mask, "add", captions, rng, c.draw_variants)
+        variants = _Variants()
+        variants.add_clip(_pixels(scene.render()[frames]), scene_caption(scene))
+        seen = torch.from_numpy(scene.mask()[frames])
+        for _ in range(c.draw_variants):
+            variants.add_hole(self._hole(seen, rng), "add", captions)
+        variants.add_clip(_pixels(scene.background()[frames]), background_caption(scene))
         whole = torch.from_numpy(scene.mask(visible=False)[frames])
-        self._add_target(clean, "scene", [background_caption(scene)])
-        self._add_variants(clean, whole, "delete", [DELETE_CAPTION], rng, c.delete_variants)
+        for _ in range(c.delete_variants):
+            variants.add_hole(self._hole(whole, rng), "delete", [DELETE_CAPTION])
+        return variants
 
-    def _add_target(self, pixels: Tensor, task: str, captions: list[str]) -> None:
-        self._targets.append(_half(encode(self.vae, pixels)))
-        self._record(-1, task, captions)
-
-    def _add_variants(
-        self,
-        pixels: Tensor,
-        mask: Tensor,
-        task: str,
-        captions: list[str],
-        rng: np.random.Generator,
-        count: int,
-    ) -> None:
-        """Conditions on the newest target, with random masks and keyframes."""
-        for _ in range(count):
-            hole = augment_mask(
-                mask,
-                mode=MASK_MODES[int(rng.integers(len(MASK_MODES)))],
-                radius=(0.05, 0.35),
-                seed=int(rng.integers(2**31)),
-            )
-            hole = self._with_keyframes(hole, rng)
-            if not hole.any():
-                continue
-            condition = build_conditioning(self.layout, self.vae, pixels, hole[None, None])
-            self._conditions.append(_half(condition.transpose(1, 2)))
-            self._record(len(self._conditions) - 1, task, captions)
-
-    def _with_keyframes(self, hole: Tensor, rng: np.random.Generator) -> Tensor:
-        """VIVID, sec. 4.3: a known frame's mask is black and its pixels stay."""
+    def _hole(self, mask: Tensor, rng: np.random.Generator) -> Tensor:
+        """A random mask around the thing, black where a keyframe is known (VIVID, sec. 4.3)."""
+        hole = augment_mask(
+            mask,
+            mode=MASK_MODES[int(rng.integers(len(MASK_MODES)))],
+            radius=TRAIN_RADIUS,
+            seed=int(rng.integers(2**31)),
+        ).clone()
         shares = self.config.keyframe_shares
         draw = str(rng.choice(list(shares), p=np.array(list(shares.values()))))
-        hole = hole.clone()
         if self.config.frames > 1 and draw in ("first", "both"):
             hole[0] = 0
         if self.config.frames > 1 and draw in ("last", "both"):
             hole[-1] = 0
         return hole
 
+
+class _Variants:
+    """What one scene gives: clips, (clip, hole) pairs, and a record for each sample."""
+
+    def __init__(self) -> None:
+        self.clips: list[Tensor] = []
+        self.holes: list[tuple[int, Tensor]] = []
+        self.records: list[dict] = []
+
+    def add_clip(self, pixels: Tensor, caption: str) -> None:
+        self.clips.append(pixels)
+        self._record(-1, "scene", [caption])
+
+    def add_hole(self, hole: Tensor, task: str, captions: list[str]) -> None:
+        """A hole in the newest clip; one that keyframes closed is left out."""
+        if hole.any():
+            self.holes.append((len(self.clips) - 1, hole))
+            self._record(len(self.holes) - 1, task, captions)
+
     def _record(self, condition: int, task: str, captions: list[str]) -> None:
-        self._records.append(
-            {
-                "target": len(self._targets) - 1,
-                "condition": condition,
-                "task": task,
-                "captions": captions,
-            }
+        target = len(self.clips) - 1
+        self.records.append(
+            {"target": target, "condition": condition, "task": task, "captions": captions}
         )
 
 
 def _pixels(frames: np.ndarray) -> Tensor:
-    """[T, H, W, 3] in 0..1 to [1, 3, T, H, W] in -1..1."""
-    return torch.from_numpy(frames).permute(3, 0, 1, 2)[None] * 2 - 1
+    """[T, H, W, 3] in 0..1 to [3, T, H, W] in -1..1."""
+    return torch.from_numpy(frames).permute(3, 0, 1, 2) * 2 - 1
 
 
 def _half(latents: Tensor) -> Tensor:

@@ -48,12 +48,14 @@ def test_tensors_are_rounded_to_the_nearest_level(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.mov"])
-def test_two_writes_are_equal_in_every_byte(tmp_path, write, track, picture, name):
+def test_equal_frames_give_equal_bytes(tmp_path, write, track, picture, name):
+    """Many times: what goes wrong here goes wrong in one write of fifty."""
     source = write("source.mp4", track(frames=picture), audio_seconds=0.5)
-    for folder in ("one", "two"):
-        (tmp_path / folder).mkdir()
-        write_clip(tmp_path / folder / name, picture, fps=EIGHT, audio_from=source)
-    assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
+    seen = set()
+    for _ in range(40 if name == "a.mp4" else 2):
+        write_clip(tmp_path / name, picture, fps=EIGHT, audio_from=source)
+        seen.add((tmp_path / name).read_bytes())
+    assert len(seen) == 1
 
 
 @pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.mov"])
