@@ -14,8 +14,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from ..errors import InputError
-
-TILE_OVERLAP = 0.25  # of a tile; a whole number of latents for every tile of 4k latents
+from .placement import TILE_OVERLAP
 
 
 def encode(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,7 @@ from .cache import VariantCache, VariantEncoder
 from .config import EncodeConfig, TrainConfig
 from .diffusion import DiffusionTask
 from .loop import LoopConfig, Trainer
+from .state import load_state
 from .vae import VaeTask
 
 log = logging.getLogger(__name__)
@@ -139,56 +140,74 @@ def _loop(config: TrainConfig) -> LoopConfig:
 
 def _averaged_vae(config: TrainConfig) -> nn.Module:
     task = VaeTask(config.vae)
-    _load_average(task, config.work / "vae")
+    _load_average(task.parameters(), config.work / "vae")
     return task.vae.eval().requires_grad_(False)
 
 
-def _base_task(config: TrainConfig) -> DiffusionTask:
+@dataclass(frozen=True, kw_only=True)
+class _Parts:
+    """The networks that the base and the VIVID stage share."""
+
+    transformer: Any
+    text_encoder: Any
+    tokenizer: Any
+
+    @property
+    def parameters(self) -> list[nn.Parameter]:
+        return [*self.transformer.parameters(), *self.text_encoder.parameters()]
+
+
+def _new_base() -> _Parts:
     tokenizer = build_tokenizer(vocabulary())
-    transformer, text_encoder = build_transformer(), build_text_encoder(len(tokenizer))
-    trained = [*transformer.parameters(), *text_encoder.parameters()]
-    return _task(config, transformer, text_encoder, tokenizer, trained, conditioned=False)
+    return _Parts(
+        transformer=build_transformer(),
+        text_encoder=build_text_encoder(len(tokenizer)),
+        tokenizer=tokenizer,
+    )
+
+
+def _trained_base(config: TrainConfig) -> _Parts:
+    parts = _new_base()
+    _load_average(parts.parameters, config.work / "base")
+    return parts
+
+
+def _base_task(config: TrainConfig) -> DiffusionTask:
+    parts = _new_base()
+    return _task(config, parts, parts.parameters, conditioned=False)
 
 
 def _base_bundle(config: TrainConfig) -> ModelBundle:
-    task = _base_task(config)
-    _load_average(task, config.work / "base")
+    parts = _trained_base(config)
     return assemble(
-        transformer=task.transformer,
+        transformer=parts.transformer,
         vae=_averaged_vae(config),
-        text_encoder=task.text_encoder,
-        tokenizer=task.tokenizer,
+        text_encoder=parts.text_encoder,
+        tokenizer=parts.tokenizer,
         layout="t2v",
     )
 
 
 def _vivid_task(config: TrainConfig) -> DiffusionTask:
-    base = _base_task(config)
-    _load_average(base, config.work / "base")
-    transformer: Any = base.transformer
+    parts = _trained_base(config)
+    transformer = parts.transformer
     widen_patch_embedder(transformer, layout_named("vivid").in_channels)
     transformer.requires_grad_(False)
-    base.text_encoder.requires_grad_(False)
+    parts.text_encoder.requires_grad_(False)
     transformer.add_adapter(lora_config(config.lora_rank))
     transformer.patch_embed.proj.requires_grad_(True)
     trained = [p for p in transformer.parameters() if p.requires_grad]
-    return _task(config, transformer, base.text_encoder, base.tokenizer, trained, conditioned=True)
+    return _task(config, parts, trained, conditioned=True)
 
 
 def _task(
-    config: TrainConfig,
-    transformer: nn.Module,
-    text_encoder: nn.Module,
-    tokenizer: Any,
-    trained: list[nn.Parameter],
-    *,
-    conditioned: bool,
+    config: TrainConfig, parts: _Parts, trained: list[nn.Parameter], *, conditioned: bool
 ) -> DiffusionTask:
     shards = config.work / "shards"
     return DiffusionTask(
-        transformer=transformer,
-        text_encoder=text_encoder,
-        tokenizer=tokenizer,
+        transformer=parts.transformer,
+        text_encoder=parts.text_encoder,
+        tokenizer=parts.tokenizer,
         schedule=SCHEDULE,
         caches={m: VariantCache(shards / m) for m in ("image", "video")},
         held_out={m: VariantCache(shards / f"held_out_{m}") for m in ("image", "video")},
@@ -199,9 +218,12 @@ def _task(
     )
 
 
-def _load_average(task: Any, folder: Path) -> None:
+@torch.no_grad()
+def _load_average(parameters: list[nn.Parameter], folder: Path) -> None:
     """Put the averaged weights of a finished (or stopped) stage into its modules."""
-    if not (folder / "state.pt").exists():
+    path = folder / "state.pt"
+    if not path.exists():
         raise InputError("config", f"{folder} holds no state: run the stage before this one first")
-    trainer = Trainer(task, LoopConfig(steps=1, learning_rate=0.0), folder)
-    trainer.average.swap(trainer.parameters)
+    averages = load_state(path)["average"]["averages"]
+    for parameter, average in zip(parameters, averages, strict=True):
+        parameter.copy_(average)

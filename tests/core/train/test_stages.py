@@ -1,0 +1,50 @@
+"""All stages one after the other, a few steps each, give weights that load and resume."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from vivid_core.errors import InputError
+from vivid_core.model.tiny import load_tiny
+from vivid_core.train.cache import VariantCache
+from vivid_core.train.config import EncodeConfig, TrainConfig
+from vivid_core.train.loop import LoopConfig
+from vivid_core.train.sampler import RecipeConfig
+from vivid_core.train.stages import run_stage
+from vivid_core.train.state import load_state
+from vivid_core.train.vae import VaeConfig
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory) -> TrainConfig:
+    return TrainConfig(
+        stage="vae",
+        work=tmp_path_factory.mktemp("work"),
+        threads=1,
+        loop=LoopConfig(steps=2, learning_rate=1e-3, warmup=1, save_every=1, validate_every=5),
+        vae=VaeConfig(channels=(4, 4, 4), norm_groups=2, draws=((9, 1, 0.5), (1, 2, 0.5))),
+        encode=EncodeConfig(videos=2, images=4, held_out_videos=1, held_out_images=2, shard=2),
+        recipe=RecipeConfig(image_batch=2, video_batch=2),
+    )
+
+
+def test_a_stage_without_the_one_before_says_so(config: TrainConfig):
+    with pytest.raises(InputError, match="run the stage before"):
+        run_stage(replace(config, stage="encode", work=config.work / "empty"))
+
+
+def test_every_stage_in_turn(config: TrainConfig):
+    for stage in ("vae", "encode", "base", "vivid", "export"):
+        run_stage(replace(config, stage=stage))
+    assert len(VariantCache(config.work / "shards" / "video").targets) == 4
+    tiny = load_tiny(weights=config.work / "weights")
+    assert tiny.layout.name == "vivid"
+    assert tiny.warnings == ()
+    trained = load_state(config.work / "vivid" / "state.pt")["average"]["averages"]
+    embedder = tiny.transformer.patch_embed.proj.weight
+    assert any(
+        a.shape == embedder.shape and torch.allclose(a, embedder, atol=1e-2) for a in trained
+    )
