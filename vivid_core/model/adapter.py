@@ -9,8 +9,9 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import re
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ from .surgery import clone_transformer, set_patch_embedder
 log = logging.getLogger(__name__)
 TARGET_MODULES = ("to_q", "to_k", "to_v", "to_out.0")
 _LORA_PREFIX = "transformer."
+_IN_BLOCK = re.compile(r"^transformer_blocks\.\d+\.(attn1\.)?")
 _EXTRA_PREFIX = "vivid_lora_extra.patch_embed.proj."  # stock loaders want "lora" in every name
 _FACTS_KEY = "vivid_adapter"
 _DIFFUSERS_KEY = "lora_adapter_metadata"  # where diffusers looks for rank and alpha
@@ -72,14 +74,16 @@ class Adapter:
         )
 
 
-def lora_config(rank: int, alpha: float | None = None) -> Any:
+def lora_config(
+    rank: int, alpha: float | None = None, targets: Sequence[str] = TARGET_MODULES
+) -> Any:
     """peft's configuration of a VIVID LoRA. alpha defaults to the rank: a scale of 1."""
     from peft import LoraConfig
 
     return LoraConfig(
         r=rank,
         lora_alpha=rank if alpha is None else alpha,  # pyright: ignore[reportArgumentType]
-        target_modules=list(TARGET_MODULES),
+        target_modules=list(targets),
     )
 
 
@@ -113,7 +117,7 @@ def save_adapter(path: Path, adapter: Adapter, *, dtype: torch.dtype = torch.bfl
     config = {
         "r": adapter.facts.rank,
         "lora_alpha": adapter.facts.alpha,
-        "target_modules": list(TARGET_MODULES),
+        "target_modules": _targets(adapter.lora),
     }
     metadata = {
         "format": "pt",
@@ -248,6 +252,12 @@ def _own_parameters(transformer: Any) -> dict[str, Tensor]:
     }
 
 
+def _targets(lora: Mapping[str, Tensor]) -> list[str]:
+    """Which layers of a block the LoRA changes, as endings of their names."""
+    modules = {key.rsplit(".lora_", 1)[0] for key in lora}
+    return sorted({_IN_BLOCK.sub("", module) for module in modules})
+
+
 def _add_lora(transformer: Any, adapter: Adapter, strength: float) -> None:
     from peft import set_peft_model_state_dict
 
@@ -255,7 +265,8 @@ def _add_lora(transformer: Any, adapter: Adapter, strength: float) -> None:
     name = f"vivid_{len(existing)}"
     with warnings.catch_warnings():  # peft warns of a second adapter, which is meant
         warnings.filterwarnings("ignore", message="Already found a `peft_config`")
-        transformer.add_adapter(lora_config(adapter.facts.rank, adapter.facts.alpha), name)
+        config = lora_config(adapter.facts.rank, adapter.facts.alpha, _targets(adapter.lora))
+        transformer.add_adapter(config, name)
     result = set_peft_model_state_dict(transformer, adapter.lora, adapter_name=name)
     if result.unexpected_keys:
         raise AdapterError(f"{adapter.name} holds unknown tensors: {result.unexpected_keys[:3]}")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Literal, get_type_hints
 
 from ..errors import InputError
+from ..model.adapter import TARGET_MODULES
 from .cache import VariantConfig
 from .loop import LoopConfig
 from .sampler import RecipeConfig
@@ -40,6 +41,7 @@ class TrainConfig:
     encode: EncodeConfig = field(default_factory=EncodeConfig)
     recipe: RecipeConfig = field(default_factory=RecipeConfig)
     lora_rank: int = 32
+    lora_targets: tuple[str, ...] = TARGET_MODULES
 
 
 def load_config(path: Path) -> TrainConfig:

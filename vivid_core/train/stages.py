@@ -36,7 +36,7 @@ from ..model.tiny.build import (
     build_tokenizer,
     build_transformer,
 )
-from ..model.tiny.load import ADAPTER_FILE, assemble
+from ..model.tiny.load import ADAPTER_FILE, assemble, load_tiny
 from .cache import VariantCache, VariantEncoder
 from .config import EncodeConfig, TrainConfig
 from .diffusion import DiffusionTask
@@ -139,6 +139,10 @@ def _loop(config: TrainConfig) -> LoopConfig:
 
 
 def _averaged_vae(config: TrainConfig) -> nn.Module:
+    """The VAE of this work folder; where none was trained, the one the pack carries."""
+    if not (config.work / "vae" / "state.pt").exists():
+        log.info("%s holds no VAE: taking the pack's own", config.work)
+        return load_tiny().vae.float().requires_grad_(False)
     task = VaeTask(config.vae)
     _load_average(task.parameters(), config.work / "vae")
     return task.vae.eval().requires_grad_(False)
@@ -194,7 +198,7 @@ def _vivid_task(config: TrainConfig) -> DiffusionTask:
     widen_patch_embedder(transformer, layout_named("vivid").in_channels)
     transformer.requires_grad_(False)
     parts.text_encoder.requires_grad_(False)
-    transformer.add_adapter(lora_config(config.lora_rank))
+    transformer.add_adapter(lora_config(config.lora_rank, targets=config.lora_targets))
     transformer.patch_embed.proj.requires_grad_(True)
     trained = [p for p in transformer.parameters() if p.requires_grad]
     return _task(config, parts, trained, conditioned=True)

@@ -33,16 +33,28 @@ def config(tmp_path_factory) -> TrainConfig:
 
 def test_a_stage_without_the_one_before_says_so(config: TrainConfig):
     with pytest.raises(InputError, match="run the stage before"):
-        run_stage(replace(config, stage="encode", work=config.work / "empty"))
+        run_stage(replace(config, stage="vivid", work=config.work / "empty"))
+
+
+def test_encoding_takes_the_packs_vae_where_none_was_trained(config: TrainConfig):
+    config = replace(config, stage="encode", work=config.work / "without_vae")
+    run_stage(replace(config, encode=replace(config.encode, videos=1, images=1)))
+    for medium, frames in (("video", 5), ("image", 1)):
+        targets = VariantCache(config.work / "shards" / medium).targets
+        assert {tuple(t.shape) for t in targets} == {(16, frames, 16, 16)}
+        assert 0.5 < float(torch.stack(targets).float().std()) < 1.5
 
 
 def test_every_stage_in_turn(config: TrainConfig):
+    config = replace(config, lora_targets=("to_q", "ff.net.2"))
     for stage in ("vae", "encode", "base", "vivid", "export"):
         run_stage(replace(config, stage=stage))
     assert len(VariantCache(config.work / "shards" / "video").targets) == 4
     tiny = load_tiny(weights=config.work / "weights")
     assert tiny.layout.name == "vivid"
     assert tiny.warnings == ()
+    lora = {name for name, _ in tiny.transformer.named_parameters() if "lora_A" in name}
+    assert {name.split(".")[2] for name in lora} == {"attn1", "ff"}
     trained = load_state(config.work / "vivid" / "state.pt")["average"]["averages"]
     embedder = tiny.transformer.patch_embed.proj.weight
     assert any(
