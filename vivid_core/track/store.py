@@ -1,0 +1,355 @@
+"""Mask tracks on disk: COCO run lengths in small files, read and written one frame at a time.
+
+A track is a folder:
+
+    track.json            what it is: size, frame count, rate, objects, digest, report
+    masks/000000.json     frames 0 to 31, masks/000001.json frames 32 to 63, ...
+    states/               where an interrupted run goes on; may be deleted
+
+Each file of `masks/` is itself a masks.json that `media.read_mask` reads, once all its frames are
+done:
+
+    {"size": [480, 720], "start": 32, "frames": [
+        {"counts": "...", "objects": {
+            "1": {"counts": "...", "state": "tracked", "confidence": 0.97, "made_by": "3f0c..."}}}]}
+
+The outer `counts` are the union of the objects, null while an object is missing. `made_by` is a
+digest of all that decides this mask: pixels, engine, weights, and the prompts up to its frame. A
+record with the right digest is kept, any other is tracked again. Every file appears whole or
+not at all; at most one of them is in memory.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, get_args
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from ..errors import InputError, MediaError
+from ..media import decode_rle, encode_rle
+from ..media._pending import write_whole_file
+from ..video import FrameRange
+
+FORMAT, VERSION = "vivid-mask-track", 1
+CHUNK_FRAMES = 32
+HEADER, MASKS, STATES = "track.json", "masks", "states"
+
+State = Literal["prompted", "tracked", "lost", "outside"]
+"""prompted: from the user's prompt. tracked: followed there. lost: hidden or not found; the mask
+is empty. outside: in a shot without prompts for this object; the mask is empty."""
+
+
+def digest_of(*parts: object) -> str:
+    """16 hexadecimal digits that stand for these values (anything JSON can hold, or bytes)."""
+    hasher = hashlib.sha256()
+    for part in parts:
+        data = part if isinstance(part, bytes) else json.dumps(part, sort_keys=True).encode()
+        hasher.update(len(data).to_bytes(8, "little") + data)
+    return hasher.hexdigest()[:16]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """The mask of one object on one frame. `confidence` is 0..1."""
+
+    pixels: Bool[np.ndarray, "h w"]
+    state: State
+    confidence: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrackHeader:
+    """What a track is. `digest` stands for everything that makes it; `report` is plain JSON."""
+
+    height: int
+    width: int
+    frames: int
+    fps: Fraction
+    objects: tuple[tuple[int, str], ...]  # id, name
+    digest: str
+    complete: bool = False
+    report: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if min(self.height, self.width, self.frames) < 1 or not self.objects:
+            raise InputError("track", "needs a size, frames and objects: none of them may be 0")
+
+
+class StoredTrack:
+    """A mask track in a folder; random access by frame, constant memory.
+
+    Use `create` to write, `open` to read. Writes reach the disk at `flush`, at `close`, and
+    whenever another file of frames is touched.
+    """
+
+    def __init__(self, folder: Path, header: TrackHeader) -> None:
+        self.folder, self.header = folder, header
+        self._chunk: int | None = None
+        self._frames: list[dict[str, Any]] = []
+        self._dirty = False
+
+    @classmethod
+    def create(cls, folder: Path, header: TrackHeader) -> StoredTrack:
+        """Begin a track, or go on with the one in `folder`, whose masks stay until replaced.
+
+        Raises InputError if the folder holds something else, or a track of other frames.
+        """
+        if folder.exists() and not folder.is_dir():
+            raise InputError("track", f"{folder} is a file: name a folder")
+        if (folder / HEADER).is_file():
+            old = cls.open(folder).header
+            if (old.frames, old.height, old.width) != (header.frames, header.height, header.width):
+                raise InputError(
+                    "track",
+                    f"{folder} holds {old.frames} masks of {old.width}x{old.height}, the clip has "
+                    f"{header.frames} frames of {header.width}x{header.height}: choose another "
+                    "folder",
+                )
+        elif folder.is_dir() and any(folder.iterdir()):
+            raise InputError("track", f"{folder} is not empty and no track: choose another folder")
+        track = cls(folder, header)
+        try:
+            for part in (folder, folder / MASKS, folder / STATES):
+                part.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise MediaError(f"{folder}: cannot be made ({error.strerror})") from error
+        track._write_header()
+        return track
+
+    @classmethod
+    def open(cls, folder: Path) -> StoredTrack:
+        """A track to read. Raises MediaError if there is none, or it is damaged."""
+        path = folder / HEADER
+        if not path.is_file():
+            raise MediaError(f"{folder}: holds no mask track ({HEADER}): run the tracking again")
+        return cls(folder, _parse_header(_read_json(path), path))
+
+    def __len__(self) -> int:
+        return self.header.frames
+
+    def __enter__(self) -> StoredTrack:
+        return self
+
+    def __exit__(
+        self,
+        _kind: type[BaseException] | None,
+        _error: BaseException | None,
+        _trace: TracebackType | None,
+    ) -> None:
+        self.flush()
+
+    @property
+    def object_ids(self) -> tuple[int, ...]:
+        return tuple(number for number, _ in self.header.objects)
+
+    def made_by(self, frame: int, number: int) -> str | None:
+        """The digest of what made this object's mask on a frame, if there is one."""
+        found = self._entry(frame)["objects"].get(str(number))
+        return None if found is None else found["made_by"]
+
+    def status(self, frame: int, number: int) -> tuple[State, float] | None:
+        """State and confidence of an object on a frame, if it was tracked."""
+        found = self._entry(frame)["objects"].get(str(number))
+        return None if found is None else (found["state"], found["confidence"])
+
+    def put(self, frame: int, number: int, record: Record, *, made_by: str) -> None:
+        """Set the mask of one object on one frame."""
+        self._require_size(record.pixels)
+        entry = self._entry(frame)
+        entry["objects"][str(number)] = {
+            "counts": encode_rle(record.pixels),
+            "state": record.state,
+            "confidence": round(float(record.confidence), 4),
+            "made_by": made_by,
+        }
+        entry["counts"] = self._union(entry)
+        self._dirty = True
+
+    def object_mask(self, frame: int, number: int) -> Bool[np.ndarray, "h w"]:
+        """One object's mask. Raises MediaError if it was not tracked yet."""
+        found = self._entry(frame)["objects"].get(str(number))
+        if found is None:
+            raise MediaError(
+                f"{self.folder}: object {number} was not tracked on frame {frame}: run the "
+                "tracking again, it goes on where it stopped"
+            )
+        return self._decode(found["counts"], frame)
+
+    def mask(self, frame: int) -> Bool[np.ndarray, "h w"]:
+        """The union of all objects on a frame."""
+        counts = self._entry(frame)["counts"]
+        if counts is None:
+            missing = next(n for n in self.object_ids if self.status(frame, n) is None)
+            return self.object_mask(frame, missing)
+        return self._decode(counts, frame)
+
+    def masks(self, frames: FrameRange | None = None) -> Iterator[Bool[np.ndarray, "h w"]]:
+        """The union masks of a range of frames, one at a time."""
+        span = frames or FrameRange(start=0, stop=len(self))
+        return (self.mask(frame) for frame in range(span.start, span.stop))
+
+    def read(self, frames: FrameRange | None = None) -> Float[Tensor, "t h w"]:
+        """The union masks of a range of frames as a MASK: float32, 0 or 1."""
+        span = frames or FrameRange(start=0, stop=len(self))
+        values = torch.empty(len(span), self.header.height, self.header.width)
+        for target, mask in zip(values, self.masks(span), strict=True):
+            target.copy_(torch.from_numpy(mask))
+        return values
+
+    def save_json(self, path: Path) -> None:
+        """Write the union masks as one masks.json, without decoding them."""
+        counts = [self._entry(frame)["counts"] for frame in range(len(self))]
+        if None in counts:
+            self.mask(counts.index(None))
+        data = {
+            "size": [self.header.height, self.header.width],
+            "frames": [{"counts": item} for item in counts],
+        }
+        write_whole_file(path, json.dumps(data).encode())
+
+    def flush(self) -> None:
+        """Write what was put, in one piece."""
+        if not self._dirty or self._chunk is None:
+            return
+        data = {
+            "size": [self.header.height, self.header.width],
+            "start": self._chunk * CHUNK_FRAMES,
+            "frames": self._frames,
+        }
+        write_whole_file(self._path(self._chunk), json.dumps(data).encode())
+        self._dirty = False
+
+    def finish(self, report: Mapping[str, Any]) -> None:
+        """Write everything, and mark the track as complete."""
+        self.flush()
+        known = {item: getattr(self.header, item) for item in self.header.__dataclass_fields__}
+        self.header = TrackHeader(**(known | {"complete": True, "report": report}))
+        self._write_header()
+
+    def _entry(self, frame: int) -> dict[str, Any]:
+        if not 0 <= frame < len(self):
+            raise InputError("frame", f"{frame} does not exist: the track has 0 to {len(self) - 1}")
+        chunk, offset = divmod(frame, CHUNK_FRAMES)
+        if chunk != self._chunk:
+            self.flush()
+            self._frames = self._read_chunk(chunk)
+            self._chunk = chunk
+        return self._frames[offset]
+
+    def _read_chunk(self, chunk: int) -> list[dict[str, Any]]:
+        count = min(CHUNK_FRAMES, len(self) - chunk * CHUNK_FRAMES)
+        path = self._path(chunk)
+        if not path.is_file():
+            return [{"counts": None, "objects": {}} for _ in range(count)]
+        frames = _parse_chunk(_read_json(path), path, count)
+        for entry in frames:
+            self._adopt(entry)
+        return frames
+
+    def _adopt(self, entry: dict[str, Any]) -> None:
+        """Drop objects that are no longer asked for."""
+        wanted = {str(number) for number in self.object_ids}
+        if entry["objects"].keys() != wanted:
+            entry["objects"] = {k: v for k, v in entry["objects"].items() if k in wanted}
+            entry["counts"] = self._union(entry)
+
+    def _union(self, entry: dict[str, Any]) -> str | None:
+        found = entry["objects"]
+        if len(found) < len(self.object_ids):
+            return None
+        if len(found) == 1:
+            return next(iter(found.values()))["counts"]
+        union = np.zeros((self.header.height, self.header.width), bool)
+        for item in found.values():
+            union |= self._decode(item["counts"], frame=-1)
+        return encode_rle(union)
+
+    def _decode(self, counts: str, frame: int) -> Bool[np.ndarray, "h w"]:
+        try:
+            return decode_rle(counts, (self.header.height, self.header.width))
+        except InputError as error:
+            raise MediaError(
+                f"{self.folder}: the mask of frame {frame} is damaged ({error}): delete "
+                f"{MASKS}/{max(frame, 0) // CHUNK_FRAMES:06}.json and run the tracking again"
+            ) from error
+
+    def _path(self, chunk: int) -> Path:
+        return self.folder / MASKS / f"{chunk:06}.json"
+
+    def _require_size(self, pixels: np.ndarray) -> None:
+        if pixels.shape != (self.header.height, self.header.width):
+            raise InputError(
+                "mask",
+                f"is {pixels.shape[1]}x{pixels.shape[0]}, the track is "
+                f"{self.header.width}x{self.header.height}",
+            )
+
+    def _write_header(self) -> None:
+        data = {"format": FORMAT, "version": VERSION} | asdict(self.header)
+        data["fps"] = str(self.header.fps)
+        write_whole_file(self.folder / HEADER, json.dumps(data, indent=1).encode())
+
+
+def _read_json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise MediaError(f"{path}: cannot be read ({error}): {_remedy(path)}") from error
+
+
+def _parse_header(data: Any, path: Path) -> TrackHeader:
+    try:
+        if (data["format"], data["version"]) != (FORMAT, VERSION):
+            raise ValueError(f"format {data['format']}, version {data['version']}")
+        return TrackHeader(
+            height=int(data["height"]),
+            width=int(data["width"]),
+            frames=int(data["frames"]),
+            fps=Fraction(data["fps"]),
+            objects=tuple((int(number), str(name)) for number, name in data["objects"]),
+            digest=str(data["digest"]),
+            complete=bool(data["complete"]),
+            report=dict(data["report"]),
+        )
+    except (KeyError, TypeError, ValueError, ZeroDivisionError) as error:
+        raise MediaError(f"{path}: is no mask track this pack reads ({error})") from error
+
+
+def _parse_chunk(data: Any, path: Path, count: int) -> list[dict[str, Any]]:
+    try:
+        frames = [_parse_entry(entry) for entry in data["frames"]]
+        if len(frames) != count:
+            raise ValueError(f"{len(frames)} frames instead of {count}")
+    except (KeyError, TypeError, ValueError) as error:
+        raise MediaError(f"{path}: is damaged ({error!r}): {_remedy(path)}") from error
+    return frames
+
+
+def _parse_entry(entry: Any) -> dict[str, Any]:
+    objects = {}
+    for number, found in entry["objects"].items():
+        if found["state"] not in get_args(State) or not isinstance(found["counts"], str):
+            raise ValueError(f"object {number}")
+        objects[number] = {
+            "counts": found["counts"],
+            "state": found["state"],
+            "confidence": float(found["confidence"]),
+            "made_by": str(found["made_by"]),
+        }
+    return {"counts": entry["counts"], "objects": objects}
+
+
+def _remedy(path: Path) -> str:
+    if path.name == HEADER:
+        return "choose another folder and run the tracking again"
+    return "delete this file and run the tracking again"
