@@ -46,7 +46,7 @@ def main() -> int:
     arguments = _parser().parse_args()
     settings = Settings(steps=arguments.steps, guidance=arguments.guidance)
     editor, started = load_editor(arguments.model), time.monotonic()
-    measured = measure(methods_beside(editor), arguments.scenes, settings, _progress)
+    measured = measure(methods_beside(editor), range(arguments.scenes), settings, _progress)
     energy, clips = background_energy(ENERGY_SCENES, arguments.clips)
     setup = (
         f"{arguments.scenes} held-out scenes, {settings.steps} steps, guidance "

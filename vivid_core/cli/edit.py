@@ -21,7 +21,14 @@ from ..edit.request import (
     Task,
 )
 from ..errors import InputError
-from ..media import load_image, read_clip, read_mask, write_clip
+from ..media import (
+    load_image,
+    read_clip,
+    read_mask,
+    require_video_target,
+    require_writable,
+    write_clip,
+)
 from ..video import MaskTrack
 from .shared import add_model_arguments, device_named, load_model, runtime_for
 
@@ -53,6 +60,9 @@ def add_command(commands: argparse._SubParsersAction) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Edit, write, measure what was written, report."""
+    require_video_target(arguments.out)
+    if arguments.report:
+        require_writable(arguments.report)
     request = _request(arguments)
     device = device_named(arguments.device)
     result = edit_clip(load_model(arguments, device), request, runtime_for(device))

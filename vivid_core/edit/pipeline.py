@@ -45,7 +45,12 @@ def edit_clip(
 @dataclass(frozen=True, kw_only=True)
 class _Captions:
     positive: EncodedCaption
-    negative: EncodedCaption
+    negative: EncodedCaption | None  # None: without guidance nobody reads it
+
+    @property
+    def unknown_words(self) -> tuple[str, ...]:
+        read = (self.positive, self.negative)
+        return tuple(word for caption in read if caption for word in caption.unknown_words)
 
 
 class _Edit:
@@ -82,11 +87,12 @@ class _Edit:
 
     def _encode_captions(self) -> _Captions:
         self._advance("encode", 0, 1)
-        caption = caption_for(self.bundle, self.request)
-        return _Captions(
-            positive=encode_caption(self.bundle, caption, argument="caption"),
-            negative=encode_caption(self.bundle, self.request.negative, argument="negative"),
-        )
+        bundle, request = self.bundle, self.request
+        positive = encode_caption(bundle, caption_for(bundle, request), argument="caption")
+        if request.guidance == 1.0:
+            return _Captions(positive=positive, negative=None)
+        negative = encode_caption(bundle, request.negative, argument="negative")
+        return _Captions(positive=positive, negative=negative)
 
     def _edit_span(self, index: int, span: Span, captions: _Captions) -> None:
         """Edit one window of time and paste it into the output."""
@@ -151,7 +157,7 @@ class _Edit:
             bundle.transformer,
             condition,
             captions.positive.embeds,
-            captions.negative.embeds,
+            captions.negative.embeds if captions.negative else None,
             guidance=request.guidance,
             rotary=self._rotary(shape),
         )
@@ -215,7 +221,7 @@ class _Edit:
 
     def _warnings(self, captions: _Captions) -> tuple[str, ...]:
         warnings = [*self.bundle.warnings, *self.request.mask.warnings]
-        unknown = (*captions.positive.unknown_words, *captions.negative.unknown_words)
+        unknown = captions.unknown_words
         if unknown:
             warnings.append(f"{self.bundle.name} does not know these words: {', '.join(unknown)}")
         if self.plan.scale < 1:

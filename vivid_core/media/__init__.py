@@ -5,9 +5,10 @@ from __future__ import annotations
 from ._images import load_image, save_image
 from ._info import VideoInfo, frame_times, probe
 from ._masks import read_mask, save_masks
+from ._pending import require_writable
 from ._reader import Frame, VideoReader, read_clip
 from ._rle import decode_rle, encode_rle
-from ._writer import VideoWriter, write_clip
+from ._writer import VideoWriter, require_video_target, write_clip
 
 __all__ = [
     "Frame",
@@ -21,6 +22,8 @@ __all__ = [
     "probe",
     "read_clip",
     "read_mask",
+    "require_video_target",
+    "require_writable",
     "save_image",
     "save_masks",
     "write_clip",

@@ -54,6 +54,17 @@ class PendingPath:
             self.path.unlink(missing_ok=True)
 
 
+def require_writable(target: Path | str) -> None:
+    """Raise MediaError where a file could not be written: before long work, not after it."""
+    target = Path(target).absolute()
+    pending = PendingPath(target)
+    try:
+        with write_errors(target):
+            pending.path.touch()
+    finally:
+        pending.discard()
+
+
 def write_whole_file(target: Path, data: bytes) -> None:
     """Write a file in one piece: it is there completely, or as it was before."""
     pending = PendingPath(target)

@@ -13,7 +13,7 @@ import numpy as np
 from ..errors import InputError, MediaError
 from ._encoder import EncoderSettings, VideoFile
 from ._formats import BitDepth, FormatName, choose_depth, choose_format
-from ._pending import PendingPath
+from ._pending import PendingPath, require_writable
 from ._pixels import Pixels, pixels_to_array
 from ._png_folder import PngFolder
 from ._schedule import Schedule, make_schedule
@@ -124,6 +124,12 @@ class VideoWriter:
                 f"{array.shape[2]} channels, the video is {width}x{height} with "
                 f"{self._channels}: give every frame the same shape",
             )
+
+
+def require_video_target(path: Path | str) -> None:
+    """Raise what a VideoWriter would for this path: InputError for its format, or MediaError."""
+    choose_format(Path(path).absolute(), None)
+    require_writable(path)
 
 
 def write_clip(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -11,6 +10,12 @@ import torch
 from ..latents import Geometry
 from .layout import Layout
 from .placement import Placement
+
+
+def vae_factors(vae: Any) -> tuple[int, int]:
+    """Pixels per latent along a side, and frames per latent: a block halves each at most once."""
+    space = 2 ** (len(vae.config.block_out_channels) - 1)
+    return space, min(space, int(vae.config.temporal_compression_ratio))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,11 +53,10 @@ class ModelBundle:
     @property
     def geometry(self) -> Geometry:
         """How this model's pixels, latents and tokens relate."""
-        halvings = len(self.vae.config.block_out_channels) - 1
-        time_halvings = int(math.log2(self.vae.config.temporal_compression_ratio))
+        space, time = vae_factors(self.vae)
         return Geometry(
-            space=2**halvings,
-            time=2 ** min(time_halvings, halvings),
+            space=space,
+            time=time,
             patch=self.transformer.config.patch_size,
             patch_time=self.transformer.config.patch_size_t,
         )

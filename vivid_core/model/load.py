@@ -30,6 +30,7 @@ from .placement import Offload, Placement, Tiling, choose_dtype, enable_tiling, 
 
 INDEX = "model_index.json"
 _VAE_PREFIXES = ("vae.", "first_stage_model.")
+_UNSHIFTED = ("fun_inp", "void")  # trained and sampled by schedulers that know no SNR shift
 _POSITIONS = "patch_embed.pos_embedding"
 
 
@@ -129,7 +130,7 @@ def _assemble(
         vae=place(vae, placement),
         text_encoder=place(text_encoder, placement),
         tokenizer=tokenizer,
-        schedule=_load_schedule(sources.base, found.width),
+        schedule=_load_schedule(sources.base, found),
         layout=found.layout,
         train_size=_train_size(found),
         max_text_tokens=int(
@@ -262,9 +263,13 @@ def _load_tokenizer(folder: Path) -> Any:
         raise ModelError(f"{folder}: holds no readable tokenizer ({error})") from error
 
 
-def _load_schedule(base: Path | None, width: int) -> dict[str, Any]:
+def _load_schedule(base: Path | None, found: _Transformer) -> dict[str, Any]:
     file = base / "scheduler" / "scheduler_config.json" if base is not None else None
-    return read_json(file) if file is not None and file.is_file() else schedule_config(width)
+    stored = file is not None and file.is_file()
+    schedule = read_json(file) if file is not None and stored else schedule_config(found.width)
+    if found.layout.name in _UNSHIFTED:
+        schedule = schedule | {"snr_shift_scale": 1.0}
+    return schedule
 
 
 def _train_size(found: _Transformer) -> tuple[int, int, int]:

@@ -14,6 +14,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from ..errors import InputError
+from .bundle import vae_factors
 from .placement import TILE_OVERLAP
 
 
@@ -48,7 +49,7 @@ def decode(
     that would make three frames too many, so the first is decoded alone, as CogVideoX-Fun and
     VOID do for every length; `first_frame_alone` asks for that on odd numbers too.
     """
-    space, time = factors(vae)
+    space, time = vae_factors(vae)
     b, _, t, h, w = latents.shape
     unscaled = (latents / vae.config.scaling_factor).to(vae.device, vae.dtype)
     alone = t % 2 == 0 or (first_frame_alone and t > 1)
@@ -60,15 +61,9 @@ def decode(
     return pixels.float()
 
 
-def factors(vae: AutoencoderKLCogVideoX) -> tuple[int, int]:
-    """Pixels per latent along a side, and frames per latent."""
-    space = 2 ** (len(vae.config.block_out_channels) - 1)
-    return space, int(vae.config.temporal_compression_ratio)
-
-
 def latent_shape(vae: AutoencoderKLCogVideoX, pixels: Tensor) -> tuple[int, int, int, int, int]:
     """Shape of the latents of these pixels. Raises RuntimeError where the VAE would drop some."""
-    (space, time), (b, _, t, h, w) = factors(vae), pixels.shape
+    (space, time), (b, _, t, h, w) = vae_factors(vae), pixels.shape
     if h % space or w % space or t % time != 1:
         raise RuntimeError(
             f"the VAE reads {time}k+1 frames with sides in multiples of {space}, got {t} frames "
@@ -86,7 +81,7 @@ def with_tiling(
     Raises InputError where the step from tile to tile is no whole number of latents: the VAE
     would then return a wrong size without saying so.
     """
-    space, _ = factors(vae)
+    space, _ = vae_factors(vae)
     for side in tile:
         _require_whole_steps(side, overlap, space)
     names = [name for name in vars(vae) if name == "use_tiling" or name.startswith("tile_")]

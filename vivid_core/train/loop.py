@@ -36,6 +36,7 @@ class LoopConfig:
     clip: float = 1.0
     save_every: int = 250
     validate_every: int = 500
+    log_every: int = 20
     seed: int = 0
 
 
@@ -90,7 +91,7 @@ class Trainer:
             self.seconds = time.monotonic() - started
             self._check(values["loss"])
             last = self.step == self.config.steps or should_stop()
-            if self.step % 20 == 0:
+            if self.step % self.config.log_every == 0:
                 self._log(values)
             if self.step % self.config.validate_every == 0 or last:
                 with self.averaged():

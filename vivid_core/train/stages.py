@@ -17,6 +17,7 @@ from torch import nn
 from ..data.captions import vocabulary
 from ..data.shapes import HELD_OUT_SEED
 from ..errors import InputError
+from ..media import save_image
 from ..model.adapter import (
     AdapterFacts,
     describe_base,
@@ -40,12 +41,15 @@ from ..model.tiny.load import ADAPTER_FILE, assemble, load_tiny
 from .cache import VariantCache, VariantEncoder
 from .config import EncodeConfig, TrainConfig
 from .diffusion import DiffusionTask
-from .loop import LoopConfig, Trainer
+from .loop import LoopConfig, Trainer, TrainingTask
+from .plot import draw_curves, read_log
 from .state import load_state
 from .vae import VaeTask
 
 log = logging.getLogger(__name__)
 Stop = Callable[[], bool]
+_DIFFUSION_CURVES = ("image", "video", "held out image", "held out video")
+_CURVES = {"vae": ("loss",), "base": _DIFFUSION_CURVES, "vivid": _DIFFUSION_CURVES}
 IMAGE_SEEDS = 500_000  # images start here, so that no image shows a frame of a training video
 
 
@@ -57,7 +61,7 @@ def run_stage(config: TrainConfig, *, should_stop: Stop = lambda: False) -> None
 
 
 def _train_vae(config: TrainConfig, should_stop: Stop) -> None:
-    Trainer(VaeTask(config.vae), _loop(config), config.work / "vae").run(should_stop=should_stop)
+    _run(VaeTask(config.vae), config, "vae", should_stop)
 
 
 def _encode(config: TrainConfig, should_stop: Stop) -> None:
@@ -94,12 +98,21 @@ def _seeds(first: int, count: int) -> list[int]:
 
 def _train_base(config: TrainConfig, should_stop: Stop) -> None:
     """Text to video, transformer and text encoder together."""
-    Trainer(_base_task(config), _loop(config), config.work / "base").run(should_stop=should_stop)
+    _run(_base_task(config), config, "base", should_stop)
 
 
 def _train_vivid(config: TrainConfig, should_stop: Stop) -> None:
     """LoRA and a widened patch embedder on the frozen base (VIVID, sec. 4.2)."""
-    Trainer(_vivid_task(config), _loop(config), config.work / "vivid").run(should_stop=should_stop)
+    _run(_vivid_task(config), config, "vivid", should_stop)
+
+
+def _run(task: TrainingTask, config: TrainConfig, name: str, should_stop: Stop) -> None:
+    """Train, and leave the curves as a picture beside the state."""
+    folder = config.work / name
+    Trainer(task, _loop(config), folder).run(should_stop=should_stop)
+    curves = [one for one in read_log(folder / "log.jsonl") if one.name in _CURVES[name]]
+    if curves:
+        save_image(folder / "curves.png", draw_curves(f"vivid-tiny, stage {name}: loss", curves))
 
 
 def _export(config: TrainConfig, should_stop: Stop) -> None:

@@ -86,9 +86,18 @@ def test_bad_input_exits_with_one_line_and_leaves_no_file(files, capsys, changes
     assert not list(files.glob("out*"))
 
 
-def test_an_unwritable_place_is_named(files, capsys):
-    assert edit(files, out="clip.mkv/out.mkv") == 2
-    assert "clip.mkv" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("option", "place"),
+    [
+        ("--out", "clip.mkv/out.mkv"),
+        ("--out", "nowhere/out.mkv"),
+        ("--out", "out.gif"),
+        ("--report", "nowhere/report.json"),
+    ],
+)
+def test_an_unwritable_place_is_named_before_any_work(files, capsys, option, place):
+    assert edit(files, "--video", "missing.mp4", option, str(files / place)) == 2
+    assert place.split("/")[0] in capsys.readouterr().err
 
 
 def test_plan_says_what_an_edit_costs(files, capsys):

@@ -136,6 +136,14 @@ def test_unknown_words_are_named(tiny):
     assert any("shiny, zeppelin" in warning for warning in report.warnings)
 
 
+def test_a_negative_caption_is_read_only_where_guidance_needs_it(tiny):
+    for guidance, told in ((1.0, False), (2.0, True)):
+        report = edit_clip(
+            tiny, request(caption="a red circle", negative="zeppelin", guidance=guidance)
+        ).report
+        assert any("zeppelin" in warning for warning in report.warnings) is told
+
+
 def test_a_mostly_white_mask_warns_of_inversion(tiny):
     report = edit_clip(tiny, request(mask=torch.ones(9, 32, 32))).report
     assert any("inverted" in warning for warning in report.warnings)

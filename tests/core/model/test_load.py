@@ -77,6 +77,15 @@ def test_a_single_file_beside_a_base(
     assert torch.equal(forward(loaded.transformer, latents), forward(inpaint, latents))
 
 
+@pytest.mark.parametrize(("name", "shift"), [("t2v", 3.0), ("fun_inp", 1.0), ("void", 1.0)])
+def test_only_cogvideox_itself_shifts_its_noise(tmp_path: Path, bundle, name: str, shift: float):
+    """CogVideoX-Fun and VOID train and sample with schedulers that do not know the shift."""
+    saved = bundle(name)
+    saved = saved.with_(schedule=saved.schedule | {"snr_shift_scale": 3.0})
+    save_bundle(saved, tmp_path / "model")
+    assert load_bundle(tmp_path / "model").schedule["snr_shift_scale"] == shift
+
+
 def test_components_from_their_own_files(tmp_path: Path, bundle, same):
     saved = bundle()
     save_bundle(saved, tmp_path / "base")

@@ -24,7 +24,9 @@ def config(tmp_path_factory) -> TrainConfig:
         stage="vae",
         work=tmp_path_factory.mktemp("work"),
         threads=1,
-        loop=LoopConfig(steps=2, learning_rate=1e-3, warmup=1, save_every=1, validate_every=5),
+        loop=LoopConfig(
+            steps=2, learning_rate=1e-3, warmup=1, save_every=1, validate_every=5, log_every=1
+        ),
         vae=VaeConfig(channels=(4, 4, 4), norm_groups=2, draws=((9, 1, 0.5), (1, 2, 0.5))),
         encode=EncodeConfig(videos=2, images=4, held_out_videos=1, held_out_images=2, shard=2),
         recipe=RecipeConfig(image_batch=2, video_batch=2),
@@ -55,6 +57,8 @@ def test_every_stage_in_turn(config: TrainConfig):
     assert tiny.warnings == ()
     lora = {name for name, _ in tiny.transformer.named_parameters() if "lora_A" in name}
     assert {name.split(".")[2] for name in lora} == {"attn1", "ff"}
+    for stage in ("vae", "base", "vivid"):
+        assert (config.work / stage / "curves.png").stat().st_size > 1000
     trained = load_state(config.work / "vivid" / "state.pt")["average"]["averages"]
     embedder = tiny.transformer.patch_embed.proj.weight
     assert any(

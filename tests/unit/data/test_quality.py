@@ -31,7 +31,7 @@ def measured(settings):
         assert (request.steps, request.guidance) == (3, 2.0)
         return fill_telea(request.clip.frames, request.mask.values)
 
-    return quality.measure(quality.methods_beside(edit), SCENES, settings)
+    return quality.measure(quality.methods_beside(edit), range(SCENES), settings)
 
 
 @pytest.fixture(scope="module")
