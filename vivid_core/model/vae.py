@@ -9,6 +9,7 @@ from functools import partial
 import torch
 import torch.nn.functional as F
 from diffusers import AutoencoderKLCogVideoX
+from diffusers.models.autoencoders.vae import DiagonalGaussianDistribution
 from diffusers.models.upsampling import CogVideoXUpsample3D
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -16,6 +17,8 @@ from torch import Tensor, nn
 from ..errors import InputError
 from .bundle import vae_factors
 from .placement import TILE_OVERLAP
+
+_SMALL_CLIP = 2**18  # frames x height x width, in pixels or latents
 
 
 def encode(
@@ -30,7 +33,9 @@ def encode(
     `mode` takes the most likely latent; otherwise one is drawn with `generator`.
     """
     expected = latent_shape(vae, pixels)
-    posterior = vae.encode(pixels.to(vae.device, vae.dtype)).latent_dist
+    clips = pixels.to(vae.device, vae.dtype)
+    parameters = vae.encode(_paired(clips)).latent_dist.parameters[: len(clips)]
+    posterior = DiagonalGaussianDistribution(parameters)
     latents = posterior.mode() if mode else posterior.sample(generator)
     _require_shape("latents", latents, expected)
     return latents.float() * vae.config.scaling_factor
@@ -54,11 +59,21 @@ def decode(
     unscaled = (latents / vae.config.scaling_factor).to(vae.device, vae.dtype)
     alone = t % 2 == 0 or (first_frame_alone and t > 1)
     with _first_frame_alone(vae, t) if alone else nullcontext():
-        pixels = vae.decode(unscaled).sample
+        pixels = vae.decode(_paired(unscaled)).sample[:b]
     _require_shape("pixels", pixels, (b, 3, (t - 1) * time + 1, h * space, w * space))
     if pixels.shape[2] != frames:
         raise RuntimeError(f"{t} latent frames decode to {pixels.shape[2]} frames, not {frames}")
     return pixels.float()
+
+
+def _paired(clips: Tensor) -> Tensor:
+    """A single small clip twice over, on a CPU.
+
+    torch sends small 3D convolutions over a batch of one down a path several times slower than
+    that for two (its rule for oneDNN asks for a batch or for size); the copy is dropped again.
+    """
+    slow = len(clips) == 1 and clips.device.type == "cpu" and clips[0, 0].numel() <= _SMALL_CLIP
+    return clips.expand(2, -1, -1, -1, -1) if slow else clips
 
 
 def latent_shape(vae: AutoencoderKLCogVideoX, pixels: Tensor) -> tuple[int, int, int, int, int]:

@@ -31,11 +31,16 @@ class EncodeConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainConfig:
-    """One stage of training vivid-tiny. `work` holds states and shards of all stages."""
+    """One stage of training vivid-tiny. `work` holds states and shards of all stages.
+
+    `continue_pack` starts from the weights the pack carries instead of random ones, and takes its
+    base where the work folder holds none.
+    """
 
     stage: Stage
     work: Path
     threads: int = 1
+    continue_pack: bool = False
     loop: LoopConfig | None = None
     vae: VaeConfig = field(default_factory=VaeConfig)
     encode: EncodeConfig = field(default_factory=EncodeConfig)

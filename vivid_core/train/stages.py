@@ -183,14 +183,27 @@ def _new_base() -> _Parts:
     )
 
 
+def _pack_parts(*, adapter: bool) -> _Parts:
+    bundle = load_tiny(adapter=adapter)
+    return _Parts(
+        transformer=bundle.transformer,
+        text_encoder=bundle.text_encoder,
+        tokenizer=bundle.tokenizer,
+    )
+
+
 def _trained_base(config: TrainConfig) -> _Parts:
+    if config.continue_pack and not (config.work / "base" / "state.pt").exists():
+        return _pack_parts(adapter=False)
     parts = _new_base()
     _load_average(parts.parameters, config.work / "base")
     return parts
 
 
 def _base_task(config: TrainConfig) -> DiffusionTask:
-    parts = _new_base()
+    parts = _pack_parts(adapter=False) if config.continue_pack else _new_base()
+    for parameter in parts.parameters:
+        parameter.requires_grad_(True)
     return _task(config, parts, parts.parameters, conditioned=False)
 
 
@@ -206,15 +219,25 @@ def _base_bundle(config: TrainConfig) -> ModelBundle:
 
 
 def _vivid_task(config: TrainConfig) -> DiffusionTask:
-    parts = _trained_base(config)
-    transformer = parts.transformer
-    widen_patch_embedder(transformer, layout_named("vivid").in_channels)
-    transformer.requires_grad_(False)
-    parts.text_encoder.requires_grad_(False)
-    transformer.add_adapter(lora_config(config.lora_rank, targets=config.lora_targets))
-    transformer.patch_embed.proj.requires_grad_(True)
-    trained = [p for p in transformer.parameters() if p.requires_grad]
+    parts = _pack_parts(adapter=True) if config.continue_pack else _with_new_adapter(config)
+    trained = [p for name, p in parts.transformer.named_parameters() if _is_trained(name)]
+    for parameter in parts.parameters:
+        parameter.requires_grad_(False)
+    for parameter in trained:
+        parameter.requires_grad_(True)
     return _task(config, parts, trained, conditioned=True)
+
+
+def _with_new_adapter(config: TrainConfig) -> _Parts:
+    parts = _trained_base(config)
+    widen_patch_embedder(parts.transformer, layout_named("vivid").in_channels)
+    parts.transformer.add_adapter(lora_config(config.lora_rank, targets=config.lora_targets))
+    return parts
+
+
+def _is_trained(name: str) -> bool:
+    """Whether the VIVID stage trains this parameter: LoRA and patch embedder."""
+    return "lora_" in name or name.startswith("patch_embed.proj")
 
 
 def _task(

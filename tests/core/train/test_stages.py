@@ -47,6 +47,21 @@ def test_encoding_takes_the_packs_vae_where_none_was_trained(config: TrainConfig
         assert 0.5 < float(torch.stack(targets).float().std()) < 1.5
 
 
+def test_training_goes_on_from_the_packs_weights(config: TrainConfig):
+    """One step at rate 0 gives the pack's own weights again, rounded to float16 as they are."""
+    shards = config.work / "without_vae" / "shards"
+    config = replace(config, work=config.work / "without_vae", continue_pack=True)
+    config = replace(config, loop=LoopConfig(steps=1, learning_rate=0.0, warmup=1))
+    assert shards.is_dir()
+    for stage in ("vivid", "export"):
+        run_stage(replace(config, stage=stage))
+    ours, pack = load_tiny(weights=config.work / "weights"), load_tiny()
+    expected = pack.transformer.state_dict()
+    assert ours.warnings == ()
+    for name, tensor in ours.transformer.state_dict().items():
+        assert torch.allclose(tensor, expected[name], atol=1e-6), name
+
+
 def test_every_stage_in_turn(config: TrainConfig):
     config = replace(config, lora_targets=("to_q", "ff.net.2"))
     for stage in ("vae", "encode", "base", "vivid", "export"):
