@@ -1,0 +1,180 @@
+"""Follow the background through a shot: one transform a frame, tied to few reference frames."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+from jaxtyping import Float, Shaped
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..runtime import Runtime
+from ..video import FrameRange
+from .engine import FlowEngine
+from .register import (
+    Evidence,
+    Registration,
+    View,
+    fit_affine,
+    fit_homography,
+    gather_evidence,
+    normalize,
+    share_that_follows,
+)
+from .warp import Bools, Matrix, homography_places, pull
+
+RELIABLE = 0.4  # support below which a registration is not believed
+SMALLEST_OVERLAP = 0.5  # of the frame: with less in common, the reference frame moves on
+
+Fit = Callable[[Evidence, Matrix], Registration | None]  # with the origin's way to the reference
+Predict = Callable[[int, int], Matrix]  # from a frame to the next when a fit is lost
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pose:
+    """`matrix` takes pixels of the origin to this frame; `support` (0..1) is how sure that is.
+
+    `agreement` is the share of the region's own points that the motion explains (NaN: no points).
+    """
+
+    matrix: Matrix
+    support: float
+    agreement: float = float("nan")
+
+
+@dataclass(frozen=True, kw_only=True)
+class CameraPath:
+    """A pose for each frame of a shot; the origin's is the identity."""
+
+    shot: FrameRange
+    origin: int
+    poses: tuple[Pose, ...]
+
+    def pose(self, t: int) -> Pose:
+        """Of frame t of the clip."""
+        return self.poses[t - self.shot.start]
+
+    def between(self, t: int, s: int) -> Matrix:
+        """The transform that takes pixels of frame t to frame s."""
+        return normalize(self.pose(s).matrix @ np.linalg.inv(self.pose(t).matrix))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Footage:
+    """What is followed: frames, what of them is no background, how motion is estimated."""
+
+    frames: Float[Tensor, "t h w 3"]
+    hidden: Shaped[Tensor, "t h w"] | None
+    engine: FlowEngine
+    runtime: Runtime = field(default_factory=Runtime)
+
+    def view(self, t: int) -> View:
+        pixels = self.frames[t].detach().cpu().float()
+        if self.hidden is None:
+            return View(pixels=pixels, hidden=np.zeros(tuple(pixels.shape[:2]), np.bool_))
+        return View(pixels=pixels, hidden=(self.hidden[t] > 0.5).cpu().numpy())
+
+
+def follow_camera(
+    footage: Footage, shot: FrameRange, origin: int, region: Bools | None = None
+) -> CameraPath:
+    """The background's motion over a shot as homographies, from the origin both ways in time.
+
+    Every frame is registered to a reference frame, so that errors do not add up; the reference
+    moves on only when too little of it is left. `region` [h, w] of the origin is where the poses'
+    `agreement` is measured.
+    """
+
+    def fit(evidence: Evidence, to_reference: Matrix) -> Registration | None:
+        return fit_homography(evidence)
+
+    return _follow(footage, shot, origin, _Plan(fit=fit, region=region))
+
+
+def follow_region(footage: Footage, camera: CameraPath, region: Bools) -> CameraPath:
+    """The motion of one region [h, w] of the origin, as affine maps, where it is not the camera's.
+
+    Frames in which the region cannot be followed go on as the camera does, with support 0.
+    """
+
+    def fit(evidence: Evidence, to_reference: Matrix) -> Registration | None:
+        found = fit_affine(evidence, move_region(region, to_reference))
+        return found if found is not None and found.support >= RELIABLE else None
+
+    return _follow(
+        footage,
+        camera.shot,
+        camera.origin,
+        _Plan(fit=fit, region=region, predict=camera.between),
+    )
+
+
+def move_region(region: Bools, matrix: Matrix) -> Bools:
+    """A region of the origin, where the matrix takes it."""
+    places = homography_places(np.linalg.inv(matrix), *region.shape)
+    return pull(region.astype(np.float32), places) > 0.5
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Plan:
+    fit: Fit
+    region: Bools | None
+    predict: Predict | None = None
+
+
+def _follow(footage: Footage, shot: FrameRange, origin: int, plan: _Plan) -> CameraPath:
+    poses = {origin: Pose(matrix=np.eye(3), support=1.0, agreement=1.0)}
+    _walk(footage, poses, range(origin + 1, shot.stop), plan)
+    _walk(footage, poses, range(origin - 1, shot.start - 1, -1), plan)
+    return CameraPath(
+        shot=shot, origin=origin, poses=tuple(poses[t] for t in range(shot.start, shot.stop))
+    )
+
+
+def _walk(footage: Footage, poses: dict[int, Pose], order: range, plan: _Plan) -> None:
+    """Add the poses of consecutive frames; the one before the first is known."""
+    before = order.start - order.step
+    reference, view, step = before, footage.view(before), np.eye(3)
+    for t in order:
+        footage.runtime.check_cancelled()
+        if plan.predict is not None:
+            step = plan.predict(before, t)
+        frame, guess = footage.view(t), normalize(step @ poses[before].matrix)
+        found = _register(footage.engine, poses[reference], (view, frame), guess, plan)
+        if found is None and reference != before:
+            reference, view = before, footage.view(before)
+            found = _register(footage.engine, poses[reference], (view, frame), guess, plan)
+        poses[t] = found or Pose(matrix=guess, support=0.0, agreement=0.0)
+        step = poses[t].matrix @ np.linalg.inv(poses[before].matrix) if found else np.eye(3)
+        before = t
+
+
+def _register(
+    engine: FlowEngine, known: Pose, views: tuple[View, View], guess: Matrix, plan: _Plan
+) -> Pose | None:
+    """The frame's pose by way of a reference frame whose pose is known; None if not believed."""
+    to_reference = known.matrix
+    evidence = gather_evidence(engine, *views, normalize(guess @ np.linalg.inv(to_reference)))
+    if evidence.overlap < SMALLEST_OVERLAP:
+        return None
+    found = plan.fit(evidence, to_reference)
+    if found is None or found.support < RELIABLE:
+        return None
+    agreement = float("nan")
+    if plan.region is not None:
+        region = move_region(plan.region, to_reference)
+        agreement = share_that_follows(evidence, found.matrix, region)
+    return Pose(
+        matrix=normalize(found.matrix @ to_reference),
+        support=min(found.support, known.support),
+        agreement=agreement,
+    )
+
+
+def mean_agreement(poses: Iterable[Pose]) -> float:
+    """How well the motion explains the region, over all frames that say; NaN if none does."""
+    values: NDArray[np.float64] = np.array([pose.agreement for pose in poses])
+    values = values[~np.isnan(values)]
+    return float(values.mean()) if len(values) else float("nan")

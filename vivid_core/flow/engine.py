@@ -1,0 +1,42 @@
+"""What every optical flow engine does: two frames in, the motion of each pixel out."""
+
+from __future__ import annotations
+
+from typing import Protocol, runtime_checkable
+
+from jaxtyping import Float
+from torch import Tensor
+
+from ..errors import InputError, SizeError
+
+SMALLEST_SIDE = 16  # pixels; below that there is no pattern to match
+
+Frame = Float[Tensor, "h w 3"]  # pixels in 0..1
+Field = Float[Tensor, "h w 2"]  # x, y in pixels: where each pixel of the first frame went
+
+
+@runtime_checkable
+class FlowEngine(Protocol):
+    """Estimates motion. A pixel at (x, y) of the first frame is at (x, y) + flow in the second."""
+
+    def estimate(self, first: Frame, second: Frame) -> Field:
+        """Flow on the CPU, float32. Raises InputError for frames of two sizes, SizeError for
+        frames under 16 pixels."""
+        ...
+
+
+def check_pair(first: Frame, second: Frame) -> None:
+    """Refuse frames that no engine can compare."""
+    (height, width), (other_height, other_width) = first.shape[:2], second.shape[:2]
+    if (height, width) != (other_height, other_width):
+        raise InputError(
+            "frames",
+            f"one is {width}x{height} and the other {other_width}x{other_height}: give frames "
+            "of one size",
+        )
+    if min(height, width) < SMALLEST_SIDE:
+        raise SizeError(
+            "frames",
+            f"{width}x{height} is too small to find motion in: give at least "
+            f"{SMALLEST_SIDE}x{SMALLEST_SIDE} pixels",
+        )

@@ -1,0 +1,247 @@
+"""Fill a hole with background that other frames show, and say what no frame shows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from jaxtyping import Float, Shaped
+from torch import Tensor
+
+from ..errors import InputError, MaskError
+from ..runtime import Runtime
+from ..video import FrameRange
+from .background import check_entities
+from .camera import RELIABLE, CameraPath, Footage, follow_camera
+from .engine import SMALLEST_SIDE, FlowEngine
+from .exposure import match_exposure
+from .register import View, fit_affine, gather_evidence, share_that_follows
+from .shots import find_shots
+from .warp import Bools, Floats, Matrix, homography_places, pull, stays_inside
+
+Window = tuple[slice, slice]  # rows, columns
+
+WHOLE = 1 - 1e-4  # of a pixel's neighbours are seen
+RING_SHARE = 0.25  # width of the ring round a hole, as a share of the hole's size
+NARROWEST_RING = 16  # pixels
+LOCAL_GAIN = 0.1  # by how much a fit to the ring has to explain it better than the camera does
+LARGEST_MISFIT = 0.08  # median difference (0..1) in the ring beyond which a frame is not used
+
+
+@dataclass(frozen=True, kw_only=True)
+class BackgroundFill:
+    """`frames` float32 [T, H, W, 3] with what could be filled; `never_seen` [T, H, W], 0 or 1, is
+    the rest of the hole, which an edit has to generate. Outside the hole frames are exact.
+    """
+
+    frames: Float[Tensor, "t h w 3"]
+    never_seen: Float[Tensor, "t h w"]
+    shots: tuple[FrameRange, ...]
+    warnings: tuple[str, ...]
+
+
+def fill_background(
+    frames: Float[Tensor, "t h w 3"],
+    mask: Shaped[Tensor, "mask_t mask_h mask_w"],
+    engine: FlowEngine,
+    *,
+    entities: Shaped[Tensor, "entity_t entity_h entity_w"] | None = None,
+    reach: int | None = None,
+    runtime: Runtime | None = None,
+) -> BackgroundFill:
+    """Fill the hole (mask above 0.5) by propagation, each shot by itself.
+
+    Each pixel takes the nearest reliable frame, in either direction and at most `reach` frames
+    away (any, if None), that shows its place: found through the background's composed motion,
+    corrected by an affine fit to the ring round the hole where that explains it better, its
+    exposure matched to the ring. `entities` (above 0.5) are other moving things: never a source,
+    and no part of the motion. Holds two frames at a time beside the clip and its result.
+
+    The idea of filling flow before pixels, and of a mask of what is left, is that of flow-guided
+    completion (Gao et al. 2020; Zhou et al. 2023, "ProPainter", sec. 3.2); here the background's
+    motion inside the hole is a fit and needs no network. Raises MaskError for masks that do not
+    fit the clip, InputError for a reach under 1.
+    """
+    _check(frames, mask, reach)
+    check_entities(frames, entities)
+    hidden = mask > 0.5 if entities is None else (mask > 0.5) | (entities > 0.5)
+    footage = Footage(frames=frames, hidden=hidden, engine=engine, runtime=runtime or Runtime())
+    filled = frames.detach().cpu().float().clone()
+    never_seen = (mask > 0.5).cpu().float()
+    shots = find_shots(frames)
+    for shot in shots:
+        if never_seen[shot.slice].any():
+            _fill_shot(footage, shot, reach or len(shot), (filled, never_seen))
+    return BackgroundFill(
+        frames=filled,
+        never_seen=never_seen,
+        shots=shots,
+        warnings=tuple(_warnings(shots)),
+    )
+
+
+def _fill_shot(
+    footage: Footage, shot: FrameRange, reach: int, results: tuple[Tensor, Tensor]
+) -> None:
+    """Fill one shot of the results (frames, never seen) in place."""
+    camera = follow_camera(footage, shot, (shot.start + shot.stop - 1) // 2)
+    for t in range(shot.start, shot.stop):
+        footage.runtime.check_cancelled()
+        filled, left = (result[t].numpy() for result in results)
+        _fill_frame(_Target(footage, camera, t, left > 0.5), reach, filled, left)
+
+
+@dataclass(frozen=True)
+class _Target:
+    """One frame to fill: where its hole is, and the part of the frame that matters."""
+
+    footage: Footage
+    camera: CameraPath
+    t: int
+    hole: Bools
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Source:
+    """Another frame as the window of the target sees it; `seen` marks true background."""
+
+    pixels: Floats
+    seen: Bools
+
+
+def _fill_frame(target: _Target, reach: int, filled: Floats, left: Floats) -> None:
+    """Fill the frame's pixels, nearest frames first, until nothing is left or no frame remains."""
+    if not target.hole.any() or target.camera.pose(target.t).support < RELIABLE:
+        return
+    window, ring = _surroundings(target.hole)
+    view = target.footage.view(target.t)
+    for s in _nearest(target.t, target.camera, reach):
+        remaining = left[window] > 0.5
+        if not remaining.any():
+            return
+        source = _fetch(target, view, s, (window, ring))
+        if source is None:
+            continue
+        new = remaining & source.seen
+        filled[window][new] = source.pixels[new]
+        left[window][new] = 0.0
+
+
+def _nearest(t: int, camera: CameraPath, reach: int) -> Iterator[int]:
+    """Frames whose pose can be believed, the nearest in time first."""
+    for distance in range(1, reach + 1):
+        for s in (t - distance, t + distance):
+            inside = camera.shot.start <= s < camera.shot.stop
+            if inside and camera.pose(s).support >= RELIABLE:
+                yield s
+
+
+def _fetch(target: _Target, view: View, s: int, around: tuple[Window, Bools]) -> _Source | None:
+    """What frame s shows of the window, matched to it; None if nothing of the hole, or unlike."""
+    window, ring = around
+    other = target.footage.view(s)
+    matrix = target.camera.between(target.t, s)
+    hole = target.hole[window]
+    if not (_sample_seen(other, matrix, window) & hole).any():
+        return None
+    matrix = _refine(target.footage.engine, view, other, (matrix, window, ring))
+    source = _sample(other, matrix, window)
+    return _match(view.pixels.numpy()[window], source, ring & ~view.hidden[window])
+
+
+def _refine(
+    engine: FlowEngine, view: View, other: View, where: tuple[Matrix, Window, Bools]
+) -> Matrix:
+    """The motion corrected by what the ring shows, where the ring moves by itself (parallax)."""
+    matrix, window, ring = where
+    if min(ring.shape) < SMALLEST_SIDE:
+        return matrix
+    shift = _window_shift(window)
+    part = View(pixels=view.pixels[window].contiguous(), hidden=view.hidden[window].copy())
+    evidence = gather_evidence(engine, part, other, matrix @ shift)
+    agreement = share_that_follows(evidence, matrix @ shift, ring)
+    own = fit_affine(evidence, ring)
+    if own is None or not own.support > agreement + LOCAL_GAIN:
+        return matrix
+    return own.matrix @ np.linalg.inv(shift)
+
+
+def _match(target: Floats, source: _Source, ring: Bools) -> _Source | None:
+    """The source with the target's exposure; None if the ring shows that it is something else."""
+    both = ring & source.seen
+    pixels = match_exposure(source.pixels, target, both)
+    if both.any():
+        difference = np.abs(pixels - target)[both].mean(axis=-1)
+        if float(np.median(difference)) > LARGEST_MISFIT:
+            return None
+    return _Source(pixels=pixels, seen=source.seen)
+
+
+def _sample(other: View, matrix: Matrix, window: Window) -> _Source:
+    """Pixels of the other frame in the window; sharp, but linear where a mask is near."""
+    places = _window_places(matrix, window, other.hidden.shape)
+    image, shown = other.pixels.numpy(), (~other.hidden).astype(np.float32)
+    wide = cv2.erode(shown, np.ones((3, 3), np.uint8))
+    sharp = pull(image, places, interpolation=cv2.INTER_CUBIC, border=cv2.BORDER_REPLICATE)
+    plain = pull(image, places, border=cv2.BORDER_REPLICATE)
+    clear = pull(np.asarray(wide, np.float32), places) > WHOLE
+    pixels = np.where(clear[..., None], sharp, plain).clip(0, 1)
+    return _Source(pixels=pixels, seen=_sample_seen(other, matrix, window))
+
+
+def _sample_seen(other: View, matrix: Matrix, window: Window) -> Bools:
+    """Pixels of the window of which the other frame shows all four neighbours, as background."""
+    places = _window_places(matrix, window, other.hidden.shape)
+    shown = (~other.hidden).astype(np.float32)
+    whole = pull(shown, places, border=cv2.BORDER_REPLICATE) > WHOLE
+    return whole & stays_inside(places, other.hidden.shape)
+
+
+def _window_places(matrix: Matrix, window: Window, size: tuple[int, ...]) -> Floats:
+    """Where the matrix takes the pixels of a window of a frame of this height and width."""
+    rows, columns = (range(*part.indices(side)) for part, side in zip(window, size, strict=True))
+    return homography_places(matrix @ _window_shift(window), len(rows), len(columns))
+
+
+def _window_shift(window: Window) -> Matrix:
+    """From the window's own pixels to the frame's."""
+    rows, columns = window
+    return np.array([[1.0, 0.0, columns.start], [0.0, 1.0, rows.start], [0.0, 0.0, 1.0]])
+
+
+def _surroundings(hole: Bools) -> tuple[Window, Bools]:
+    """The window round the hole with its ring, and the ring within that window."""
+    pixels = hole.astype(np.uint8)
+    radius = max(NARROWEST_RING, round(RING_SHARE * float(np.sqrt(cv2.countNonZero(pixels)))))
+    x, y, width, height = cv2.boundingRect(pixels)
+    window = (
+        slice(max(0, y - radius), min(hole.shape[0], y + height + radius)),
+        slice(max(0, x - radius), min(hole.shape[1], x + width + radius)),
+    )
+    inner = pixels[window]
+    near = cv2.distanceTransform(1 - inner, cv2.DIST_L2, cv2.DIST_MASK_5) <= radius
+    return window, near & (inner == 0)
+
+
+def _warnings(shots: tuple[FrameRange, ...]) -> Iterator[str]:
+    if len(shots) > 1:
+        starts = ", ".join(str(shot.start) for shot in shots[1:])
+        yield (
+            f"the clip has {len(shots)} shots (cuts before frame {starts}): each was filled from "
+            "its own frames only"
+        )
+
+
+def _check(frames: Tensor, mask: Tensor, reach: int | None) -> None:
+    if mask.shape != frames.shape[:3]:
+        raise MaskError(
+            "mask",
+            f"is {tuple(mask.shape)} but the clip is {tuple(frames.shape[:3])} (frames, height, "
+            "width): give one mask a frame, of the clip's size",
+        )
+    if not (mask > 0.5).any():
+        raise MaskError("mask", "is empty on every frame: paint the area to fill white")
+    if reach is not None and reach < 1:
+        raise InputError("reach", f"must be 1 or more frames, got {reach}")
