@@ -9,7 +9,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-Stage = Literal["encode", "denoise", "decode", "composite", "write"]
+Stage = Literal["encode", "denoise", "decode", "composite", "write", "track"]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,63 @@
+"""States of followers on disk, from which an interrupted or corrected track goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from ..media._pending import write_whole_file
+from .engine import States
+
+KEPT = 8  # for each object and direction; older ones are thinned out
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checkpoint:
+    """A follower's state after `frame`; `made_by` is the digest of the mask made there."""
+
+    frame: int
+    made_by: str
+    state: States
+
+
+class Checkpoints:
+    """The checkpoints of one object in one direction, in files of their own."""
+
+    def __init__(self, folder: Path, *, number: int, backward: bool) -> None:
+        self._folder = folder
+        self._prefix = f"{number}-{'backward' if backward else 'forward'}-"
+
+    def save(self, checkpoint: Checkpoint) -> None:
+        """Write a checkpoint, and drop every second of the old ones when there are many."""
+        arrays = {k: np.ascontiguousarray(v) for k, v in checkpoint.state.items()}
+        data = save(arrays, metadata={"made_by": checkpoint.made_by})
+        write_whole_file(self._path(checkpoint.frame), data)
+        frames = self.frames()
+        if len(frames) > KEPT:
+            for frame in frames[1:-1:2]:
+                self._path(frame).unlink(missing_ok=True)
+
+    def frames(self) -> list[int]:
+        """The frames that have a checkpoint."""
+        names = (path.stem for path in self._folder.glob(f"{self._prefix}*.safetensors"))
+        return sorted(int(name.removeprefix(self._prefix)) for name in names)
+
+    def load(self, frame: int, *, made_by: str) -> Checkpoint | None:
+        """The checkpoint of a frame; None if it is missing, damaged or made by something else."""
+        try:
+            with safe_open(self._path(frame), framework="numpy") as file:
+                metadata: Mapping[str, str] = file.metadata() or {}
+                if metadata.get("made_by") != made_by:
+                    return None
+                state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+        except (OSError, SafetensorError):
+            return None
+        return Checkpoint(frame=frame, made_by=made_by, state=state)
+
+    def _path(self, frame: int) -> Path:
+        return self._folder / f"{self._prefix}{frame:07}.safetensors"

@@ -1,0 +1,96 @@
+"""The frames of a clip in memory or of a video file, one at a time, in either direction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from jaxtyping import UInt8
+
+from ..media import VideoReader
+from ..video import Clip, FrameRange
+
+BLOCK_FRAMES = 16  # read forward and then given backward; bounds the memory
+
+
+@runtime_checkable
+class FrameSource(Protocol):
+    """Frames as uint8 RGB [H, W, 3]; `size` is (height, width)."""
+
+    @property
+    def size(self) -> tuple[int, int]: ...
+
+    @property
+    def fps(self) -> Fraction: ...
+
+    def __len__(self) -> int: ...
+
+    def read(self, frames: FrameRange) -> Iterator[UInt8[np.ndarray, "h w 3"]]: ...
+
+
+class ClipFrames:
+    """The frames of a clip in memory."""
+
+    def __init__(self, clip: Clip) -> None:
+        self._clip = clip
+
+    @property
+    def size(self) -> tuple[int, int]:
+        return self._clip.size
+
+    @property
+    def fps(self) -> Fraction:
+        return self._clip.fps
+
+    def __len__(self) -> int:
+        return len(self._clip)
+
+    def read(self, frames: FrameRange) -> Iterator[UInt8[np.ndarray, "h w 3"]]:
+        for frame in self._clip.frames[frames.slice]:
+            yield frame.clamp(0, 1).mul(255).round().byte().cpu().numpy()
+
+
+class VideoFrames:
+    """The frames of a video file; holds one at a time. Raises MediaError as `VideoReader` does."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._info = VideoReader(path).info
+
+    @property
+    def size(self) -> tuple[int, int]:
+        return self._info.height, self._info.width
+
+    @property
+    def fps(self) -> Fraction:
+        return self._info.fps
+
+    def __len__(self) -> int:
+        return self._info.frame_count
+
+    def read(self, frames: FrameRange) -> Iterator[UInt8[np.ndarray, "h w 3"]]:
+        with VideoReader(self._path, range=frames) as reader:
+            for frame in reader:
+                yield _to_bytes(frame.pixels)
+
+
+def read_frames(
+    source: FrameSource, frames: FrameRange, *, backward: bool = False
+) -> Iterator[tuple[int, UInt8[np.ndarray, "h w 3"]]]:
+    """Numbers and frames of a range, ascending, or descending with a few held in memory."""
+    if not backward:
+        yield from enumerate(source.read(frames), frames.start)
+        return
+    for stop in range(frames.stop, frames.start, -BLOCK_FRAMES):
+        block = FrameRange(start=max(frames.start, stop - BLOCK_FRAMES), stop=stop)
+        yield from reversed(list(enumerate(source.read(block), block.start)))
+
+
+def _to_bytes(pixels: np.ndarray) -> UInt8[np.ndarray, "h w 3"]:
+    rgb = pixels[..., :3]
+    if rgb.dtype == np.uint16:
+        rgb = ((rgb.astype(np.uint32) * 255 + 32767) // 65535).astype(np.uint8)
+    return np.ascontiguousarray(rgb)
