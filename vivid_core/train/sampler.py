@@ -20,10 +20,13 @@ class RecipeConfig:
     image_batch: int = 16
     video_batch: int = 16
     caption_dropout: float = 0.1  # for classifier-free guidance
+    hole_weight: float = 1.0  # of the loss inside the mask; 1 is the paper's plain mean
 
     def __post_init__(self) -> None:
         if min(self.images_per_video, self.draws_per_deletion) < 0:
             raise ValueError("ratios must be 0 or more")
+        if self.hole_weight <= 0:
+            raise ValueError("hole_weight must be above 0")
 
 
 def draw_medium(config: RecipeConfig, generator: torch.Generator) -> Medium:

@@ -30,6 +30,7 @@ from ..model.layout import layout_named
 from ..model.save import save_bundle
 from ..model.surgery import widen_patch_embedder
 from ..model.tiny.build import (
+    LATENT_SCALE,
     SCHEDULE,
     TEXT_TOKENS,
     TRAIN_SIZE,
@@ -255,6 +256,7 @@ def _task(
         trained=trained,
         conditioned=conditioned,
         text_tokens=TEXT_TOKENS,
+        mask_level=LATENT_SCALE,
     )
 
 
