@@ -220,21 +220,27 @@ def _distance_from_picture(frames: Tensor, mask: Tensor, last: Tensor) -> float:
 def print_fills(engine: FlowEngine, arguments: argparse.Namespace) -> None:
     print(f"\n{'background behind a mover':24} {'revealed':>8}", end="")
     print(f" {'ours':>6} {'dense':>6} {'Telea':>6} {'gain dB':>8} {'flicker':>8} {'s':>5}")
-    for hole in _holes(arguments):
-        _print_fill(engine, hole, arguments.sheets)
+    for name, make in _holes(arguments):
+        if arguments.only in (None, name):
+            _print_fill(engine, make(), arguments.sheets)
 
 
-def _holes(arguments: argparse.Namespace) -> Iterator[Hole]:
+def _holes(arguments: argparse.Namespace) -> Iterator[tuple[str, Callable[[], Hole]]]:
+    """Each clip's name, and how to make it."""
     for pattern in PATTERNS:
-        scene = _draw_world(0, pattern, True, arguments)
-        frames, truth = (
-            torch.from_numpy(scene.render(without=out)).float().clamp(0, 1)
-            for out in ((0,), (0, 1))
-        )
-        mask = grow_mask(torch.from_numpy(scene.mask(1)), MARGIN)
-        yield Hole(name=pattern, frames=frames, truth=truth, mask=mask)
+        yield pattern, lambda pattern=pattern: _cross(pattern, arguments)
     for path in DISCS if arguments.clips.is_dir() else ():
-        yield _cover(path, _read(arguments, path.clip))
+        yield path.clip, lambda path=path: _cover(path, _read(arguments, path.clip))
+
+
+def _cross(pattern: str, arguments: argparse.Namespace) -> Hole:
+    """A procedural scene with something that moves through it."""
+    scene = _draw_world(0, pattern, True, arguments)
+    frames, truth = (
+        torch.from_numpy(scene.render(without=out)).float().clamp(0, 1) for out in ((0,), (0, 1))
+    )
+    mask = grow_mask(torch.from_numpy(scene.mask(1)), MARGIN)
+    return Hole(name=pattern, frames=frames, truth=truth, mask=mask)
 
 
 def _cover(path: Path2D, truth: Tensor) -> Hole:
@@ -359,6 +365,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--size", type=int, default=192, help="height of procedural scenes")
     parser.add_argument("--scale", type=float, default=1.0, help="of the real clips' sides")
     parser.add_argument("--step", type=int, default=1, help="of the real clips' frames")
+    parser.add_argument("--only", help="the fill of this pattern or clip alone")
     parser.add_argument("--sheets", type=Path, help="folder for contact sheets")
     return parser
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from .engine import Field
 from .warp import pull, stays_inside, target_places
 
-RELATIVE_TOLERANCE = 0.01  # Sundaram et al. 2010, eq. 5, "Dense Point Trajectories by GPU ..."
+RELATIVE_TOLERANCE = 0.01  # Sundaram et al. 2010, "Dense Point Trajectories by GPU ..."
 ABSOLUTE_TOLERANCE = 0.5  # pixels squared, there too
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from .engine import Field, Frame, check_pair
+from .engine import Field, Frame, OtherFrame, check_pair
 
 Preset = Literal["ultrafast", "fast", "medium"]
 _PRESETS: dict[Preset, int] = {
@@ -29,7 +29,7 @@ class DisFlow:
     def __init__(self, preset: Preset = "medium") -> None:
         self._search = cv2.DISOpticalFlow.create(_PRESETS[preset])
 
-    def estimate(self, first: Frame, second: Frame) -> Field:
+    def estimate(self, first: Frame, second: OtherFrame) -> Field:
         check_pair(first, second)
         start = np.zeros((*first.shape[:2], 2), np.float32)
         return torch.from_numpy(self._search.calc(_luma(first), _luma(second), start))

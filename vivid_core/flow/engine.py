@@ -12,6 +12,7 @@ from ..errors import InputError, SizeError
 SMALLEST_SIDE = 16  # pixels; below that there is no pattern to match
 
 Frame = Float[Tensor, "h w 3"]  # pixels in 0..1
+OtherFrame = Float[Tensor, "other_h other_w 3"]  # of the same size, or refused
 Field = Float[Tensor, "h w 2"]  # x, y in pixels: where each pixel of the first frame went
 
 
@@ -19,13 +20,13 @@ Field = Float[Tensor, "h w 2"]  # x, y in pixels: where each pixel of the first 
 class FlowEngine(Protocol):
     """Estimates motion. A pixel at (x, y) of the first frame is at (x, y) + flow in the second."""
 
-    def estimate(self, first: Frame, second: Frame) -> Field:
+    def estimate(self, first: Frame, second: OtherFrame) -> Field:
         """Flow on the CPU, float32. Raises InputError for frames of two sizes, SizeError for
         frames under 16 pixels."""
         ...
 
 
-def check_pair(first: Frame, second: Frame) -> None:
+def check_pair(first: Frame, second: OtherFrame) -> None:
     """Refuse frames that no engine can compare."""
     (height, width), (other_height, other_width) = first.shape[:2], second.shape[:2]
     if (height, width) != (other_height, other_width):

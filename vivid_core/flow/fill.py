@@ -27,7 +27,9 @@ WHOLE = 1 - 1e-4  # of a pixel's neighbours are seen
 RING_SHARE = 0.25  # width of the ring round a hole, as a share of the hole's size
 NARROWEST_RING = 16  # pixels
 LOCAL_GAIN = 0.1  # by how much a fit to the ring has to explain it better than the camera does
-LARGEST_MISFIT = 0.08  # median difference (0..1) in the ring beyond which a frame is not used
+PARALLAX_AGREEMENT = 0.6  # share of the ring that follows the camera: below, it is looked at
+LOCAL_MISFIT = 0.8  # of the camera's misfit, that a fit to the ring must not exceed
+LARGEST_MISFIT = 0.1  # mean difference (0..1) in the ring from which on a frame is not used
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,10 +107,12 @@ class _Target:
 
 @dataclass(frozen=True, kw_only=True)
 class _Source:
-    """Another frame as the window of the target sees it; `seen` marks true background."""
+    """Another frame as the window of the target sees it; `seen` marks true background, `misfit`
+    (0..1) is how much it differs from the target in the ring."""
 
     pixels: Floats
     seen: Bools
+    misfit: float = 0.0
 
 
 def _fill_frame(target: _Target, reach: int, filled: Floats, left: Floats) -> None:
@@ -121,7 +125,7 @@ def _fill_frame(target: _Target, reach: int, filled: Floats, left: Floats) -> No
         remaining = left[window] > 0.5
         if not remaining.any():
             return
-        source = _fetch(target, view, s, (window, ring))
+        source = _fetch(target, view, s, (window, ring, remaining))
         if source is None:
             continue
         new = remaining & source.seen
@@ -138,45 +142,49 @@ def _nearest(t: int, camera: CameraPath, reach: int) -> Iterator[int]:
                 yield s
 
 
-def _fetch(target: _Target, view: View, s: int, around: tuple[Window, Bools]) -> _Source | None:
-    """What frame s shows of the window, matched to it; None if nothing of the hole, or unlike."""
-    window, ring = around
+def _fetch(
+    target: _Target, view: View, s: int, around: tuple[Window, Bools, Bools]
+) -> _Source | None:
+    """What frame s shows of the window, matched to it; None if nothing that remains, or unlike."""
+    window, ring, remaining = around
     other = target.footage.view(s)
     matrix = target.camera.between(target.t, s)
-    hole = target.hole[window]
-    if not (_sample_seen(other, matrix, window) & hole).any():
+    if not (_sample_seen(other, matrix, window) & remaining).any():
         return None
-    matrix = _refine(target.footage.engine, view, other, (matrix, window, ring))
-    source = _sample(other, matrix, window)
-    return _match(view.pixels.numpy()[window], source, ring & ~view.hidden[window])
+    open_ring = ring & ~view.hidden[window]
+    source = _match(view.pixels.numpy()[window], _sample(other, matrix, window), open_ring)
+    own = _fit_ring(target.footage.engine, view, other, (matrix, window, ring))
+    if own is not None:
+        better = _match(view.pixels.numpy()[window], _sample(other, own, window), open_ring)
+        source = better if better.misfit < LOCAL_MISFIT * source.misfit else source
+    return source if source.misfit < LARGEST_MISFIT else None
 
 
-def _refine(
+def _fit_ring(
     engine: FlowEngine, view: View, other: View, where: tuple[Matrix, Window, Bools]
-) -> Matrix:
-    """The motion corrected by what the ring shows, where the ring moves by itself (parallax)."""
+) -> Matrix | None:
+    """The ring's own motion, where it is clearly not the camera's (parallax)."""
     matrix, window, ring = where
     if min(ring.shape) < SMALLEST_SIDE:
-        return matrix
+        return None
     shift = _window_shift(window)
     part = View(pixels=view.pixels[window].contiguous(), hidden=view.hidden[window].copy())
     evidence = gather_evidence(engine, part, other, matrix @ shift)
     agreement = share_that_follows(evidence, matrix @ shift, ring)
+    if not agreement < PARALLAX_AGREEMENT:
+        return None
     own = fit_affine(evidence, ring)
-    if own is None or not own.support > agreement + LOCAL_GAIN:
-        return matrix
+    if own is None or own.support < agreement + LOCAL_GAIN:
+        return None
     return own.matrix @ np.linalg.inv(shift)
 
 
-def _match(target: Floats, source: _Source, ring: Bools) -> _Source | None:
-    """The source with the target's exposure; None if the ring shows that it is something else."""
+def _match(target: Floats, source: _Source, ring: Bools) -> _Source:
+    """The source with the target's exposure, and how well it then fits."""
     both = ring & source.seen
     pixels = match_exposure(source.pixels, target, both)
-    if both.any():
-        difference = np.abs(pixels - target)[both].mean(axis=-1)
-        if float(np.median(difference)) > LARGEST_MISFIT:
-            return None
-    return _Source(pixels=pixels, seen=source.seen)
+    misfit = float(np.abs(pixels - target)[both].mean()) if both.any() else 0.0
+    return _Source(pixels=pixels, seen=source.seen, misfit=misfit)
 
 
 def _sample(other: View, matrix: Matrix, window: Window) -> _Source:

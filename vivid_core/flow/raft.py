@@ -15,7 +15,7 @@ from torchvision.models.optical_flow import RAFT, raft_large, raft_small
 from torchvision.models.optical_flow import raft as parts
 
 from ..errors import InputError, ModelError
-from .engine import Field, Frame, check_pair
+from .engine import Field, Frame, OtherFrame, check_pair
 
 RaftSize = Literal["large", "small", "tiny"]
 SMALLEST_INPUT = 128  # pixels; below, the last level of the correlation pyramid is empty
@@ -39,7 +39,7 @@ class RaftFlow:
         self._updates = updates
 
     @torch.no_grad()
-    def estimate(self, first: Frame, second: Frame) -> Field:
+    def estimate(self, first: Frame, second: OtherFrame) -> Field:
         check_pair(first, second)
         height, width = first.shape[:2]
         weight = next(self._model.parameters())

@@ -41,23 +41,22 @@ def shots_of_thumbnails(thumbnails: Sequence[Floats]) -> tuple[FrameRange, ...]:
     """The same, of frames already made small."""
     steps = [_difference(a, b) for a, b in zip(thumbnails, thumbnails[1:], strict=False)]
     cuts = [
-        t
-        for t in range(1, len(thumbnails))
-        if _stands_out(steps, t - 1) and _is_lasting(thumbnails, t)
+        t for t in range(1, len(thumbnails)) if _least_change(thumbnails, t) > _limit(steps, t - 1)
     ]
     return tuple(_ranges(cuts, len(thumbnails)))
 
 
-def _stands_out(steps: Sequence[float], i: int) -> bool:
+def _limit(steps: Sequence[float], i: int) -> float:
+    """What a step has to exceed to be a cut, by the steps around it."""
     around = [*steps[max(0, i - NEIGHBORS) : i], *steps[i + 1 : i + 1 + NEIGHBORS]]
     usual = float(np.median(around)) if around else 0.0
-    return steps[i] > max(CUT_DIFFERENCE, CUT_CONTRAST * usual)
+    return max(CUT_DIFFERENCE, CUT_CONTRAST * usual)
 
 
-def _is_lasting(thumbnails: Sequence[Floats], t: int) -> bool:
-    """Whether the two frames before differ from the two at the cut, each from each."""
+def _least_change(thumbnails: Sequence[Floats], t: int) -> float:
+    """Between the two frames before t and the two from t on: after a flash it is small."""
     before, after = thumbnails[max(0, t - 2) : t], thumbnails[t : t + 2]
-    return min(_difference(a, b) for a in before for b in after) > CUT_DIFFERENCE
+    return min(_difference(a, b) for a in before for b in after)
 
 
 def _difference(one: Floats, other: Floats) -> float:

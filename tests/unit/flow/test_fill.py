@@ -49,7 +49,7 @@ def test_what_is_revealed_comes_back(crossed_world, filled):
     assert seen.sum() > 0.95 * hole.sum()
     ours = psnr(filled.frames, crossed_world.backdrop, seen)
     assert ours > psnr(telea(crossed_world.frames, hole), crossed_world.backdrop, seen) + 3
-    assert ours > 25
+    assert ours > 30
 
 
 def test_outside_the_hole_nothing_changes(crossed_world, filled):
@@ -121,7 +121,7 @@ def test_entities_are_no_source(crossed_world, engine):
     result = fill_background(crossed_world.frames, hole, engine, entities=crossed_world.mover)
     seen = (hole > 0.5) & (result.never_seen < 0.5)
     assert seen.any()
-    assert psnr(result.frames, crossed_world.backdrop, seen) > 20
+    assert psnr(result.frames, crossed_world.backdrop, seen) > 30
 
 
 def test_reach_limits_how_far_it_looks(crossed_world, engine):

@@ -36,7 +36,8 @@ def test_flow_is_the_model_s_own_where_nothing_is_padded(tiny):
     pair = [2 * frame.permute(2, 0, 1)[None] - 1 for frame in (first, second)]
     with torch.no_grad():
         expected = tiny(*pair, num_flow_updates=3)[-1][0].permute(1, 2, 0)
-    torch.testing.assert_close(RaftFlow(tiny, updates=3).estimate(first, second), expected)
+    flow = RaftFlow(tiny, updates=3).estimate(first, second)
+    torch.testing.assert_close(flow, expected, atol=1e-4, rtol=1e-4)
 
 
 @pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
