@@ -42,6 +42,7 @@ FILTER_RADIUS, FILTER_SOFTNESS = 3, 1e-3
 
 LEAST_SHARE_SEEN = 0.04  # of the usual area; less is lost
 LEAST_PIXELS = 12
+THIN_SHARE = 0.025  # of the object's size; what grows by less than this width is no part of it
 SPECK_SHARE = 0.01  # of the usual area; smaller pieces apart from the object are dropped
 LEAST_SIMILARITY = 0.35  # of its colours to those of the prompt; less is lost
 LEARN_OWN, LEARN_OTHER = 0.04, 0.15  # how fast colours are learned
@@ -207,6 +208,7 @@ def _move(
     near = outline > -max(LEAST_REACH, REACH_SHARE * memory.size)
     belief[~near & ~leaps] = -LARGEST_BELIEF
     inside = outline > 0
+    belief = _without_whiskers(belief, inside, THIN_SHARE * memory.size)
     belief = _without_specks(belief, inside, SPECK_SHARE * memory.area)
     moved = np.full(memory.belief.shape, -LARGEST_BELIEF, np.float32)
     moved[window] = np.clip(belief, -LARGEST_BELIEF, LARGEST_BELIEF)
@@ -360,6 +362,18 @@ def _guided(
     )
     offset = mean - slope * mean_guide
     return (cv2.blur(slope, size) * guide + cv2.blur(offset, size)).astype(np.float32)
+
+
+def _without_whiskers(
+    belief: Float32[np.ndarray, "h w"], expected: Bool[np.ndarray, "h w"], width: float
+) -> Float32[np.ndarray, "h w"]:
+    """Drop thin lines that the object grew into, such as the line of the ground under a hoof."""
+    side = max(3, round(width)) | 1
+    kernel = np.ones((side, side), np.uint8)
+    padded = np.pad((belief > 0).astype(np.uint8), side)  # beyond the picture there is no object
+    thick = cv2.dilate(cv2.morphologyEx(padded, cv2.MORPH_OPEN, kernel), kernel)
+    thin = (belief > 0) & ~expected & (thick[side:-side, side:-side] == 0)
+    return np.where(thin, -np.abs(belief), belief).astype(np.float32)
 
 
 def _without_specks(

@@ -104,6 +104,8 @@ class Sam2Follower:
         else:
             self._give(view, prompt)
             self._run()
+            if prompt.mask is not None:
+                self._remember_as_shown()
         return self._finish(view, found="prompted")
 
     def follow(self, view: Sam2View) -> Record:
@@ -193,14 +195,26 @@ class Sam2Follower:
             self._session.store_output(
                 0, self._position, output_value=found, is_conditioning_frame=True
             )
-            self._model._batch_encode_memories(
-                inference_session=self._session,
-                frame_idx=self._position,
-                objects_needing_memory_encoding=[0],
-                high_res_masks_for_memory=[found["high_res_masks"]],
-                object_score_logits_for_memory=[found[SCORE]],
-                is_mask_from_pts_per_obj=[True],
-            )
+            self._encode(found["high_res_masks"], found[SCORE])
+
+    def _remember_as_shown(self) -> None:
+        """Encode a given mask at the size it is shown at, as the original does."""
+        output = self._outputs[CONDITIONING][self._position]
+        side = self._model.config.image_size
+        shown = F.interpolate(output[MASK], size=(side, side), mode="bilinear", align_corners=False)
+        with torch.no_grad():
+            self._encode(shown, output[SCORE])
+
+    def _encode(self, mask: Tensor, score: Tensor) -> None:
+        """Make the memory of this frame from mask logits [1, 1, side, side] that a user set."""
+        self._model._batch_encode_memories(
+            inference_session=self._session,
+            frame_idx=self._position,
+            objects_needing_memory_encoding=[0],
+            high_res_masks_for_memory=[mask],
+            object_score_logits_for_memory=[score],
+            is_mask_from_pts_per_obj=[True],
+        )
 
     def _finish(self, view: Sam2View, *, found: Any) -> Record:
         """The mask at the frame's size; then drop what is never read again."""
