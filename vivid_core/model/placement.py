@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import weakref
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -18,6 +19,7 @@ Tiling = bool | Literal["auto"]
 WIDTH_5B = 3072  # CogVideoX-5B: 48 heads of 64; its activations leave fp16's range
 TILING_BELOW_BYTES = 40 * 2**30  # decoding 49 frames of 480x720 whole takes about 18 GB in fp16
 TILE_OVERLAP = 0.25  # keeps tile x (1 - overlap) a whole number of latents
+_resident: dict[torch.device, weakref.ref[nn.Module]] = {}  # whose turn it is on each device
 _TILE_LATENTS = 4  # so tiles must be multiples of this
 
 
@@ -87,6 +89,32 @@ def wants_tiling(placement: Placement) -> bool:
     return torch.cuda.get_device_properties(placement.device).total_memory < TILING_BELOW_BYTES
 
 
+def take_turns(module: Any, device: torch.device) -> nn.Module:
+    """Let a module move to the device when it is called, and the one called before it move back.
+
+    accelerate's own hook needs to be told that other module beforehand; without, each stays.
+    """
+    from accelerate.hooks import ModelHook, add_hook_to_module
+    from accelerate.utils import send_to_device
+
+    class Turn(ModelHook):
+        def pre_forward(self, module: Any, *args: Any, **kwargs: Any) -> tuple[Any, Any]:
+            _make_resident(module, device)
+            return send_to_device(args, device), send_to_device(kwargs, device)
+
+    return add_hook_to_module(module, Turn())
+
+
+def _make_resident(module: nn.Module, device: torch.device) -> None:
+    before = _resident.get(device)
+    previous = before() if before is not None else None
+    if previous is not None and previous is not module:
+        previous.to("cpu")
+    if previous is not module:
+        module.to(device)
+        _resident[device] = weakref.ref(module)
+
+
 def place(module: Any, placement: Placement) -> nn.Module:
     """Put a module where it runs, or hook it to move there when called."""
     if placement.device.type == "cpu" or placement.offload == "host":
@@ -94,9 +122,7 @@ def place(module: Any, placement: Placement) -> nn.Module:
     if placement.offload == "none":
         return module.to(placement.device)
     if placement.offload == "model":
-        from accelerate import cpu_offload_with_hook
-
-        return cpu_offload_with_hook(module, placement.device)[0]
+        return take_turns(module, placement.device)
     from diffusers.hooks import apply_group_offloading
 
     apply_group_offloading(

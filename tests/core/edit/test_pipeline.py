@@ -54,6 +54,18 @@ def test_the_same_seed_gives_the_same_bits_whatever_ran_before(tiny, sampler):
     assert torch.equal(edit_clip(tiny, request(sampler=sampler)).frames, first)
 
 
+def test_a_clip_of_three_lines_is_edited(tiny):
+    """2000x3: scaled to the model and back, at its own size."""
+    mask = torch.zeros(1, 3, 2000)
+    mask[:, :, 400:700] = 1
+    asked = request(frames=2, height=3, width=2000, mask=mask, steps=1)
+    result = edit_clip(tiny, asked)
+    assert result.frames.shape == asked.clip.frames.shape
+    outside = result.effective_mask <= 0.5
+    assert torch.equal(result.frames[outside], asked.clip.frames[outside])
+    assert not torch.equal(result.frames, asked.clip.frames)
+
+
 def test_another_seed_gives_another_result(tiny):
     a, b = request(), request()
     b = EditRequest(**(vars(b) | {"seed": 9}))

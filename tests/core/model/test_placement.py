@@ -10,7 +10,13 @@ import torch
 
 from vivid_core.errors import InputError
 from vivid_core.model.load import load_bundle
-from vivid_core.model.placement import Placement, choose_dtype, enable_tiling, wants_tiling
+from vivid_core.model.placement import (
+    Placement,
+    choose_dtype,
+    enable_tiling,
+    take_turns,
+    wants_tiling,
+)
 from vivid_core.model.save import save_bundle
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda")
@@ -63,6 +69,26 @@ def test_offloading_does_nothing_on_the_cpu(tmp_path: Path, bundle, same, forwar
     loaded = load_bundle(tmp_path / "model", offload=offload)
     latents = torch.randn(1, 3, 16, 8, 8)
     assert torch.equal(forward(loaded.transformer, latents), forward(saved.transformer, latents))
+
+
+class Part(torch.nn.Linear):
+    """Notes where it is sent; there may be no other device here to go to."""
+
+    def __init__(self):
+        super().__init__(2, 2)
+        self.place = "cpu"
+
+    def to(self, *args, **kwargs):
+        self.place = str(args[0])
+        return self
+
+
+def test_parts_take_turns_on_a_device():
+    device = torch.device("cpu", 0)
+    parts = [take_turns(Part(), device) for _ in range(3)]
+    for index in (0, 1, 1, 2, 0):
+        assert parts[index](torch.ones(1, 2)).shape == (1, 2)
+        assert [part.place == "cpu:0" for part in parts] == [i == index for i in range(3)]
 
 
 @pytest.mark.parametrize("size", [(64, 64), (96, 144), (104, 72)])
