@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 import torch
 
 from vivid_core.errors import InputError, MediaError
+from vivid_core.media import read_mask
 from vivid_core.runtime import Runtime
 from vivid_core.track.frames import ClipFrames
+from vivid_core.track.output import overlay_frames, write_masks
 from vivid_core.track.prompts import FramePrompt, ObjectPrompts, Point, Prompts
-from vivid_core.track.store import StoredTrack
-from vivid_core.track.track import track_objects
+from vivid_core.track.store import StoredTrack, TrackHeader
+from vivid_core.track.track import store_masks, track_objects
 from vivid_core.video import Clip
 
 from .conftest import overlap
@@ -167,3 +171,22 @@ def test_a_damaged_mask_file_is_named(two_things, engine, tmp_path):
     (tmp_path / "t" / "masks" / "000001.json").write_text("{")
     with pytest.raises(MediaError, match="000001.json: .* delete this file and run the tracking"):
         track_objects(two_things.source, prompts, engine, tmp_path / "t")
+
+
+def test_masks_from_elsewhere_are_taken_as_they_are(two_things, tmp_path):
+    header = TrackHeader(
+        height=64, width=96, frames=40, fps=Fraction(8), objects=((1, "thing"),), digest="given"
+    )
+    track = store_masks(two_things.masks[0], tmp_path / "t", header)
+    assert track.header.complete
+    write_masks(track, tmp_path / "masks.json")
+    read = read_mask(tmp_path / "masks.json", frames=40)
+    assert torch.equal(read > 0.5, torch.from_numpy(two_things.masks[0]))
+
+
+def test_an_overlay_tints_the_object_alone(two_things, engine, tmp_path):
+    prompts = two_things.prompts((0, 0))
+    track = track_objects(two_things.source, prompts, engine, tmp_path / "t")
+    shown = next(overlay_frames(track, two_things.source)).numpy() * 255
+    changed = np.abs(shown - two_things.frames[0]).max(-1) > 1
+    np.testing.assert_array_equal(changed, track.mask(0))
