@@ -73,7 +73,7 @@ class Path2D:
 DISCS = (
     Path2D(clip="kitten", start=(0.08, 0.86), end=(0.92, 0.86)),
     Path2D(clip="horse", start=(0.06, 0.14), end=(0.94, 0.14), entity_is_dark=True),
-    Path2D(clip="hiker", start=(0.05, 0.35), end=(0.42, 0.70)),
+    Path2D(clip="hiker", start=(0.06, 0.30), end=(0.34, 0.58)),
     Path2D(clip="train_running", start=(0.10, 0.30), end=(0.90, 0.60)),
 )
 

@@ -19,7 +19,7 @@ from .camera import CameraPath, Footage, Pose, follow_camera, follow_region, mea
 from .consistency import find_consistent
 from .engine import FlowEngine
 from .shots import find_shots
-from .warp import Bools, Floats, Matrix, homography_places, local_scale, pull, target_places
+from .warp import Bools, Floats, Matrix, homography_places, invert, local_scale, pull, target_places
 
 Method = Literal["background", "dense"]
 RING_SHARE = 0.5  # width of the ring round the mask, as a share of the mask's size
@@ -124,7 +124,7 @@ def warp_mask(mask: Floats, matrix: Matrix) -> Floats:
     scale = local_scale(matrix, center)
     if scale < SHRINKING:
         mask = np.asarray(cv2.GaussianBlur(mask, (0, 0), 0.5 / max(scale, 0.05)), np.float32)
-    places = homography_places(np.linalg.inv(matrix), height, width)
+    places = homography_places(invert(matrix), height, width)
     return pull(mask, places).clip(0, 1)
 
 

@@ -18,12 +18,12 @@ from .register import (
     Registration,
     View,
     fit_affine,
-    fit_homography,
+    fit_camera,
     gather_evidence,
     normalize,
     share_that_follows,
 )
-from .warp import Bools, Matrix, homography_places, pull
+from .warp import Bools, Matrix, homography_places, invert, pull
 
 RELIABLE = 0.4  # support below which a registration is not believed
 SMALLEST_OVERLAP = 0.5  # of the frame: with less in common, the reference frame moves on
@@ -58,7 +58,7 @@ class CameraPath:
 
     def between(self, t: int, s: int) -> Matrix:
         """The transform that takes pixels of frame t to frame s."""
-        return normalize(self.pose(s).matrix @ np.linalg.inv(self.pose(t).matrix))
+        return normalize(self.pose(s).matrix @ invert(self.pose(t).matrix))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,7 +88,7 @@ def follow_camera(
     """
 
     def fit(evidence: Evidence, to_reference: Matrix) -> Registration | None:
-        return fit_homography(evidence)
+        return fit_camera(evidence)
 
     return _follow(footage, shot, origin, _Plan(fit=fit, region=region))
 
@@ -113,7 +113,7 @@ def follow_region(footage: Footage, camera: CameraPath, region: Bools) -> Camera
 
 def move_region(region: Bools, matrix: Matrix) -> Bools:
     """A region of the origin, where the matrix takes it."""
-    places = homography_places(np.linalg.inv(matrix), *region.shape)
+    places = homography_places(invert(matrix), *region.shape)
     return pull(region.astype(np.float32), places) > 0.5
 
 
@@ -147,7 +147,7 @@ def _walk(footage: Footage, poses: dict[int, Pose], order: range, plan: _Plan) -
             reference, view = before, footage.view(before)
             found = _register(footage.engine, poses[reference], (view, frame), guess, plan)
         poses[t] = found or Pose(matrix=guess, support=0.0, agreement=0.0)
-        step = poses[t].matrix @ np.linalg.inv(poses[before].matrix) if found else np.eye(3)
+        step = poses[t].matrix @ invert(poses[before].matrix) if found else np.eye(3)
         before = t
 
 
@@ -156,7 +156,7 @@ def _register(
 ) -> Pose | None:
     """The frame's pose by way of a reference frame whose pose is known; None if not believed."""
     to_reference = known.matrix
-    evidence = gather_evidence(engine, *views, normalize(guess @ np.linalg.inv(to_reference)))
+    evidence = gather_evidence(engine, *views, normalize(guess @ invert(to_reference)))
     if evidence.overlap < SMALLEST_OVERLAP:
         return None
     found = plan.fit(evidence, to_reference)

@@ -35,7 +35,7 @@ def _spread(values: Floats, where: Bools) -> Floats:
     sigma = max(1.0, SMOOTHNESS * min(where.shape))
     total = _blur(weight, sigma)
     spread = _blur(values * weight[..., None], sigma)
-    return spread / np.maximum(total, FAINT)[..., None]
+    return np.asarray(spread / np.maximum(total, FAINT)[..., None], np.float32)
 
 
 def _blur(values: Floats, sigma: float) -> Floats:

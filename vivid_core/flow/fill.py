@@ -17,9 +17,9 @@ from .background import check_entities
 from .camera import RELIABLE, CameraPath, Footage, follow_camera
 from .engine import SMALLEST_SIDE, FlowEngine
 from .exposure import match_exposure
-from .register import View, fit_affine, gather_evidence, share_that_follows
+from .register import View, fit_affine, gather_evidence, polish, share_that_follows
 from .shots import find_shots
-from .warp import Bools, Floats, Matrix, homography_places, pull, stays_inside
+from .warp import Bools, Floats, Matrix, homography_places, invert, pull, stays_inside
 
 Window = tuple[slice, slice]  # rows, columns
 
@@ -29,7 +29,8 @@ NARROWEST_RING = 16  # pixels
 LOCAL_GAIN = 0.1  # by how much a fit to the ring has to explain it better than the camera does
 PARALLAX_AGREEMENT = 0.6  # share of the ring that follows the camera: below, it is looked at
 LOCAL_MISFIT = 0.8  # of the camera's misfit, that a fit to the ring must not exceed
-LARGEST_MISFIT = 0.1  # mean difference (0..1) in the ring from which on a frame is not used
+GOOD_FIT = 0.015  # mean difference (0..1) in the ring that needs no fit of its own
+LARGEST_MISFIT = 0.06  # mean difference (0..1) in the ring from which on a frame is not used
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,30 +154,30 @@ def _fetch(
         return None
     open_ring = ring & ~view.hidden[window]
     source = _match(view.pixels.numpy()[window], _sample(other, matrix, window), open_ring)
-    own = _fit_ring(target.footage.engine, view, other, (matrix, window, ring))
-    if own is not None:
-        better = _match(view.pixels.numpy()[window], _sample(other, own, window), open_ring)
-        source = better if better.misfit < LOCAL_MISFIT * source.misfit else source
+    if source.misfit > GOOD_FIT:
+        for own in _fit_ring(target.footage.engine, view, other, (matrix, window, ring)):
+            better = _match(view.pixels.numpy()[window], _sample(other, own, window), open_ring)
+            source = better if better.misfit < LOCAL_MISFIT * source.misfit else source
     return source if source.misfit < LARGEST_MISFIT else None
 
 
 def _fit_ring(
     engine: FlowEngine, view: View, other: View, where: tuple[Matrix, Window, Bools]
-) -> Matrix | None:
-    """The ring's own motion, where it is clearly not the camera's (parallax)."""
+) -> Iterator[Matrix]:
+    """What motion of its own the ring may have (parallax): by its points, and by its pixels."""
     matrix, window, ring = where
     if min(ring.shape) < SMALLEST_SIDE:
-        return None
+        return
     shift = _window_shift(window)
     part = View(pixels=view.pixels[window].contiguous(), hidden=view.hidden[window].copy())
     evidence = gather_evidence(engine, part, other, matrix @ shift)
+    left = np.eye(3)
     agreement = share_that_follows(evidence, matrix @ shift, ring)
-    if not agreement < PARALLAX_AGREEMENT:
-        return None
-    own = fit_affine(evidence, ring)
-    if own is None or own.support < agreement + LOCAL_GAIN:
-        return None
-    return own.matrix @ np.linalg.inv(shift)
+    own = fit_affine(evidence, ring) if agreement < PARALLAX_AGREEMENT else None
+    if own is not None and own.support > agreement + LOCAL_GAIN:
+        yield own.matrix @ invert(shift)
+        left = invert(matrix @ shift) @ own.matrix
+    yield matrix @ shift @ polish(evidence, left, ring) @ invert(shift)
 
 
 def _match(target: Floats, source: _Source, ring: Bools) -> _Source:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
@@ -114,12 +114,11 @@ def _build_tiny() -> RAFT:
     )
 
 
-def _tiny_encoder(
-    channels: int, norm_layer: Callable[..., nn.Module] | None
-) -> parts.FeatureEncoder:
-    return parts.FeatureEncoder(
-        block=parts.BottleneckBlock, layers=(4, 4, 8, 8, channels), norm_layer=norm_layer
-    )
+def _tiny_encoder(channels: int, norm_layer: type[nn.Module] | None) -> parts.FeatureEncoder:
+    # torchvision annotates these narrower than what raft_small itself passes
+    block: Any = parts.BottleneckBlock
+    norm: Any = norm_layer
+    return parts.FeatureEncoder(block=block, layers=(4, 4, 8, 8, channels), norm_layer=norm)
 
 
 _BUILDERS: dict[RaftSize, Callable[[], RAFT]] = {

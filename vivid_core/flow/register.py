@@ -19,6 +19,8 @@ from .warp import (
     Floats,
     Matrix,
     homography_places,
+    invert,
+    local_scale,
     move_points,
     pixel_grid,
     pull,
@@ -37,6 +39,9 @@ TEXTURE_FLOOR = 2e-6  # of that measure; below there is only coding noise
 AMBIGUOUS_SUPPORT = 0.5  # at most, for motion along a pattern that runs in one direction only
 ENOUGH_CORNERS = 200  # pixels; with fewer, any gradient has to do
 ONE_WAY = 0.03  # strength across to strength along, below which a pattern runs in one direction
+PARSIMONY = 0.02  # share of the points that a simpler model may leave unexplained
+LARGEST_WARP = 2.0  # times the smallest magnification in the frame, at most
+FLAT = 1e-9  # perspective terms below this are none
 POLISH_PIXELS = 100_000  # of the frame for the last step, which is scaled down to this
 POLISH_STEPS, POLISH_CHANGE = 30, 1e-5  # iterations; change of the correlation that ends them
 POLISH_BLUR = 5  # pixels, as in Evangelidis and Psarakis's own code
@@ -149,16 +154,20 @@ def gather_evidence(engine: FlowEngine, reference: View, other: View, guess: Mat
     )
 
 
-def fit_homography(evidence: Evidence) -> Registration | None:
-    """The whole frame's motion, without regions that move otherwise; None if too little agrees."""
+def fit_camera(evidence: Evidence) -> Registration | None:
+    """The whole frame's motion, without regions that move otherwise; None if too little agrees.
+
+    The simplest of similarity, affine map and homography that explains the points as well as any:
+    where only a corner of the frame shows texture, a homography would run wild elsewhere.
+    """
     start, end = evidence.points()
-    left = _find_homography(start, end)
+    left = _find_motion(start, end)
     if left is None:
         return None
     steady = ~find_other_motion(evidence, left)
-    refined = _find_homography(*evidence.points(steady))
-    left = _polish(evidence, left if refined is None else refined, steady)
-    return _registration(evidence, left, start, end)
+    refined = _find_motion(*evidence.points(steady))
+    left = polish(evidence, left if refined is None else refined, steady)
+    return _registration(evidence, left, start, end) if _is_plausible(evidence, left) else None
 
 
 def fit_affine(evidence: Evidence, region: Bools) -> Registration | None:
@@ -166,12 +175,9 @@ def fit_affine(evidence: Evidence, region: Bools) -> Registration | None:
     start, end = evidence.points(region)
     if len(start) < FEWEST_POINTS:
         return None
-    affine, inliers = cv2.estimateAffine2D(
-        start, end, method=cv2.RANSAC, ransacReprojThreshold=INLIER_PIXELS
-    )
-    if affine is None or int(inliers.sum()) < FEWEST_POINTS:
+    left = _find_affine(start, end)
+    if left is None or int(_is_close(left, start, end).sum()) < FEWEST_POINTS:
         return None
-    left = np.vstack([affine, [0.0, 0.0, 1.0]])
     return _registration(evidence, left, start, end)
 
 
@@ -180,7 +186,7 @@ def share_that_follows(evidence: Evidence, matrix: Matrix, region: Bools) -> flo
     start, end = evidence.points(region)
     if len(start) < FEWEST_POINTS:
         return float("nan")
-    return _share_within(evidence, np.linalg.inv(evidence.guess) @ matrix, start, end)
+    return _share_within(evidence, invert(evidence.guess) @ matrix, start, end)
 
 
 def find_other_motion(evidence: Evidence, left: Matrix) -> Bools:
@@ -217,50 +223,91 @@ def _registration(evidence: Evidence, left: Matrix, start: Floats, end: Floats) 
     )
 
 
-def _find_homography(start: Floats, end: Floats) -> Matrix | None:
-    """MAGSAC, then least squares on what it keeps; None if too few points agree."""
+def _find_motion(start: Floats, end: Floats) -> Matrix | None:
+    """The simplest model that explains the points; None if too few of them agree."""
     if len(start) < FEWEST_POINTS:
         return None
+    found = [fit(start, end) for fit in (_find_similarity, _find_affine, _find_homography)]
+    models = [model for model in found if model is not None]
+    counts = [int(_is_close(model, start, end).sum()) for model in models]
+    if not counts or max(counts) < FEWEST_POINTS:
+        return None
+    enough = (1 - PARSIMONY) * max(counts)
+    return next(m for m, count in zip(models, counts, strict=True) if count >= enough)
+
+
+def _find_similarity(start: Floats, end: Floats) -> Matrix | None:
+    matrix, _ = cv2.estimateAffinePartial2D(
+        start, end, method=cv2.RANSAC, ransacReprojThreshold=INLIER_PIXELS
+    )
+    return None if matrix is None else np.vstack([matrix, [0.0, 0.0, 1.0]])
+
+
+def _find_affine(start: Floats, end: Floats) -> Matrix | None:
+    matrix, _ = cv2.estimateAffine2D(
+        start, end, method=cv2.RANSAC, ransacReprojThreshold=INLIER_PIXELS
+    )
+    return None if matrix is None else np.vstack([matrix, [0.0, 0.0, 1.0]])
+
+
+def _find_homography(start: Floats, end: Floats) -> Matrix | None:
+    """MAGSAC, then least squares on what it keeps."""
     matrix, _ = cv2.findHomography(start, end, cv2.USAC_MAGSAC, INLIER_PIXELS)
     if matrix is None:
         return None
-    close = np.linalg.norm(move_points(matrix, start) - end, axis=1) < INLIER_PIXELS
+    found = np.asarray(matrix, np.float64)
+    close = _is_close(found, start, end)
     if int(close.sum()) < FEWEST_POINTS:
         return None
     refined, _ = cv2.findHomography(start[close], end[close], 0)
-    return matrix if refined is None else normalize(refined)
+    return found if refined is None else normalize(np.asarray(refined, np.float64))
 
 
-def _polish(evidence: Evidence, left: Matrix, steady: Bools) -> Matrix:
-    """Align the pixels themselves (Evangelidis and Psarakis 2008), starting from the fit.
+def _is_plausible(evidence: Evidence, left: Matrix) -> bool:
+    """Whether no part of the frame is magnified far more than another, or turned over."""
+    height, width = evidence.usable.shape
+    matrix = evidence.guess @ left
+    corners = [(0.0, 0.0), (float(width), 0.0), (0.0, float(height)), (float(width), float(height))]
+    scales = [local_scale(matrix, corner) for corner in corners]
+    return min(scales) > 0 and max(scales) < LARGEST_WARP * min(scales)
+
+
+def polish(evidence: Evidence, left: Matrix, region: Bools) -> Matrix:
+    """Align a region's pixels themselves (Evangelidis and Psarakis 2008), starting from a fit.
 
     Flow on large flat areas is short by parts of a pixel; that adds up along a clip.
     """
-    height, width = steady.shape
+    height, width = region.shape
     scale = min(1.0, float(np.sqrt(POLISH_PIXELS / (height * width))))
     size = (round(width * scale), round(height * scale))
     first, second = (
-        cv2.resize(view.luma, size, interpolation=cv2.INTER_AREA)
+        np.asarray(cv2.resize(view.luma, size, interpolation=cv2.INTER_AREA), np.uint8)
         for view in (evidence.reference, evidence.aligned)
     )
-    mask = cv2.resize((steady & evidence.open).astype(np.uint8) * 255, size)
+    mask = cv2.resize((region & evidence.open).astype(np.uint8) * 255, size)
     shrink = _pixel_scaling(size[0] / width, size[1] / height)
-    start = normalize(shrink @ left @ np.linalg.inv(shrink)).astype(np.float32)
-    stop = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, POLISH_STEPS, POLISH_CHANGE)
-    try:
-        _, found = cv2.findTransformECC(
-            first,
-            second,
-            start,
-            cv2.MOTION_HOMOGRAPHY,
-            stop,
-            (mask == 255).astype(np.uint8) * 255,
-            POLISH_BLUR,
-        )
-    except cv2.error:  # raised where the images do not correlate; the fit stands
+    start = normalize(shrink @ left @ invert(shrink)).astype(np.float32)
+    found = _maximize_correlation(first, second, start, np.where(mask == 255, mask, 0))
+    if found is None:
         return left
-    polished = normalize(np.linalg.inv(shrink) @ found.astype(np.float64) @ shrink)
+    polished = normalize(invert(shrink) @ found @ shrink)
     return polished if _is_near(polished, left, width, height) else left
+
+
+def _maximize_correlation(
+    first: NDArray[np.uint8], second: NDArray[np.uint8], start: Floats, mask: NDArray[np.uint8]
+) -> Matrix | None:
+    """As an affine map, or a homography if it starts from one; None where nothing correlates."""
+    flat = bool(np.abs(start[2, :2]).max() < FLAT)
+    motion = cv2.MOTION_AFFINE if flat else cv2.MOTION_HOMOGRAPHY
+    stop = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, POLISH_STEPS, POLISH_CHANGE)
+    given = np.ascontiguousarray(start[:2] if flat else start)
+    try:
+        _, found = cv2.findTransformECC(first, second, given, motion, stop, mask, POLISH_BLUR)
+    except cv2.error:
+        return None
+    rows = found.astype(np.float64)
+    return np.vstack([rows, [0.0, 0.0, 1.0]]) if flat else rows
 
 
 def _pixel_scaling(x: float, y: float) -> Matrix:
@@ -274,9 +321,12 @@ def _is_near(one: Matrix, other: Matrix, width: int, height: int) -> bool:
     return bool(apart.max() < POLISH_REACH)
 
 
+def _is_close(left: Matrix, start: Floats, end: Floats) -> Bools:
+    return np.linalg.norm(move_points(left, start) - end, axis=1) < INLIER_PIXELS
+
+
 def _share_within(evidence: Evidence, left: Matrix, start: Floats, end: Floats) -> float:
-    error = np.linalg.norm(move_points(left, start) - end, axis=1)
-    share = float((error < INLIER_PIXELS).mean())
+    share = float(_is_close(left, start, end).mean())
     return min(share, AMBIGUOUS_SUPPORT) if evidence.ambiguous else share
 
 

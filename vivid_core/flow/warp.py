@@ -26,7 +26,7 @@ def pixel_grid(height: int, width: int) -> Places:
         raise InputError("frames", f"{width}x{height}: sides go up to {LARGEST_SIDE} pixels")
     y, x = np.mgrid[:height, :width].astype(np.float32)
     grid = np.stack([x, y], axis=-1)
-    grid.flags.writeable = False
+    grid.setflags(write=False)
     return grid
 
 
@@ -79,6 +79,11 @@ def move_points(matrix: Matrix, points: NDArray[Any]) -> NDArray[np.float64]:
     """Points [n, 2] (x, y) after a homography."""
     moved = cv2.perspectiveTransform(np.asarray(points, np.float64)[None], matrix)
     return np.asarray(moved, np.float64)[0]
+
+
+def invert(matrix: Matrix) -> Matrix:
+    """The way back."""
+    return np.asarray(np.linalg.inv(matrix), np.float64)
 
 
 def local_scale(matrix: Matrix, point: tuple[float, float]) -> float:

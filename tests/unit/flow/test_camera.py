@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from vivid_core.flow.camera import Footage, follow_camera
-from vivid_core.flow.register import View, fit_affine, fit_homography, gather_evidence
+from vivid_core.flow.register import View, fit_affine, fit_camera, gather_evidence
 from vivid_core.flow.warp import move_points
 from vivid_core.runtime import Runtime
 from vivid_core.video import FrameRange
@@ -54,7 +54,7 @@ def test_patterns_that_run_one_way_leave_it_open_how_far_they_moved(
     first, second = (View(pixels=f, hidden=np.zeros((144, 216), bool)) for f in frames)
     evidence = gather_evidence(engine, first, second, np.eye(3))
     assert evidence.ambiguous == open_
-    found = fit_homography(evidence)
+    found = fit_camera(evidence)
     if open_:
         assert found is None or found.support <= 0.5
     else:
