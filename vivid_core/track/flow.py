@@ -182,8 +182,8 @@ def dense_flow(
     height, width = first.shape
     border = (0, max(0, FLOW_SIDE - height), 0, max(0, FLOW_SIDE - width))
     pair = [cv2.copyMakeBorder(p, *border, cv2.BORDER_REPLICATE) for p in (first, second)]
-    method = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-    return method.calc(pair[0], pair[1], None)[:height, :width].astype(np.float32)  # pyright: ignore
+    method = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    return method.calc(pair[0], pair[1], None)[:height, :width].astype(np.float32)
 
 
 def _move(
@@ -336,9 +336,9 @@ def _grid(size: tuple[int, ...]) -> Float32[np.ndarray, "h w 2"]:
 
 
 def _sample(picture: np.ndarray, places: Float32[np.ndarray, "h w 2"]) -> np.ndarray:
-    return cv2.remap(
-        np.ascontiguousarray(picture), places, None, cv2.INTER_LINEAR, None, cv2.BORDER_REPLICATE
-    )
+    x, y = np.ascontiguousarray(places[..., 0]), np.ascontiguousarray(places[..., 1])
+    source = np.ascontiguousarray(picture)
+    return cv2.remap(source, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
 
 def _signed_distance(mask: Bool[np.ndarray, "h w"]) -> Float32[np.ndarray, "h w"]:
@@ -385,7 +385,7 @@ def _without_specks(
     touched = np.bincount(labels[expected], minlength=count) > 0
     kept = touched & (stats[:, cv2.CC_STAT_AREA] >= least)
     kept[0] = False
-    cleaned = np.where((selected > 0) & ~kept[labels], -np.abs(belief), belief)
+    cleaned = np.where((selected > 0) & ~kept[np.asarray(labels)], -np.abs(belief), belief)
     closed = cv2.morphologyEx((cleaned > 0).astype(np.uint8), cv2.MORPH_CLOSE, np.ones((3, 3)))
     return np.where((closed > 0) & (cleaned <= 0), np.float32(0.1), cleaned).astype(np.float32)
 

@@ -22,7 +22,7 @@ from ..errors import ModelError
 from ..model.build import fill_module
 from ..model.files import describe, read_json, read_weights
 from .engine import States
-from .prompts import FramePrompt
+from .prompts import FramePrompt, PaintedMask
 from .sam2_keys import is_original, original_config, respell_original
 from .store import Record, digest_of
 
@@ -105,7 +105,7 @@ class Sam2Follower:
             self._give(view, prompt)
             self._run()
             if prompt.mask is not None:
-                self._remember_as_shown()
+                self._remember_as_given(view, prompt.mask)
         return self._finish(view, found="prompted")
 
     def follow(self, view: Sam2View) -> Record:
@@ -197,13 +197,31 @@ class Sam2Follower:
             )
             self._encode(found["high_res_masks"], found[SCORE])
 
-    def _remember_as_shown(self) -> None:
-        """Encode a given mask at the size it is shown at, as the original does."""
+    def _remember_as_given(self, view: Sam2View, prompt: PaintedMask) -> None:
+        """Make memory and pointer of a given mask as the original does.
+
+        transformers encodes the mask before it is made smaller, and points with the best of three
+        masks instead of the single one.
+        """
+        model = self._model
+        side = model.config.image_size
         output = self._outputs[CONDITIONING][self._position]
-        side = self._model.config.image_size
         shown = F.interpolate(output[MASK], size=(side, side), mode="bilinear", align_corners=False)
+        mask = model_mask(prompt.pixels, side).to(_like(model))
+        maps = [
+            features.permute(1, 2, 0).view(1, -1, *size)
+            for features, size in zip(
+                view.features["vision_feats"], model.backbone_feature_sizes, strict=True
+            )
+        ]
         with torch.no_grad():
             self._encode(shown, output[SCORE])
+            if mask.any():
+                output[POINTER] = model._single_frame_forward(
+                    input_masks=model.mask_downsample(mask),
+                    image_embeddings=maps,
+                    multimask_output=False,
+                ).object_pointer
 
     def _encode(self, mask: Tensor, score: Tensor) -> None:
         """Make the memory of this frame from mask logits [1, 1, side, side] that a user set."""
@@ -346,7 +364,9 @@ def _session(model: Any, frames: int) -> Any:
     from transformers.models.sam2_video.modeling_sam2_video import Sam2VideoInferenceSession
 
     class Session(Sam2VideoInferenceSession):
-        num_frames = frames  # pyright: ignore[reportAssignmentType]
+        @property
+        def num_frames(self) -> int:
+            return frames
 
     like = _like(model)
     return Session(

@@ -110,7 +110,7 @@ def respell_original(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     for key, value in tensors.items():
         if key == _POSITIONS:
             found["shared_image_embedding.positional_embedding"] = value
-            found["prompt_encoder.shared_embedding.positional_embedding"] = value
+            found["prompt_encoder.shared_embedding.positional_embedding"] = value.clone()
         elif key.startswith(_POINTS):
             points[int(key.removeprefix(_POINTS).split(".")[0])] = value
         else:

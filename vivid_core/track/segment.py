@@ -106,7 +106,7 @@ def _grab_cut(
         return is_object
     cv2.setRNGSeed(0)  # the mixtures start from random centres
     empty = np.zeros((1, 65), np.float64)
-    cv2.grabCut(rgb, kinds, None, empty, empty.copy(), ROUNDS, cv2.GC_INIT_WITH_MASK)
+    cv2.grabCut(rgb, kinds, (0, 0, 1, 1), empty, empty.copy(), ROUNDS, cv2.GC_INIT_WITH_MASK)
     return (kinds == cv2.GC_FGD) | (kinds == cv2.GC_PR_FGD)
 
 
