@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 import types
 from collections import OrderedDict
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from accelerate import init_empty_weights
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -59,7 +59,6 @@ def main() -> None:
 
 def make_importable(folder: Path) -> None:
     """The package without its own start, which wants a configuration framework."""
-    os.environ["TQDM_DISABLE"] = "1"
     package = types.ModuleType("sam2")
     package.__path__ = [str(folder / "sam2")]
     sys.modules["sam2"] = package
@@ -94,7 +93,8 @@ def build_reference(
     """What the original configuration files build, at any size."""
     encoder = import_module("sam2.modeling.backbones.image_encoder")
     position = import_module("sam2.modeling.position_encoding").PositionEmbeddingSine
-    predictor = import_module("sam2.sam2_video_predictor").SAM2VideoPredictor
+    video: Any = import_module("sam2.sam2_video_predictor")
+    video.tqdm = lambda frames, **_: frames  # no progress bars between the lines of the table
     trunk = import_module("sam2.modeling.backbones.hieradet").Hiera(
         embed_dim=width,
         num_heads=size.heads,
@@ -111,7 +111,7 @@ def build_reference(
         fpn_interp_model="nearest",
     )
     newer = version == "2.1"
-    return predictor(
+    return video.SAM2VideoPredictor(
         image_encoder=encoder.ImageEncoder(scalp=1, trunk=trunk, neck=neck),
         memory_attention=_memory_attention(hidden, side // 16),
         memory_encoder=_memory_encoder(hidden, position),
@@ -251,7 +251,7 @@ def map_sizes() -> None:
     for (width, stages), size in SIZES.items():
         background = (14, 14) if size.name == "base+" else (7, 7)
         for version in ("2.0", "2.1"):
-            with torch.device("meta"):
+            with init_empty_weights():
                 model = build_reference(
                     size, width=width, stages=stages, hidden=256, side=1024, version=version,
                     background=background,

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import cv2
 import numpy as np
@@ -182,7 +183,9 @@ def dense_flow(
     height, width = first.shape
     border = (0, max(0, FLOW_SIDE - height), 0, max(0, FLOW_SIDE - width))
     pair = [cv2.copyMakeBorder(p, *border, cv2.BORDER_REPLICATE) for p in (first, second)]
-    method = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    method: Any = cv2.DISOpticalFlow.create(  # its types allow no call without a first guess
+        cv2.DISOPTICAL_FLOW_PRESET_MEDIUM
+    )
     return method.calc(pair[0], pair[1], None)[:height, :width].astype(np.float32)
 
 
@@ -385,7 +388,7 @@ def _without_specks(
     touched = np.bincount(labels[expected], minlength=count) > 0
     kept = touched & (stats[:, cv2.CC_STAT_AREA] >= least)
     kept[0] = False
-    cleaned = np.where((selected > 0) & ~kept[np.asarray(labels)], -np.abs(belief), belief)
+    cleaned = np.where((selected > 0) & ~kept[labels.astype(np.intp)], -np.abs(belief), belief)
     closed = cv2.morphologyEx((cleaned > 0).astype(np.uint8), cv2.MORPH_CLOSE, np.ones((3, 3)))
     return np.where((closed > 0) & (cleaned <= 0), np.float32(0.1), cleaned).astype(np.float32)
 
