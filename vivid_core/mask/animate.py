@@ -122,7 +122,7 @@ def draw_shape(
     inside = {"ellipse": x * x + y * y, "box": np.maximum(x, y), "diamond": x + y}[shape] <= 1
     if not inside.any():
         raise MaskError("shape", f"{width:g} x {height:g} pixels hold no pixel: make it larger")
-    return torch.from_numpy(inside.astype(np.float32))
+    return torch.as_tensor(inside.astype(np.float32))
 
 
 def animate_shape(
@@ -193,12 +193,13 @@ def follow_mask(track: Shaped[Tensor, "t h w"]) -> Float[Tensor, "t 3 3"]:
     Centre of mass and square root of the area; frames where the mask is (nearly) empty take
     values between their neighbours. Raises MaskError where it is empty on every frame.
     """
-    frames, values = select(track), []
+    frames = select(track)
+    values: list[tuple[int, float, float, float]] = []
     for index, frame in enumerate(frames):
         area = int(frame.sum())
         if area >= _SMALLEST_FOLLOWED:
             rows, columns = np.nonzero(frame)
-            values.append((index, columns.mean(), rows.mean(), math.log(area) / 2))
+            values.append((index, float(columns.mean()), float(rows.mean()), math.log(area) / 2))
     if not values:
         raise MaskError("follow", "the mask to follow is empty on every frame")
     known = np.array(values, np.float64)
@@ -207,7 +208,7 @@ def follow_mask(track: Shaped[Tensor, "t h w"]) -> Float[Tensor, "t 3 3"]:
     motion = np.zeros((len(frames), 3, 3))
     motion[:, 0, 0] = motion[:, 1, 1] = np.exp(size - size[0])
     motion[:, 0, 2], motion[:, 1, 2], motion[:, 2, 2] = x, y, 1
-    return torch.from_numpy(motion.astype(np.float32))
+    return torch.as_tensor(motion.astype(np.float32))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -263,7 +264,7 @@ def _animate(
         for key, weight in route.blend(frame):
             distance += np.float32(weight) * route.distance(key, frame, size)
         masks[frame] = np.clip(0.5 - distance, 0, 1)
-    return torch.from_numpy(masks)
+    return torch.as_tensor(masks)
 
 
 def _check(keys: Sequence[_Key], frames: int, motion: Tensor | None) -> None:
@@ -290,12 +291,13 @@ class _Route:
     """Position, size and angle over time, held in the coordinates of the common reference."""
 
     def __init__(self, keys: Sequence[_Key], matrices: Doubles, ease: Ease) -> None:
-        self.keys, self.matrices, self.ease = keys, matrices, ease
+        self.keys, self.matrices = keys, matrices
+        self.ease: Ease = ease
         self.times = np.array([key.frame for key in keys], np.float64)
         self.values = np.array([self._at_reference(key) for key in keys])
 
     def _at_reference(self, key: _Key) -> list[float]:
-        back = np.linalg.inv(self.matrices[key.frame])
+        back = cast(Doubles, np.linalg.inv(self.matrices[key.frame]))
         x, y = _apply(back, key.position)
         return [x, y, math.log(key.size * _local_scale(back, key.position)), key.angle]
 
