@@ -71,9 +71,10 @@ def _paired(clips: Tensor) -> Tensor:
 
     torch sends small 3D convolutions over a batch of one down a path several times slower than
     that for two (its rule for oneDNN asks for a batch or for size); the copy is dropped again.
+    Sums may be taken in another order, so single bits can differ from the VAE's own.
     """
     slow = len(clips) == 1 and clips.device.type == "cpu" and clips[0, 0].numel() <= _SMALL_CLIP
-    return clips.expand(2, -1, -1, -1, -1) if slow else clips
+    return clips.repeat(2, 1, 1, 1, 1) if slow else clips
 
 
 def latent_shape(vae: AutoencoderKLCogVideoX, pixels: Tensor) -> tuple[int, int, int, int, int]:
