@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -10,6 +12,8 @@ from ..edit.sampling import NoiseSchedule
 from ..model.rotary import rotary_embedding
 from .cache import VariantCache
 from .sampler import Medium, RecipeConfig, draw_medium, draw_samples
+
+_BLOCK_WEIGHT = re.compile(r"^transformer_blocks\.\d+\.(attn1|ff)\.")
 
 
 class DiffusionTask:
@@ -45,6 +49,15 @@ class DiffusionTask:
 
     def parameters(self) -> list[nn.Parameter]:
         return self.trained
+
+    def matrices(self) -> list[nn.Parameter]:
+        """Weights of attention and feed-forward layers, LoRA included."""
+        trained = {id(p) for p in self.trained}
+        return [
+            p
+            for name, p in self.transformer.named_parameters()
+            if p.ndim == 2 and id(p) in trained and _BLOCK_WEIGHT.search(name)
+        ]
 
     def loss(self, generator: torch.Generator) -> dict[str, Tensor]:
         medium = draw_medium(self.recipe, generator)

@@ -10,13 +10,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
 
 from ..errors import TrainingDiverged
 from .ema import WeightAverage
+from .muon import Muon
 from .state import load_state, save_state
 
 log = logging.getLogger(__name__)
@@ -29,6 +30,7 @@ class LoopConfig:
 
     steps: int
     learning_rate: float
+    matrix_rate: float | None = None  # of Muon on the task's weight matrices; None: all by AdamW
     warmup: int = 200
     betas: tuple[float, float] = (0.9, 0.95)
     weight_decay: float = 1e-4
@@ -45,6 +47,10 @@ class TrainingTask(Protocol):
     """What one stage trains. Random draws come from the loop's generator only."""
 
     def parameters(self) -> list[nn.Parameter]: ...
+    def matrices(self) -> list[nn.Parameter]:
+        """Those of them that Muon may take."""
+        ...
+
     def loss(self, generator: torch.Generator) -> dict[str, Tensor]:
         """Named losses of one step; the one called "loss" is minimised."""
         ...
@@ -52,12 +58,30 @@ class TrainingTask(Protocol):
     def validate(self) -> dict[str, float]: ...
 
 
-def rate_at(step: int, config: LoopConfig) -> float:
-    """Linear warm-up, then cosine decay to 2% of the rate."""
+def rate_share(step: int, config: LoopConfig) -> float:
+    """Of the full rate: linear warm-up, then cosine decay to 2%."""
     if step < config.warmup:
-        return config.learning_rate * (step + 1) / config.warmup
+        return (step + 1) / config.warmup
     share = (step - config.warmup) / max(1, config.steps - config.warmup)
-    return config.learning_rate * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(share, 1.0))))
+    return 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(share, 1.0)))
+
+
+def build_optimizers(task: TrainingTask, config: LoopConfig) -> list[torch.optim.Optimizer]:
+    """AdamW; where a matrix rate is set, Muon for the matrices and AdamW for the rest."""
+    matrices = task.matrices() if config.matrix_rate else []
+    theirs = {id(p) for p in matrices}
+    optimizers: list[torch.optim.Optimizer] = [
+        torch.optim.AdamW(
+            [p for p in task.parameters() if id(p) not in theirs],
+            lr=config.learning_rate,
+            betas=config.betas,
+            weight_decay=config.weight_decay,
+        )
+    ]
+    if config.matrix_rate and matrices:
+        decay = config.weight_decay * config.learning_rate / config.matrix_rate
+        optimizers.append(Muon(matrices, lr=config.matrix_rate, weight_decay=decay))
+    return optimizers
 
 
 class Trainer:
@@ -66,12 +90,8 @@ class Trainer:
     def __init__(self, task: TrainingTask, config: LoopConfig, folder: Path) -> None:
         self.task, self.config, self.folder = task, config, folder
         self.parameters = task.parameters()
-        self.optimizer = torch.optim.AdamW(
-            self.parameters,
-            lr=config.learning_rate,
-            betas=config.betas,
-            weight_decay=config.weight_decay,
-        )
+        self.optimizers = build_optimizers(task, config)
+        self._full_rates = [group["lr"] for group in self._groups()]
         self.average = WeightAverage(self.parameters, decay=config.ema_decay)
         self.generator = torch.Generator().manual_seed(config.seed)
         self.step, self.best, self.smooth = 0, math.inf, math.nan
@@ -119,7 +139,7 @@ class Trainer:
                 "smooth": self.smooth,
                 "seconds": self.seconds,
                 "parameters": [p.detach() for p in self.parameters],
-                "optimizer": self.optimizer.state_dict(),
+                "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
                 "average": self.average.state_dict(),
                 "generator": self.generator.get_state(),
             },
@@ -130,7 +150,8 @@ class Trainer:
         with torch.no_grad():
             for parameter, saved in zip(self.parameters, state["parameters"], strict=True):
                 parameter.copy_(saved)
-        self.optimizer.load_state_dict(state["optimizer"])
+        for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
+            optimizer.load_state_dict(saved)
         self.average.load_state_dict(state["average"])
         self.generator.set_state(state["generator"])
         self.step, self.best, self.smooth = state["step"], state["best"], state["smooth"]
@@ -138,17 +159,22 @@ class Trainer:
         log.info("resumed at step %d", self.step)
 
     def _one_step(self) -> dict[str, float]:
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate_at(self.step, self.config)
+        for group, rate in zip(self._groups(), self._full_rates, strict=True):
+            group["lr"] = rate * rate_share(self.step, self.config)
         losses = self.task.loss(self.generator)
-        self.optimizer.zero_grad(set_to_none=True)
+        for optimizer in self.optimizers:
+            optimizer.zero_grad(set_to_none=True)
         losses["loss"].backward()
         norm = nn.utils.clip_grad_norm_(self.parameters, self.config.clip)
         if torch.isfinite(norm):
-            self.optimizer.step()
+            for optimizer in self.optimizers:
+                optimizer.step()
             self.average.update(self.parameters)
         self.step += 1
         return {name: float(value.detach()) for name, value in losses.items()}
+
+    def _groups(self) -> list[dict[str, Any]]:
+        return [group for optimizer in self.optimizers for group in optimizer.param_groups]
 
     def _check(self, loss: float) -> None:
         self.smooth = loss if math.isnan(self.smooth) else 0.98 * self.smooth + 0.02 * loss

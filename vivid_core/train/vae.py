@@ -52,6 +52,9 @@ class VaeTask:
     def parameters(self) -> list[nn.Parameter]:
         return list(self.vae.parameters())
 
+    def matrices(self) -> list[nn.Parameter]:
+        return []
+
     def loss(self, generator: torch.Generator) -> dict[str, Tensor]:
         clip = self._draw(generator)
         with autocast("cpu", torch.bfloat16, enabled=self.config.bfloat16):

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from vivid_core.errors import TrainingDiverged
-from vivid_core.train.loop import LoopConfig, Trainer, rate_at
+from vivid_core.train.loop import LoopConfig, Trainer, build_optimizers, rate_share
 
 
 class Regression:
@@ -22,6 +22,9 @@ class Regression:
 
     def parameters(self) -> list[nn.Parameter]:
         return list(self.layer.parameters())
+
+    def matrices(self) -> list[nn.Parameter]:
+        return [self.layer.weight]
 
     def loss(self, generator: torch.Generator) -> dict[str, torch.Tensor]:
         self.calls += 1
@@ -40,18 +43,28 @@ def config(steps: int, **changes) -> LoopConfig:
     return LoopConfig(**(options | changes))
 
 
-def test_a_stopped_run_continues_to_the_same_weights(tmp_path: Path):
+@pytest.mark.parametrize("matrix_rate", [None, 0.05])
+def test_a_stopped_run_continues_to_the_same_weights(tmp_path: Path, matrix_rate: float | None):
+    plan = config(12, matrix_rate=matrix_rate)
     straight = Regression()
-    Trainer(straight, config(12), tmp_path / "a").run()
-    stopped = Trainer(first := Regression(), config(12), tmp_path / "b")
+    Trainer(straight, plan, tmp_path / "a").run()
+    stopped = Trainer(first := Regression(), plan, tmp_path / "b")
     stopped.run(should_stop=lambda: first.calls >= 7)
-    resumed = Trainer(second := Regression(), config(12), tmp_path / "b")
+    resumed = Trainer(second := Regression(), plan, tmp_path / "b")
     assert resumed.step == 7
     resumed.run()
     assert torch.equal(second.layer.weight, straight.layer.weight)
     assert resumed.average.averages[0].equal(
-        Trainer(Regression(), config(12), tmp_path / "a").average.averages[0]
+        Trainer(Regression(), plan, tmp_path / "a").average.averages[0]
     )
+
+
+def test_muon_takes_the_matrices_and_adamw_the_rest():
+    task = Regression()
+    adamw, muon = build_optimizers(task, config(1, matrix_rate=0.05))
+    assert [p is task.layer.weight for p in muon.param_groups[0]["params"]] == [True]
+    assert [p is task.layer.bias for p in adamw.param_groups[0]["params"]] == [True]
+    assert len(build_optimizers(task, config(1))) == 1
 
 
 def test_averaged_weights_are_put_back(tmp_path: Path):
@@ -80,7 +93,7 @@ def test_the_log_is_one_json_object_a_line(tmp_path: Path):
 
 def test_the_rate_rises_then_falls():
     c = config(100, warmup=10)
-    rates = [rate_at(step, c) for step in range(100)]
-    assert rates[:10] == sorted(rates[:10])
-    assert rates[10:] == sorted(rates[10:], reverse=True)
-    assert max(rates) == c.learning_rate
+    shares = [rate_share(step, c) for step in range(100)]
+    assert shares[:10] == sorted(shares[:10])
+    assert shares[10:] == sorted(shares[10:], reverse=True)
+    assert max(shares) == 1.0 and min(shares) > 0
