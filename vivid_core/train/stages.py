@@ -122,18 +122,17 @@ def _export(config: TrainConfig, should_stop: Stop) -> None:
     base = _base_bundle(config)
     save_bundle(base, weights / "base", dtype=torch.float16)
     task = _vivid_task(config)
-    trainer = Trainer(task, _loop(config), config.work / "vivid")
+    step = _load_average(task.parameters(), config.work / "vivid")
     facts = AdapterFacts(
         layout="vivid",
         rank=config.lora_rank,
         alpha=float(config.lora_rank),
         train_size=TRAIN_SIZE,
-        training_step=trainer.step,
+        training_step=step,
         licence="Apache-2.0",
         **describe_base(base),
     )
-    with trainer.averaged():
-        adapter = extract_adapter(task.transformer, facts, name=Path(ADAPTER_FILE).stem)
+    adapter = extract_adapter(task.transformer, facts, name=Path(ADAPTER_FILE).stem)
     save_adapter(weights / ADAPTER_FILE, adapter, dtype=torch.float16)
 
 
@@ -261,11 +260,12 @@ def _task(
 
 
 @torch.no_grad()
-def _load_average(parameters: list[nn.Parameter], folder: Path) -> None:
-    """Put the averaged weights of a finished (or stopped) stage into its modules."""
+def _load_average(parameters: list[nn.Parameter], folder: Path) -> int:
+    """Put the averaged weights of a finished (or stopped) stage into its modules; its step."""
     path = folder / "state.pt"
     if not path.exists():
         raise InputError("config", f"{folder} holds no state: run the stage before this one first")
-    averages = load_state(path)["average"]["averages"]
-    for parameter, average in zip(parameters, averages, strict=True):
+    state = load_state(path)
+    for parameter, average in zip(parameters, state["average"]["averages"], strict=True):
         parameter.copy_(average)
+    return state["step"]
