@@ -4,18 +4,27 @@ from __future__ import annotations
 
 from comfy_api.latest import ComfyExtension, io
 
+from .animate import AnimateMask
+from .background import FillBackground, LoadFlow, PropagateBackgroundMask
 from .edit import EditVideo, EstimateCost
 from .load import ApplyAdapter, LoadModel
 from .mask import AugmentMask, OverlayMask
 from .measure import CompareEdit
 from .sample import SampleClip
+from .track import LoadTracker, TrackObject
 
 NODES: list[type[io.ComfyNode]] = [
     LoadModel,
     ApplyAdapter,
+    LoadTracker,
+    LoadFlow,
     SampleClip,
+    TrackObject,
+    AnimateMask,
+    PropagateBackgroundMask,
     AugmentMask,
     OverlayMask,
+    FillBackground,
     EstimateCost,
     EditVideo,
     CompareEdit,

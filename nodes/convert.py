@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from fractions import Fraction
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -13,6 +14,7 @@ from torch import Tensor
 from .memory import result_device
 
 if TYPE_CHECKING:
+    from ..vivid_core.track.frames import FrameSource
     from ..vivid_core.video import Clip, FrameRange, MaskTrack
 
 
@@ -53,8 +55,26 @@ def to_mask(mask: Any, clip: Clip) -> MaskTrack:
 
 def mask_values(mask: Any) -> Tensor:
     """A MASK or a VIVID_MASK_TRACK as [T, H, W]."""
-    values = mask if isinstance(mask, Tensor) else mask.values
+    values = mask if isinstance(mask, Tensor) else mask.read()
     return (values[None] if values.ndim == 2 else values).cpu().float()
+
+
+def to_source(frames: Any) -> FrameSource:
+    """Frames to read one at a time: a VIDEO from a file stays in its file."""
+    from ..vivid_core.track.frames import ClipFrames, VideoFrames
+
+    if isinstance(frames, Tensor | InputImpl.VideoFromComponents) or any(_trim(frames)):
+        return ClipFrames(to_clip(frames))
+    source = frames.get_stream_source()
+    return VideoFrames(Path(source)) if isinstance(source, str) else ClipFrames(to_clip(frames))
+
+
+def to_entities(mask: Any, clip: Clip) -> Tensor | None:
+    """Masks of what moves by itself, one a frame; a single one serves every frame."""
+    if mask is None:
+        return None
+    values = mask_values(mask)
+    return values.expand(len(clip), -1, -1) if len(values) == 1 else values
 
 
 def to_socket(values: Tensor) -> Tensor:
@@ -71,11 +91,15 @@ def _read(video: Any) -> Clip:
     from ..vivid_core.media import read_clip
 
     source = video.get_stream_source()
-    # Newer ComfyUI only; seconds, and a duration of 0 stands for "until the end".
-    start, duration = getattr(video, "get_active_trim_window", lambda: (0.0, 0.0))()
+    start, duration = _trim(video)
     if not (start or duration):
         return read_clip(source)
     return read_clip(source, range=_frame_range(source, start, duration))
+
+
+def _trim(video: Any) -> tuple[float, float]:
+    """Start and duration in seconds (newer ComfyUI only); a duration of 0: until the end."""
+    return getattr(video, "get_active_trim_window", lambda: (0.0, 0.0))()
 
 
 def _frame_range(source: Any, start: float, duration: float) -> FrameRange:

@@ -19,7 +19,7 @@ CATEGORY = "VIVID/3 Edit"
 TASKS = ["add", "modify", "delete"]
 FOCUSES = ["auto", "native", "enlarge", "off"]
 SAMPLERS = ["ddim", "dpm"]
-FILLS = ["off"]
+FILLS = ["off", "auto"]
 DEFAULT_GROWTH = -1  # stands for "as the task needs it"
 
 _STEPS_TOOLTIP = "Denoising steps. More take longer, in proportion; 20 to 50 are usual."
@@ -100,8 +100,9 @@ class EditVideo(io.ComfyNode):
                     "fill",
                     options=FILLS,
                     default="off",
-                    tooltip="Background seen in other frames, filled in before the model starts. "
-                    "off: the model invents everything inside the mask.",
+                    tooltip="For delete. auto: what other frames show of the background is filled "
+                    "in first, and the model invents only what no frame shows. off: the model "
+                    "invents everything inside the mask.",
                 ),
                 io.Combo.Input(
                     "sampler",
@@ -158,6 +159,8 @@ class EditVideo(io.ComfyNode):
     ) -> bool | str:
         """Before anything is loaded."""
         problem = check_choices(cls, task=task, focus=focus, fill=fill, sampler=sampler)
+        if problem is None and fill == "auto" and task in ("add", "modify"):
+            problem = f"fill: auto is for delete, the task is {task}: choose off"
         if problem is None and task in ("add", "modify") and caption is not None:
             if not caption.strip():
                 problem = f"caption: is empty: say what to {task}, for example 'a red balloon'"
@@ -165,7 +168,7 @@ class EditVideo(io.ComfyNode):
 
     @classmethod
     def execute(
-        cls, model: HostedModel, video: Any, mask: Any, grow: int, fill: str, **settings: Any
+        cls, model: HostedModel, video: Any, mask: Any, grow: int, **settings: Any
     ) -> io.NodeOutput:
         from ..vivid_core.edit.pipeline import edit_clip
         from ..vivid_core.edit.report import report_text

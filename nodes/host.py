@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from ..vivid_core.runtime import Progress, Runtime
 
-Kind = Literal["model", "base", "adapter", "text_encoder", "vae"]
+Kind = Literal["model", "base", "adapter", "text_encoder", "vae", "tracker", "flow"]
 
 BUNDLED_MODEL = "vivid-tiny (bundled)"
 FROM_MODEL = "from the model"
@@ -37,7 +37,12 @@ _FILE_KEYS: dict[Kind, str] = {
     "adapter": "loras",
     "text_encoder": "text_encoders",
     "vae": "vae",
+    "tracker": "sam2",
+    "flow": "optical_flow",
 }
+# Meta and torchvision publish theirs as pickles; those are read with weights_only.
+_PICKLES: dict[Kind, tuple[str, ...]] = {"tracker": (".pt", ".pth"), "flow": (".pt", ".pth")}
+_INDEX: dict[Kind, str] = {"tracker": "config.json"}
 PREVIEW_SIDE = 512  # pixels
 STAGE_SHARES = {"encode": 0.08, "denoise": 0.8, "decode": 0.1, "composite": 0.02, "write": 0.0}
 PROGRESS_TICKS = 1000
@@ -98,6 +103,20 @@ def runtime() -> Runtime:
     )
 
 
+def temp_folder(name: str) -> tuple[Path, str]:
+    """A folder for pictures that the page shows, and its name below ComfyUI's temp folder."""
+    subfolder = f"vivid_{name}"
+    folder = Path(folder_paths.get_temp_directory()) / subfolder
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder, subfolder
+
+
+def work_folder(kind: str, name: str) -> Path:
+    """Where long work is kept, below ComfyUI's output folder; nothing there is ever deleted."""
+    safe = "".join(c if c.isalnum() else "_" for c in name)
+    return Path(folder_paths.get_output_directory()) / "vivid" / kind / safe
+
+
 def show_result(runtime: Runtime, frames: Tensor) -> None:
     """Replace the last live preview, which ComfyUI leaves on the node, by the result."""
     from ..vivid_core.runtime import Progress
@@ -107,6 +126,8 @@ def show_result(runtime: Runtime, frames: Tensor) -> None:
 
 def _ticks(progress: Progress) -> int:
     """Place on the bar: stages by how long they take, windows of a chained clip one by one."""
+    if progress.stage not in STAGE_SHARES:
+        return round(PROGRESS_TICKS * progress.done / max(progress.total, 1))
     before = 0.0
     for stage, share in STAGE_SHARES.items():
         if stage == progress.stage:
@@ -132,7 +153,12 @@ def _found(kind: Kind) -> dict[str, Path]:
     found: dict[str, Path] = {}
     for name, root in _roots(kind):
         files = kind != "base" and name != DIFFUSERS
-        for path in _walk(root, folders=kind in ("model", "base"), files=files):
+        for path in _walk(
+            root,
+            folders=kind in ("model", "base", "tracker"),
+            suffixes=(*WEIGHTS, *_PICKLES.get(kind, ())) if files else (),
+            index=_INDEX.get(kind, DIFFUSERS_INDEX),
+        ):
             found.setdefault(f"{name}/{path.relative_to(root).as_posix()}", path)
     return found
 
@@ -146,7 +172,7 @@ def _roots(kind: Kind) -> Iterator[tuple[str, Path]]:
     if kind in ("model", "base"):
         keys.append(DIFFUSERS)
     for key in keys:
-        for folder in folder_paths.get_folder_paths(key):
+        for folder in _registered(key):
             yield key, Path(folder)
     extra = Path(folder_paths.models_dir) / COGVIDEO
     if kind in ("model", "base", "vae"):
@@ -155,14 +181,24 @@ def _roots(kind: Kind) -> Iterator[tuple[str, Path]]:
         yield f"{COGVIDEO}/{LORAS}", extra / LORAS
 
 
-def _walk(root: Path, *, folders: bool, files: bool) -> Iterable[Path]:
-    """Diffusers folders and weight files below a root; what lies inside a folder is not listed."""
+def _registered(key: str) -> list[str]:
+    """ComfyUI's folders of this name; models/name where this ComfyUI does not know the name."""
+    if key in folder_paths.folder_names_and_paths:
+        return folder_paths.get_folder_paths(key)
+    return [str(Path(folder_paths.models_dir) / key)]
+
+
+def _walk(root: Path, *, folders: bool, suffixes: tuple[str, ...], index: str) -> Iterable[Path]:
+    """Model folders (told by a file called `index`) and weight files below a root.
+
+    What lies inside a model folder is not listed.
+    """
     for place, subfolders, names in os.walk(root, followlinks=True):
         if LORAS in subfolders:
             subfolders.remove(LORAS)
-        if DIFFUSERS_INDEX in names:
+        if index in names:
             subfolders.clear()
             if folders:
                 yield Path(place)
-        elif files:
-            yield from (Path(place) / n for n in names if Path(n).suffix.lower() in WEIGHTS)
+        else:
+            yield from (Path(place) / n for n in names if Path(n).suffix.lower() in suffixes)

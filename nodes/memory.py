@@ -98,6 +98,12 @@ class HostedModel:
         )
 
 
+def loaded(patcher: ModelPatcher) -> torch.nn.Module:
+    """The module of a handle that another node made, on the device where it runs."""
+    management.load_models_gpu([patcher], force_full_load=True)
+    return patcher.model
+
+
 def load_device() -> torch.device:
     return management.get_torch_device()
 

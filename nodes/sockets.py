@@ -7,7 +7,11 @@ from comfy_api.latest import io
 VividModel = io.Custom("VIVID_MODEL")  # memory.HostedModel
 VividAdapter = io.Custom("VIVID_ADAPTER")  # vivid_core.model.adapter.Adapter
 VividKeyframe = io.Custom("VIVID_KEYFRAME")  # tuple of vivid_core.edit.request.Keyframe
-VividMaskTrack = io.Custom("VIVID_MASK_TRACK")  # vivid_core.video.MaskTrack
+VividMaskTrack = io.Custom("VIVID_MASK_TRACK")  # vivid_core.track.store.StoredTrack
+VividTracker = io.Custom("VIVID_TRACKER")  # vivid_core.track.engine.Engine
+VividFlow = io.Custom("VIVID_FLOW")  # vivid_core.flow.engine.FlowEngine
+CoreFlow = io.Custom("OPTICAL_FLOW")  # ComfyUI's: a ModelPatcher around torchvision's RAFT
 
 FRAMES = [io.Image, io.Video]
 MASKS = [io.Mask, VividMaskTrack]
+FLOWS = [VividFlow, CoreFlow]

@@ -1,21 +1,35 @@
-// Puts the compare view and the reports on the nodes that have them.
+// Puts the compare view, the editors and the reports on the nodes that have them.
 
 import { app } from '../../scripts/app.js'
 import { api } from '../../scripts/api.js'
 import { CompareView } from './compare_view.js'
+import { PathEditor } from './path_editor.js'
+import { PointsEditor } from './points_editor.js'
 
 const COMPARE = 'Vivid_CompareEdit'
 const REPORTS = ['Vivid_EditVideo', 'Vivid_EstimateCost']
+const TRACK = 'Vivid_TrackObject'
+const ANIMATE = 'Vivid_AnimateMask'
+const STYLES = ['./compare.css', './points.css']
 const COMPARE_SIZE = [460, 620]
+const EDITOR_SIZE = [480, 640]
 const VIEW_HEIGHT = 320
+const EDITOR_HEIGHT = 360
 const REPORT_HEIGHT = 110
 const REPORT_MOST = 220
 const NO_REPORT = 'The report appears here after a run.'
 
-function addStyle() {
-  const href = new URL('./compare.css', import.meta.url).href
-  if (document.querySelector(`link[href="${href}"]`)) return
-  document.head.append(Object.assign(document.createElement('link'), { rel: 'stylesheet', href }))
+const PATH_SETTINGS = [
+  'width', 'height', 'length', 'shape', 'size_x', 'size_y', 'ease', 'follow'
+]
+const LINKED = 'This input is connected: what comes in through the link is used, not this.'
+
+function addStyles() {
+  for (const style of STYLES) {
+    const href = new URL(style, import.meta.url).href
+    if (document.querySelector(`link[href="${href}"]`)) continue
+    document.head.append(Object.assign(document.createElement('link'), { rel: 'stylesheet', href }))
+  }
 }
 
 // A widget that only shows something: nothing of it is saved or sent.
@@ -49,12 +63,15 @@ function after(node, method, action) {
   }
 }
 
+function growTo(node, [width, height]) {
+  node.setSize([Math.max(node.size[0], width), Math.max(node.size[1], height)])
+}
+
 function addCompare(node) {
   const view = new CompareView()
   addView(node, 'compare', view.element, VIEW_HEIGHT)
   forwardWheel(view.element)
-  const [width, height] = node.size
-  node.setSize([Math.max(width, COMPARE_SIZE[0]), Math.max(height, COMPARE_SIZE[1])])
+  growTo(node, COMPARE_SIZE)
   // The contact sheet among the outputs is for headless runs.
   node.hideOutputImages = true
   node.vividShow = (output) => {
@@ -62,6 +79,80 @@ function addCompare(node) {
     if (data) view.show(data, (file) => addressOf(data, file))
   }
   after(node, 'onRemoved', () => view.remove())
+}
+
+// The text widget keeps the value that is saved and sent; it gives its place to its editor.
+function hideBehind(widget, view) {
+  widget.hidden = true
+  widget.options.hidden = true
+  // Older frontends leave room for hidden widgets; newer ones forget to place their sockets.
+  widget.computeSize = () => [0, -4]
+  Object.defineProperty(widget, 'y', { configurable: true, get: () => view.y, set: () => {} })
+}
+
+// Undo and the mark of unsaved changes; a click is noticed without this, a key is not.
+function noteChange() {
+  const tracker = app.extensionManager?.workflow?.activeWorkflow?.changeTracker
+  if (tracker?.captureCanvasState) tracker.captureCanvasState()
+  else tracker?.checkState?.()
+  app.graph?.setDirtyCanvas(true, true)
+}
+
+function isLinked(node, name) {
+  const input = node.inputs?.find((one) => one.widget?.name === name || one.name === name)
+  return input !== undefined && input.link !== null && input.link !== undefined
+}
+
+// `Editor` on a node, for the text of the widget `name`.
+function addEditor(node, Editor, name) {
+  const text = node.widgets.find((widget) => widget.name === name)
+  // Setting the value of a multiline text calls its callback.
+  const onChange = (value) => {
+    text.value = value
+    noteChange()
+  }
+  const editor = new Editor({ onChange })
+  const view = addView(node, `${name}_editor`, editor.element, EDITOR_HEIGHT)
+  const read = () => {
+    editor.setValue(text.value ?? '')
+    editor.setReadOnly(isLinked(node, name) ? LINKED : '')
+  }
+  hideBehind(text, view)
+  forwardWheel(editor.element)
+  growTo(node, EDITOR_SIZE)
+  after(text, 'callback', () => editor.setValue(text.value ?? ''))
+  after(node, 'onConfigure', read)
+  after(node, 'onConnectionsChange', read)
+  after(node, 'onRemoved', () => editor.remove())
+  node.vividShow = (output) => {
+    const data = output?.vivid_frames?.[0]
+    if (data) editor.show(data, (file) => addressOf(data, file))
+    editor.say(output?.text?.[0] ?? '')
+  }
+  read()
+  return editor
+}
+
+function addPath(node) {
+  const editor = addEditor(node, PathEditor, 'path')
+  const named = (name) => node.widgets.find((widget) => widget.name === name)
+  const read = () => {
+    const value = (name) => named(name)?.value
+    editor.setSize(value('width'), value('height'), value('length'))
+    editor.setMotion({
+      shape: value('shape'),
+      sizeX: value('size_x'),
+      sizeY: value('size_y'),
+      ease: value('ease'),
+      follows: value('follow') !== 'nothing'
+    })
+  }
+  for (const name of PATH_SETTINGS) {
+    const widget = named(name)
+    if (widget) after(widget, 'callback', read)
+  }
+  after(node, 'onConfigure', read)
+  read()
 }
 
 function addReport(node) {
@@ -95,10 +186,10 @@ function addressOf(data, file) {
 app.registerExtension({
   name: 'Vivid.Views',
 
-  setup: addStyle,
+  setup: addStyles,
 
   beforeRegisterNodeDef(nodeType, nodeData) {
-    if (nodeData.name !== COMPARE && !REPORTS.includes(nodeData.name)) return
+    if (![COMPARE, TRACK, ANIMATE, ...REPORTS].includes(nodeData.name)) return
     after(nodeType.prototype, 'onExecuted', function (output) {
       dropLivePreview(this)
       this.vividShow?.(output)
@@ -109,6 +200,8 @@ app.registerExtension({
 
   nodeCreated(node) {
     if (node.comfyClass === COMPARE) addCompare(node)
+    if (node.comfyClass === TRACK) addEditor(node, PointsEditor, 'prompts')
+    if (node.comfyClass === ANIMATE) addPath(node)
     if (REPORTS.includes(node.comfyClass)) addReport(node)
   },
 

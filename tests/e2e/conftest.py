@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 from ..comfyui import ComfyServer, comfy
-from .page import ComfyPage
+from .page import ComfyPage, Renderer
 
 __all__ = ["comfy"]
 
@@ -18,6 +18,7 @@ FLAGS = (
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 )  # fmt: skip
 SIZE = {"width": 1800, "height": 1250}
+VUE_SINCE = (0, 10)  # ComfyUI whose second renderer shows widgets of extensions
 
 
 @pytest.fixture(scope="session")
@@ -33,3 +34,11 @@ def page(browser: Browser, comfy: ComfyServer) -> Iterator[ComfyPage]:
     tab = browser.new_page(viewport=SIZE)
     yield ComfyPage(tab, comfy)
     tab.close()
+
+
+@pytest.fixture(params=["canvas", "vue"])
+def renderer(request: pytest.FixtureRequest, page: ComfyPage) -> Renderer:
+    """One after the other, each of the page's renderers."""
+    if request.param == "vue" and page.comfy.version < VUE_SINCE:
+        pytest.skip("this ComfyUI has one renderer")
+    return request.param

@@ -46,8 +46,8 @@ class ComfyPage:
         self.errors: list[str] = []
         tab.on("pageerror", self._on_error)
 
-    def open(self, workflow: str, renderer: Renderer = "canvas") -> None:
-        """Open the page, and one of the workflows of this pack as the template browser does."""
+    def start(self, renderer: Renderer = "canvas") -> None:
+        """Open the page."""
         self.comfy.post_settings(
             {"Comfy.TutorialCompleted": True, "Comfy.VueNodes.Enabled": renderer == "vue"}
         )
@@ -55,6 +55,10 @@ class ComfyPage:
         self.tab.wait_for_function(_READY, timeout=START_MS)
         self.tab.locator("canvas").first.wait_for(timeout=START_MS)
         self.tab.wait_for_timeout(3000)  # the page opens its last workflow by itself
+
+    def open(self, workflow: str, renderer: Renderer = "canvas") -> None:
+        """Open the page, and one of the workflows of this pack as the template browser does."""
+        self.start(renderer)
         self.tab.evaluate(_OPEN, workflow)
         self.tab.locator(".vivid-compare").wait_for()
         self.tab.wait_for_timeout(1000)

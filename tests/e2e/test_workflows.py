@@ -9,15 +9,13 @@ import pytest
 
 from .page import ComfyPage, Renderer
 
-VUE_SINCE = (0, 10)  # ComfyUI whose second renderer shows widgets of extensions
-WORKFLOWS = ["vivid_add_object", "vivid_change_object", "vivid_remove_object"]
-
-
-@pytest.fixture(params=["canvas", "vue"])
-def renderer(request: pytest.FixtureRequest, page: ComfyPage) -> Renderer:
-    if request.param == "vue" and page.comfy.version < VUE_SINCE:
-        pytest.skip("this ComfyUI has one renderer")
-    return request.param
+WORKFLOWS = [
+    "vivid_add_object",
+    "vivid_change_object",
+    "vivid_remove_object",
+    "vivid_static_patch",
+    "vivid_track_and_remove",
+]
 
 
 @pytest.mark.parametrize("name", WORKFLOWS)

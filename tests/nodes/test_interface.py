@@ -79,7 +79,8 @@ def test_every_node_has_a_help_page(comfy: ComfyServer, vivid_nodes: Nodes) -> N
 
 def test_browser_code_is_served(comfy: ComfyServer) -> None:
     served = {path for path in comfy.get("/extensions") if path.startswith(f"/extensions/{PACK}/")}
-    assert served == {f"/extensions/{PACK}/{name}" for name in ("vivid.js", "compare_view.js")}
+    names = ("vivid", "compare_view", "frame_view", "points_editor", "path_editor")
+    assert served == {f"/extensions/{PACK}/{name}.js" for name in names}
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,16 @@ FRAMES = 17
 STOP_SECONDS = 15  # a step of vivid-tiny takes well under one, on a machine that is busy a few
 
 
-@pytest.mark.parametrize("name", ["vivid_add_object", "vivid_change_object", "vivid_remove_object"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "vivid_add_object",
+        "vivid_change_object",
+        "vivid_remove_object",
+        "vivid_static_patch",
+        "vivid_track_and_remove",
+    ],
+)
 def test_bundled_workflow_runs(comfy: ComfyServer, repository: Path, name: str) -> None:
     path = repository / "workflows" / "api" / f"{name}.json"
     graph = json.loads(path.read_text(encoding="utf-8"))

@@ -15,6 +15,7 @@ from ..edit.request import (
     DEFAULT_STEPS,
     EditRequest,
     EditResult,
+    Fill,
     Focus,
     Keyframe,
     Sampler,
@@ -25,12 +26,17 @@ from ..media import (
     load_image,
     read_clip,
     read_mask,
-    require_video_target,
     require_writable,
     write_clip,
 )
 from ..video import MaskTrack
-from .shared import add_model_arguments, device_named, load_model, runtime_for
+from .shared import (
+    add_model_arguments,
+    device_named,
+    load_model,
+    require_video_file,
+    runtime_for,
+)
 
 
 def add_command(commands: argparse._SubParsersAction) -> None:
@@ -50,6 +56,12 @@ def add_command(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--guidance", type=float, default=DEFAULT_GUIDANCE)
     parser.add_argument("--sampler", choices=get_args(Sampler), default="ddim")
     parser.add_argument("--focus", choices=get_args(Focus), default="auto")
+    parser.add_argument(
+        "--fill",
+        choices=get_args(Fill),
+        default="off",
+        help="auto, to delete: copy what other frames show, generate only the rest",
+    )
     parser.add_argument("--grow", type=int, help="pixels; 0, and 1/60 of the frame to delete")
     parser.add_argument("--feather", type=int, default=2, help="pixels inside the mask")
     add_model_arguments(parser)
@@ -60,7 +72,7 @@ def add_command(commands: argparse._SubParsersAction) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Edit, write, measure what was written, report."""
-    require_video_target(arguments.out)
+    require_video_file("--out", arguments.out)
     if arguments.report:
         require_writable(arguments.report)
     request = _request(arguments)
@@ -109,6 +121,7 @@ def _request(arguments: argparse.Namespace) -> EditRequest:
         focus=arguments.focus,
         grow=arguments.grow,
         feather=arguments.feather,
+        fill=arguments.fill,
         keyframes=tuple(_keyframe(text) for text in arguments.keyframe),
     )
 

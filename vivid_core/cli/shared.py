@@ -4,13 +4,69 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from fractions import Fraction
 from pathlib import Path
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
-from ..errors import InputError
+from ..errors import InputError, MediaError, VividError
+from ..media import probe, require_video_target, require_writable, save_masks, write_clip
 from ..model.bundle import ModelBundle
 from ..runtime import Progress, Runtime
+from ..video import Clip
+
+MASKS_SUFFIX = ".json"
+
+
+@contextmanager
+def named(
+    option: str, kinds: tuple[type[VividError], ...] = (InputError, MediaError)
+) -> Iterator[None]:
+    """Errors of these kinds inside this context name the option of the command line."""
+    try:
+        yield
+    except kinds as error:
+        text = str(error)
+        if isinstance(error, InputError):
+            text = text.removeprefix(f"{error.argument}: ")
+        raise InputError(option, text) from error
+
+
+def require_video_file(option: str, path: Path) -> None:
+    """Raise InputError where no video file can be written: before long work, not after it."""
+    with named(option):
+        require_video_target(path)
+    if not path.suffix:
+        raise InputError(option, f"{path} has no suffix: name a video file, .mkv is lossless")
+
+
+def require_mask_target(option: str, path: Path) -> None:
+    """The same for what `write_masks` writes."""
+    with named(option):
+        if path.suffix.lower() == MASKS_SUFFIX:
+            require_writable(path)
+        else:
+            require_video_target(path)
+
+
+def write_masks(path: Path, masks: Float[Tensor, "t h w"], beside: Path) -> None:
+    """.json as COCO run lengths, else a black and white video (as fast as `beside`) or folder."""
+    if path.suffix.lower() == MASKS_SUFFIX:
+        save_masks(path, masks)
+    else:
+        write_clip(path, masks[..., None].expand(-1, -1, -1, 3), fps=_rate_of(beside))
+
+
+def _rate_of(path: Path) -> Fraction:
+    """Frames a second of a video; a clip's default for what has no rate of its own."""
+    try:
+        return probe(path).fps
+    except MediaError:  # a folder, an image or a masks.json
+        return Clip.fps
 
 
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:

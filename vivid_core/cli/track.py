@@ -26,6 +26,7 @@ from ..track.prompts import (
     Prompts,
     parse_prompts,
 )
+from ..track.report import report_lines
 from ..track.store import StoredTrack
 from ..track.track import track_objects
 from .shared import device_named, runtime_for
@@ -93,7 +94,7 @@ def run(arguments: argparse.Namespace) -> None:
     write_masks(track, arguments.out)
     if arguments.overlay:
         write_overlay(track, source, arguments.overlay, audio_from=arguments.video)
-    for line in _summary(track):
+    for line in report_lines(track.header.report):
         print(line)
     print(f"written: {arguments.out} (track: {work})")
 
@@ -240,15 +241,3 @@ def _require_found(track: StoredTrack) -> None:
     if not any(mask.any() for mask in track.masks()):
         warnings = "; ".join(track.header.report["warnings"])
         raise MaskError("--points", f"nothing was found on any frame ({warnings})")
-
-
-def _summary(track: StoredTrack) -> Iterable[str]:
-    for shot in track.header.report["shots"]:
-        for item in shot["objects"]:
-            found = len(item["prompted"]) + item["tracked"]
-            yield (
-                f"frames {shot['start']} to {shot['stop'] - 1}, object {item['id']}: found on "
-                f"{found} of {shot['stop'] - shot['start']}, confidence {item['confidence']:.2f}"
-            )
-    for warning in track.header.report["warnings"]:
-        yield f"warning: {warning}"

@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ..errors import InputError
+from ..flow.engine import FlowEngine
 from ..model.bundle import ModelBundle
 from ..model.rotary import rotary_embedding
 from ..model.text import EncodedCaption, encode_caption
@@ -17,6 +18,7 @@ from ..model.vae import decode
 from ..runtime import Progress, Runtime
 from .composite import composite, effective_mask, measure_change
 from .conditioning import REFERENCE_NOISE, build_conditioning
+from .filled import edit_filled
 from .focus import plan_focus
 from .guidance import guided_predictor
 from .meter import EditMeter
@@ -31,15 +33,27 @@ STREAM_STRIDE, REFERENCE_STREAM = 2**40, 1  # noise of other purposes is drawn a
 
 @torch.no_grad()
 def edit_clip(
-    bundle: ModelBundle, request: EditRequest, runtime: Runtime | None = None
+    bundle: ModelBundle,
+    request: EditRequest,
+    runtime: Runtime | None = None,
+    *,
+    flow_engine: FlowEngine | None = None,
 ) -> EditResult:
     """Edit a clip inside its mask; everything outside stays exactly as it was.
 
     Clips longer than the model's window are edited in a chain: the last edited frame of one
-    window is the keyframe of the next (VIVID, app. D). Raises InputError for requests this model
-    cannot serve.
+    window is the keyframe of the next (VIVID, app. D). `flow_engine` finds the motion for `fill`
+    (DIS if None). Raises InputError for requests this model cannot serve.
     """
-    return _Edit(bundle, request, runtime or Runtime()).run()
+    _check_layout(bundle, request)
+    host = runtime or Runtime()
+
+    def generate(asked: EditRequest) -> EditResult:
+        return _Edit(bundle, asked, host).run()
+
+    if request.fill == "off":
+        return generate(request)
+    return edit_filled(request, generate, host, flow_engine)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +71,6 @@ class _Edit:
     """The state of one edit while it runs."""
 
     def __init__(self, bundle: ModelBundle, request: EditRequest, runtime: Runtime) -> None:
-        _check_layout(bundle, request)
         self.bundle, self.request, self.runtime = bundle, request, runtime
         self.source = request.clip.frames
         self.effective = effective_mask(request.mask.values, request.growth)

@@ -14,6 +14,7 @@ from ..video import Clip, MaskTrack
 Task = Literal["add", "modify", "delete"]
 Sampler = Literal["ddim", "dpm"]
 Focus = Literal["auto", "native", "enlarge", "off"]
+Fill = Literal["off", "auto"]
 
 # VIVID, app. A.1: the one caption of every deletion sample.
 DELETE_CAPTION = "Remove objects and generate areas that blend with the background."
@@ -37,6 +38,8 @@ class EditRequest:
 
     `grow` widens the mask by that many pixels (default: 0, and 1/60 of the shorter side for
     delete). `feather` softens the border over that many pixels inside the effective mask.
+    `fill` "auto", for delete, copies the background that other frames show into the mask and
+    generates only what none of them does.
     Raises InputError for values out of range, MaskError and CaptionError for theirs.
     """
 
@@ -53,6 +56,7 @@ class EditRequest:
     grow: int | None = None
     feather: int = 2
     keyframes: tuple[Keyframe, ...] = ()
+    fill: Fill = "off"
 
     def __post_init__(self) -> None:
         if not 1 <= self.steps <= MAX_STEPS:
@@ -64,6 +68,12 @@ class EditRequest:
         if self.task != "delete" and not self.caption.strip():
             raise CaptionError(
                 "caption", f"is empty: say what to {self.task}, for example 'a red balloon'"
+            )
+        if self.task != "delete" and self.fill != "off":
+            raise InputError(
+                "fill",
+                f"{self.fill!r} brings back the background, so it is for delete only: leave it "
+                f"'off' to {self.task}",
             )
         for keyframe in self.keyframes:
             self._check_keyframe(keyframe)
@@ -96,7 +106,11 @@ class EditRequest:
 
 @dataclass(frozen=True, kw_only=True)
 class EditReport:
-    """The facts of one edit; `text` is what an artist reads, `as_json` what a script reads."""
+    """The facts of one edit, for `report_text` (what an artist reads) and `report_data`.
+
+    `fill` is what was done, "off" also where "auto" was asked for in vain. Where `windows` is 0
+    the model did not run, and what describes its work is 0 too.
+    """
 
     frames: int
     size: tuple[int, int]  # height, width
@@ -111,6 +125,9 @@ class EditReport:
     max_difference_outside: float
     mean_change_inside: float  # 0..1
     nothing_changed: bool
+    fill: Fill = "off"
+    filled_share: float = 0.0  # of the effective mask: copied from other frames or keyframes
+    generated_share: float = 1.0  # of the effective mask: the model's, blended joins included
     warnings: tuple[str, ...] = ()
 
 

@@ -93,6 +93,28 @@ def propagate_background_mask(
     )
 
 
+def background_motion(
+    frames: Float[Tensor, "t h w 3"],
+    engine: FlowEngine,
+    *,
+    entities: Shaped[Tensor, "entity_t entity_h entity_w"] | None = None,
+    runtime: Runtime | None = None,
+) -> Float[Tensor, "t 3 3"]:
+    """Homographies that take pixels of each shot's middle frame to every frame of the shot.
+
+    A `motion` for `mask.animate`: what is drawn then lies on the background. `entities` (above
+    0.5) are what moves by itself. Where the background is lost, the motion goes on as before.
+    """
+    check_entities(frames, entities)
+    footage = Footage(frames=frames, hidden=entities, engine=engine, runtime=runtime or Runtime())
+    paths = [
+        follow_camera(footage, shot, (shot.start + shot.stop - 1) // 2)
+        for shot in find_shots(frames)
+    ]
+    matrices = [pose.matrix for path in paths for pose in path.poses]
+    return torch.from_numpy(np.stack(matrices).astype(np.float32))
+
+
 def check_entities(frames: Tensor, entities: Tensor | None) -> None:
     """Refuse entity masks that do not fit the clip."""
     if entities is not None and entities.shape != frames.shape[:3]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ..video import FrameRange
@@ -93,3 +93,16 @@ def _object_warnings(item: dict[str, Any], where: str) -> Iterable[str]:
         yield (
             f"{name} is lost in {where} on frame {listed}: where it is visible there, add a point"
         )
+
+
+def report_lines(report: Mapping[str, Any]) -> Iterator[str]:
+    """The report in words, a line for each object in each shot, then the warnings."""
+    for shot in report["shots"]:
+        for item in shot["objects"]:
+            found = len(item["prompted"]) + item["tracked"]
+            yield (
+                f"frames {shot['start']} to {shot['stop'] - 1}, object {item['id']}: found on "
+                f"{found} of {shot['stop'] - shot['start']}, confidence {item['confidence']:.2f}"
+            )
+    for warning in report["warnings"]:
+        yield f"warning: {warning}"

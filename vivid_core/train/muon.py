@@ -33,26 +33,25 @@ class Muon(torch.optim.Optimizer):
         matrices = sorted(parameters, key=lambda p: tuple(p.shape))
         if wrong := [tuple(p.shape) for p in matrices if p.ndim != 2]:
             raise ValueError(f"Muon takes matrices, got a parameter of shape {wrong[0]}")
-        super().__init__(
-            matrices, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay}
-        )
+        super().__init__(matrices, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
 
     @torch.no_grad()
-    def step(self, closure: None = None) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
+    def step(self, _closure: None = None) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
         for group in self.param_groups:
             with_gradient = [p for p in group["params"] if p.grad is not None]
             for _, alike in groupby(with_gradient, key=lambda p: p.shape):
                 self._step(list(alike), group)
 
     def _step(self, parameters: list[nn.Parameter], group: dict) -> None:
+        values: list[Tensor] = [p.data for p in parameters]
         gradients = [p.grad for p in parameters if p.grad is not None]
         averages = [self._average(p) for p in parameters]
         torch._foreach_lerp_(averages, gradients, 1 - group["momentum"])
         ahead = torch._foreach_lerp(gradients, averages, group["momentum"])
         steps = orthogonalise(torch.stack(list(ahead)))
         size = ADAM_SIZE * max(parameters[0].shape) ** 0.5
-        torch._foreach_mul_(parameters, 1 - group["lr"] * group["weight_decay"])
-        torch._foreach_add_(parameters, list(steps), alpha=-group["lr"] * size)
+        torch._foreach_mul_(values, 1 - group["lr"] * group["weight_decay"])
+        torch._foreach_add_(values, list(steps), alpha=-group["lr"] * size)
 
     def _average(self, parameter: nn.Parameter) -> Tensor:
         return self.state[parameter].setdefault("average", torch.zeros_like(parameter))

@@ -57,6 +57,15 @@ def test_a_lossy_file_reports_its_encoding_error_apart(files):
     assert report["encoding_error_max"] > 0
 
 
+def test_what_other_frames_show_is_filled_in_and_reported(files, capsys):
+    assert edit(files, "--fill", "auto", "--report", str(files / "report.json")) == 0
+    report = json.loads((files / "report.json").read_text())
+    assert report["fill"] == "auto"
+    assert report["filled_share"] + report["generated_share"] == pytest.approx(1)
+    assert report["written_max_difference_outside"] == 0
+    assert "was filled from other frames" in capsys.readouterr().out
+
+
 def test_a_keyframe_image_is_used(files):
     save_image(files / "key.png", read_clip(files / "clip.mkv").frames[2])
     assert edit(files, "--keyframe", f"{files / 'key.png'}@2") == 0
@@ -70,6 +79,7 @@ def test_a_keyframe_image_is_used(files):
         (("--steps", "0"), "steps"),
         (("--steps", "1001"), "steps"),
         (("--task", "add"), "caption"),
+        (("--task", "add", "--caption", "a red circle", "--fill", "auto"), "fill: "),
         (("--keyframe", "key.png"), "--keyframe"),
         (("--device", "toaster"), "--device"),
         (("--video", "missing.mp4"), "missing.mp4"),
@@ -92,6 +102,7 @@ def test_bad_input_exits_with_one_line_and_leaves_no_file(files, capsys, changes
         ("--out", "clip.mkv/out.mkv"),
         ("--out", "nowhere/out.mkv"),
         ("--out", "out.gif"),
+        ("--out", "folder"),
         ("--report", "nowhere/report.json"),
     ],
 )

@@ -1,0 +1,258 @@
+"""A mask for what is not there yet: painted shapes, or a shape that moves along a path."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from comfy_api.latest import io
+
+from . import convert, host, previews
+from .background import flow_engine
+from .mask import CATEGORY
+from .schema import check_choices, schema
+from .sockets import FLOWS, FRAMES, MASKS
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from ..vivid_core.mask.animate import PaintedMask
+
+PAINTED = "painted"
+SHAPES = ["ellipse", "box", "diamond", PAINTED]
+NOTHING, BACKGROUND, MASK = "nothing", "background", "mask"
+CENTER = '[{"frame": 0, "x": 0.5, "y": 0.5}]'
+
+
+class AnimateMask(io.ComfyNode):
+    """Vivid_AnimateMask."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return schema(
+            node_id="Vivid_AnimateMask",
+            display_name="Vivid Animate Mask",
+            category=CATEGORY,
+            description="Draws a mask for something that is not there yet: a shape along a path, "
+            "or a few painted masks, become one mask a frame.",
+            search_aliases=["moving mask", "mask path", "keyframe mask", "spline", "roto"],
+            has_intermediate_output=True,
+            inputs=[
+                *_SIZE,
+                *_SHAPE,
+                io.MultiType.Input(
+                    "masks",
+                    types=MASKS,
+                    optional=True,
+                    tooltip="For the shape 'painted': one mask moves along the path; several, one "
+                    "for each of the frames named above, turn into each other.",
+                ),
+                io.MultiType.Input(
+                    "video",
+                    types=FRAMES,
+                    optional=True,
+                    tooltip="The clip: its size and length replace those above, its background "
+                    "can be followed, and its frames appear in the editor.",
+                ),
+                io.MultiType.Input(
+                    "flow",
+                    types=FLOWS,
+                    optional=True,
+                    tooltip="For following the background. Without one: DIS.",
+                ),
+                io.MultiType.Input(
+                    "follow_mask",
+                    types=MASKS,
+                    optional=True,
+                    tooltip="For following another thing: its mask, one a frame.",
+                ),
+            ],
+            outputs=[io.Mask.Output("mask", display_name="mask", tooltip="One mask a frame.")],
+        )
+
+    @classmethod
+    def validate_inputs(
+        cls,
+        shape: str | None = None,
+        ease: str | None = None,
+        follow: str | None = None,
+        path: str | None = None,
+        frames: str | None = None,
+    ) -> bool | str:
+        from ..vivid_core.errors import InputError
+        from ..vivid_core.mask.animate import parse_path
+
+        problem = check_choices(cls, shape=shape, ease=ease, follow=follow)
+        try:
+            if path is not None and path.strip():
+                parse_path(path)
+            if frames is not None:
+                _numbers(frames)
+        except InputError as error:
+            problem = problem or str(error)
+        return problem or True
+
+    @classmethod
+    def execute(
+        cls,
+        width: int,
+        height: int,
+        length: int,
+        shape: str,
+        path: str,
+        video: Any = None,
+        **settings: Any,
+    ) -> io.NodeOutput:
+        clip = None if video is None else convert.to_clip(video)
+        if clip is not None:
+            (height, width), length = clip.size, len(clip)
+        settings["motion"] = _motion(clip, settings)
+        masks = settings.pop("masks", None)
+        values = None if masks is None else convert.mask_values(masks)
+        if shape == PAINTED:
+            drawn = _painted(_given(values), path, length, settings)
+        else:
+            drawn = _moved(_drawn(shape, (height, width), settings), path, length, settings)
+        mask = convert.to_socket(drawn)
+        return io.NodeOutput(mask, ui=_shown(clip, mask))
+
+
+_SIZE = [
+    io.Int.Input("width", default=64, min=16, max=8192, tooltip="Width in pixels."),
+    io.Int.Input("height", default=64, min=16, max=8192, tooltip="Height in pixels."),
+    io.Int.Input("length", default=17, min=1, max=100_000, tooltip="Length in frames."),
+]
+_SHAPE = [
+    io.Combo.Input(
+        "shape",
+        options=SHAPES,
+        default="ellipse",
+        tooltip="What moves. painted: the connected masks.",
+    ),
+    io.Float.Input(
+        "size_x",
+        default=0.3,
+        min=0.005,
+        max=2.0,
+        step=0.01,
+        tooltip="Width of the shape, as a share of the frame's width.",
+    ),
+    io.Float.Input(
+        "size_y",
+        default=0.3,
+        min=0.005,
+        max=2.0,
+        step=0.01,
+        tooltip="Height of the shape, as a share of the frame's height.",
+    ),
+    io.String.Input(
+        "path",
+        multiline=True,
+        default=CENTER,
+        tooltip="Where the middle of the shape is at which frame, as JSON. The editor on the node "
+        "writes it.",
+    ),
+    io.Combo.Input(
+        "ease",
+        options=["smooth", "linear", "ease"],
+        default="smooth",
+        tooltip="smooth: through the points without a jolt. linear: one speed between two points. "
+        "ease: slows down at every point.",
+    ),
+    io.Combo.Input(
+        "follow",
+        options=[NOTHING, BACKGROUND, MASK],
+        default=NOTHING,
+        tooltip="nothing: the path is drawn on the frame. background: on the world, which the "
+        "camera moves over (needs video). mask: on another thing (needs follow_mask).",
+    ),
+    io.String.Input(
+        "frames",
+        default="0",
+        tooltip="For several painted masks: the frames they belong to, such as 0, 24, 48.",
+    ),
+]
+
+
+def _drawn(shape: Any, size: tuple[int, int], settings: dict[str, Any]) -> Tensor:
+    from ..vivid_core.mask.animate import draw_shape
+
+    height, width = size
+    return draw_shape(
+        shape, size, width=settings["size_x"] * width, height=settings["size_y"] * height
+    )
+
+
+def _moved(mask: Tensor, path: str, length: int, settings: dict[str, Any]) -> Tensor:
+    from ..vivid_core.mask.animate import animate_shape, parse_path
+
+    points = parse_path(path.strip() or CENTER)
+    return animate_shape(mask, points, length, ease=settings["ease"], motion=settings["motion"])
+
+
+def _painted(masks: Tensor, path: str, length: int, settings: dict[str, Any]) -> Tensor:
+    """One painted mask along the path, or several that turn into each other."""
+    from ..vivid_core.errors import InputError
+    from ..vivid_core.mask.animate import PaintedMask, animate_masks
+
+    if len(masks) == 1:
+        return _moved(masks[0], path, length, settings)
+    numbers = _numbers(settings["frames"])
+    if len(numbers) != len(masks):
+        raise InputError(
+            "frames",
+            f"names {len(numbers)} frames for {len(masks)} masks: name one for each, such as "
+            f"{', '.join(str(i * 8) for i in range(len(masks)))}",
+        )
+    painted: list[PaintedMask] = [
+        PaintedMask(frame=frame, mask=mask) for frame, mask in zip(numbers, masks, strict=True)
+    ]
+    return animate_masks(painted, length, ease=settings["ease"], motion=settings["motion"])
+
+
+def _given(masks: Tensor | None) -> Tensor:
+    from ..vivid_core.errors import InputError
+
+    if masks is None:
+        raise InputError("masks", "the shape 'painted' needs one: connect a painted mask")
+    return masks
+
+
+def _motion(clip: Any, settings: dict[str, Any]) -> Tensor | None:
+    """What the path is drawn on: nothing, the background, or another thing."""
+    from ..vivid_core.errors import InputError
+    from ..vivid_core.flow.background import background_motion
+    from ..vivid_core.mask.animate import follow_mask
+
+    follow, mask = settings["follow"], settings.pop("follow_mask", None)
+    engine = settings.pop("flow", None)
+    if follow == NOTHING:
+        return None
+    if follow == MASK:
+        if mask is None:
+            raise InputError("follow_mask", "connect the mask of the thing to follow")
+        return follow_mask(convert.mask_values(mask))
+    if clip is None:
+        raise InputError("video", "connect the clip whose background the path shall follow")
+    return background_motion(clip.frames, flow_engine(engine), runtime=host.runtime())
+
+
+def _numbers(text: str) -> list[int]:
+    from ..vivid_core.errors import InputError
+
+    parts = [part for part in re.split(r"[\s,;]+", text.strip()) if part]
+    if not all(re.fullmatch(r"\d{1,9}", part) for part in parts):
+        raise InputError("frames", f"is {text!r}: need frame numbers such as 0, 24, 48")
+    return [int(part) for part in parts]
+
+
+def _shown(clip: Any, mask: Tensor) -> dict[str, Any]:
+    """The mask as a preview; with a clip, its frames for the editor."""
+    from ..vivid_core.mask.overlay import DEFAULT_COLOR, overlay_mask
+
+    if clip is None:
+        return previews.animation(previews.mask_as_image(mask))
+    from .frames import editor_frames
+
+    over = overlay_mask(clip.frames, mask.cpu(), DEFAULT_COLOR)
+    return previews.animation(over, float(clip.fps)) | editor_frames(clip)

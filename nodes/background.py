@@ -1,0 +1,296 @@
+"""The background's own motion: load an engine, keep a patch on the wall, fill from other frames."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from comfy_api.latest import io
+
+from . import convert, host, memory, previews
+from .edit import CATEGORY as EDIT
+from .load import CATEGORY as LOAD
+from .mask import CATEGORY as MASK
+from .mask import COLORS
+from .schema import check_choices, schema
+from .sockets import FLOWS, FRAMES, MASKS, VividFlow
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from ..vivid_core.flow.engine import FlowEngine
+
+DIS, DIS_FAST, RAFT = "dis", "dis fast", "raft"
+NO_WEIGHTS = "none"
+PREVIEW_OPACITY = 0.45
+
+_FLOW_TOOLTIP = (
+    "What finds the motion: from Vivid Load Flow, or ComfyUI's own optical flow loader. Without "
+    "one: DIS, which needs no weights."
+)
+_ENTITIES_TOOLTIP = (
+    "White where something moves by itself (people, cars): it is no background. One mask a frame, "
+    "or one for all."
+)
+
+
+class LoadFlow(io.ComfyNode):
+    """Vivid_LoadFlow."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return schema(
+            node_id="Vivid_LoadFlow",
+            display_name="Vivid Load Flow",
+            category=LOAD,
+            description="Loads what finds the motion between frames.",
+            search_aliases=["optical flow", "raft", "dis flow", "motion vectors"],
+            inputs=[
+                io.Combo.Input(
+                    "engine",
+                    options=[DIS, DIS_FAST, RAFT],
+                    default=DIS,
+                    tooltip="dis: needs no weights, runs on the CPU. dis fast: half the time, "
+                    "coarser. raft: the paper's choice; needs weights and a graphics card.",
+                ),
+                io.Combo.Input(
+                    "weights",
+                    options=[NO_WEIGHTS, *host.choices("flow")],
+                    default=NO_WEIGHTS,
+                    tooltip="For raft: torchvision's raft_large or raft_small in "
+                    "models/optical_flow. dis takes none.",
+                ),
+            ],
+            outputs=[
+                VividFlow.Output("flow", display_name="flow", tooltip="For the background nodes.")
+            ],
+        )
+
+    @classmethod
+    def validate_inputs(cls, engine: str | None = None, weights: str | None = None) -> bool | str:
+        problem = check_choices(cls, engine=engine)
+        problem = problem or host.check_choice("flow", weights, NO_WEIGHTS)
+        if problem is None and engine == RAFT and weights == NO_WEIGHTS:
+            problem = (
+                "weights: raft needs some: put raft_large into models/optical_flow, then press R"
+            )
+        if problem is None and engine in (DIS, DIS_FAST) and weights not in (None, NO_WEIGHTS):
+            problem = "weights: dis takes none: choose none, or the engine raft"
+        return problem or True
+
+    @classmethod
+    def fingerprint_inputs(cls, weights: str | None = None, **_: Any) -> str:
+        return host.fingerprint("flow", weights)
+
+    @classmethod
+    def execute(cls, engine: str, weights: str) -> io.NodeOutput:
+        from ..vivid_core.flow.dis import DisFlow
+
+        if engine != RAFT:
+            return io.NodeOutput(DisFlow("medium" if engine == DIS else "fast"))
+        from ..vivid_core.flow.raft import load_raft
+
+        with memory.normal_tensors():
+            path = host.find("flow", weights)
+            return io.NodeOutput(load_raft(path, device=memory.load_device()))
+
+
+class PropagateBackgroundMask(io.ComfyNode):
+    """Vivid_PropagateBackgroundMask."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return schema(
+            node_id="Vivid_PropagateBackgroundMask",
+            display_name="Vivid Propagate Background Mask",
+            category=MASK,
+            description="Keeps a mask where it is on the background while the camera moves: a "
+            "patch of wall stays on the wall.",
+            search_aliases=["static mask", "planar tracking", "stabilise mask", "match move"],
+            has_intermediate_output=True,
+            inputs=[
+                io.MultiType.Input("video", types=FRAMES, tooltip="The clip."),
+                io.MultiType.Input(
+                    "mask",
+                    types=MASKS,
+                    tooltip="The patch on one frame, white. Of several masks the one of the "
+                    "keyframe counts.",
+                ),
+                io.Int.Input(
+                    "keyframe",
+                    default=0,
+                    min=0,
+                    max=1_000_000,
+                    tooltip="The frame that the mask was painted on, counted from 0.",
+                ),
+                io.Combo.Input(
+                    "method",
+                    options=["background", "dense"],
+                    default="background",
+                    tooltip="background: follows the camera (and a local fit where there is "
+                    "parallax), warps the mask once. dense: hands it on pixel by pixel, as the "
+                    "paper says; whatever crosses the mask carries it off. To compare.",
+                ),
+                io.MultiType.Input("flow", types=FLOWS, optional=True, tooltip=_FLOW_TOOLTIP),
+                io.MultiType.Input(
+                    "entities", types=MASKS, optional=True, tooltip=_ENTITIES_TOOLTIP
+                ),
+            ],
+            outputs=[
+                io.Mask.Output("mask", display_name="mask", tooltip="The patch on every frame."),
+                io.Float.Output(
+                    "confidence",
+                    display_name="confidence",
+                    tooltip="How sure each frame is, 0 to 1: a list of numbers, one a frame.",
+                ),
+                io.String.Output(
+                    "report", display_name="report", tooltip="Confidence in words, and warnings."
+                ),
+            ],
+        )
+
+    @classmethod
+    def validate_inputs(cls, method: str | None = None) -> bool | str:
+        return check_choices(cls, method=method) or True
+
+    @classmethod
+    def execute(
+        cls,
+        video: Any,
+        mask: Any,
+        keyframe: int,
+        method: Any,
+        flow: Any = None,
+        entities: Any = None,
+    ) -> io.NodeOutput:
+        from ..vivid_core.flow.background import propagate_background_mask
+        from ..vivid_core.mask.overlay import overlay_mask
+
+        clip = convert.to_clip(video)
+        values = convert.mask_values(mask)
+        chosen = values[keyframe if keyframe < len(values) > 1 else 0]
+        found = propagate_background_mask(
+            clip.frames,
+            chosen,
+            flow_engine(flow),
+            keyframe=keyframe,
+            entities=convert.to_entities(entities, clip),
+            method=method,
+            runtime=host.runtime(),
+        )
+        report = "\n".join(_words(found))
+        shown = overlay_mask(clip.frames, found.values, COLORS["blue"], PREVIEW_OPACITY)
+        return io.NodeOutput(
+            convert.to_socket(found.values),
+            [round(float(value), 4) for value in found.confidence],
+            report,
+            ui=previews.animation(shown, float(clip.fps)) | previews.text(report),
+        )
+
+
+class FillBackground(io.ComfyNode):
+    """Vivid_FillBackground."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return schema(
+            node_id="Vivid_FillBackground",
+            display_name="Vivid Fill Background",
+            category=EDIT,
+            description="Fills the mask with background that other frames show. What no frame "
+            "shows comes out as a smaller mask, for Vivid Edit Video.",
+            search_aliases=["clean plate", "remove object", "propainter", "background fill"],
+            has_intermediate_output=True,
+            inputs=[
+                io.MultiType.Input("video", types=FRAMES, tooltip="The clip."),
+                io.MultiType.Input(
+                    "mask",
+                    types=MASKS,
+                    tooltip="White is filled: the thing with its shadow, a little wider than it.",
+                ),
+                io.Int.Input(
+                    "reach",
+                    default=0,
+                    min=0,
+                    max=100_000,
+                    tooltip="How many frames away to look for background. 0: the whole shot.",
+                ),
+                io.MultiType.Input("flow", types=FLOWS, optional=True, tooltip=_FLOW_TOOLTIP),
+                io.MultiType.Input(
+                    "entities", types=MASKS, optional=True, tooltip=_ENTITIES_TOOLTIP
+                ),
+            ],
+            outputs=[
+                io.Image.Output("filled", display_name="filled", tooltip="The filled clip."),
+                io.Mask.Output(
+                    "never_seen",
+                    display_name="never seen",
+                    tooltip="What no frame shows: still to be made. May be empty.",
+                ),
+                io.String.Output(
+                    "report", display_name="report", tooltip="How much was filled, and warnings."
+                ),
+            ],
+        )
+
+    @classmethod
+    def execute(
+        cls, video: Any, mask: Any, reach: int, flow: Any = None, entities: Any = None
+    ) -> io.NodeOutput:
+        from ..vivid_core.flow.fill import fill_background
+
+        clip = convert.to_clip(video)
+        hole = convert.to_mask(mask, clip).values
+        found = fill_background(
+            clip.frames,
+            hole,
+            flow_engine(flow),
+            entities=convert.to_entities(entities, clip),
+            reach=reach or None,
+            runtime=host.runtime(),
+        )
+        report = "\n".join([_filled_share(hole, found.never_seen), *found.warnings])
+        frames = convert.to_socket(found.frames)
+        return io.NodeOutput(
+            frames,
+            convert.to_socket(found.never_seen),
+            report,
+            ui=previews.animation(frames, float(clip.fps)) | previews.text(report),
+        )
+
+
+def flow_engine(flow: Any) -> FlowEngine:
+    """The engine of a socket: ours, ComfyUI's RAFT, or DIS where nothing is connected."""
+    from ..vivid_core.flow.dis import DisFlow
+    from ..vivid_core.flow.engine import FlowEngine
+
+    if flow is None:
+        return DisFlow()
+    if isinstance(flow, FlowEngine):
+        return flow
+    from torchvision.models.optical_flow import RAFT
+
+    from ..vivid_core.errors import InputError
+    from ..vivid_core.flow.raft import RaftFlow
+
+    model = memory.loaded(flow)
+    if not isinstance(model, RAFT):
+        raise InputError("flow", f"holds {type(model).__name__}: connect a RAFT model")
+    return RaftFlow(model)
+
+
+def _words(found: Any) -> list[str]:
+    lowest, at = found.confidence.min(dim=0)
+    lines = [
+        f"confidence: {float(found.confidence.mean()):.2f} on average, lowest {float(lowest):.2f} "
+        f"at frame {int(at)}"
+    ]
+    if found.parallax:
+        lines.append("parallax: the patch moves by itself and was followed as such")
+    return [*lines, *(f"warning: {warning}" for warning in found.warnings)]
+
+
+def _filled_share(hole: Tensor, left: Tensor) -> str:
+    inside = hole > 0.5
+    share = 1 - float((left > 0.5).sum() / inside.sum())
+    rest = "nothing is left to make" if share == 1 else "the rest is the never-seen mask"
+    return f"filled: {share:.0%} of the mask from other frames; {rest}"

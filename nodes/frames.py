@@ -1,0 +1,74 @@
+"""The pictures that the editors on a node show: every frame of a clip, as small JPEG files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image
+
+from . import host
+
+if TYPE_CHECKING:
+    from ..vivid_core.track.frames import FrameSource
+    from ..vivid_core.track.store import StoredTrack
+    from ..vivid_core.video import Clip
+
+LONGEST_SIDE = 1024  # pixels
+QUALITY = 88  # JPEG, 0..100
+
+
+def show_frames(
+    source: FrameSource, digest: str, track: StoredTrack | None = None
+) -> dict[str, Any]:
+    """What the editor gets after a run: names of pictures of all frames, and of their masks.
+
+    `digest` stands for the pixels: pictures that were made before are not made again.
+    """
+    from ..vivid_core.video import FrameRange
+
+    folder, subfolder = host.temp_folder(digest)
+    height, width = source.size
+    everything = FrameRange(start=0, stop=len(source))
+    data = {
+        "subfolder": subfolder,
+        "type": "temp",
+        "width": width,
+        "height": height,
+        "fps": float(source.fps),
+        "files": _save(source.read(everything), folder, "frame", len(source)),
+        "overlays": [],
+    }
+    if track is not None:
+        from ..vivid_core.track.output import overlay_frames
+
+        shown = (_bytes(frame.numpy()) for frame in overlay_frames(track, source))
+        data["overlays"] = _save(shown, folder, f"mask_{track.header.digest}", len(source))
+    return {"vivid_frames": (data,)}
+
+
+def editor_frames(clip: Clip) -> dict[str, Any]:
+    """The pictures of a clip in memory."""
+    from ..vivid_core.track.frames import ClipFrames
+    from ..vivid_core.track.shots import survey_frames
+    from ..vivid_core.video import FrameRange
+
+    source = ClipFrames(clip)
+    digest = survey_frames(source.read(FrameRange(start=0, stop=len(source)))).digest
+    return show_frames(source, digest)
+
+
+def _save(frames: Iterable[np.ndarray], folder: Path, name: str, count: int) -> list[str]:
+    files = [f"{name}_{number:05}.jpg" for number in range(count)]
+    if not (folder / files[-1]).exists():
+        for file, pixels in zip(files, frames, strict=True):
+            picture = Image.fromarray(np.ascontiguousarray(pixels))
+            picture.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
+            picture.save(folder / file, quality=QUALITY)
+    return files
+
+
+def _bytes(frame: np.ndarray) -> np.ndarray:
+    return (frame.clip(0, 1) * 255).round().astype(np.uint8)

@@ -1,0 +1,236 @@
+"""Masks that follow things: load a tracker, point at something, get its mask on every frame."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from comfy_api.latest import io
+
+from . import convert, frames, host, memory, previews
+from .load import CATEGORY as LOAD
+from .mask import CATEGORY as MASK
+from .schema import check_choices, schema
+from .sockets import FRAMES, MASKS, VividMaskTrack, VividTracker
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from ..vivid_core.track.engine import Engine
+    from ..vivid_core.track.frames import FrameSource
+    from ..vivid_core.track.prompts import Prompts
+    from ..vivid_core.track.store import StoredTrack
+
+NO_WEIGHTS = "none"
+FLOW, SAM2 = "flow", "sam2"
+NO_PROMPTS = (
+    "Vivid Track Object does not know yet what to follow: click on the thing in the node's "
+    "picture (or connect a mask), then run again"
+)
+
+
+class LoadTracker(io.ComfyNode):
+    """Vivid_LoadTracker."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return schema(
+            node_id="Vivid_LoadTracker",
+            display_name="Vivid Load Tracker",
+            category=LOAD,
+            description="Loads what follows an object through a clip.",
+            search_aliases=["sam2", "segment anything", "video segmentation", "tracking"],
+            inputs=[
+                io.Combo.Input(
+                    "engine",
+                    options=[FLOW, SAM2],
+                    default=FLOW,
+                    tooltip="flow: optical flow and appearance; needs no weights, good for things "
+                    "that stand out and a first try. sam2: Segment Anything 2, much better on "
+                    "real footage; needs weights.",
+                ),
+                io.Combo.Input(
+                    "weights",
+                    options=[NO_WEIGHTS, *host.choices("tracker")],
+                    default=NO_WEIGHTS,
+                    tooltip="For sam2: a checkpoint or a Hugging Face folder in models/sam2, for "
+                    "example sam2.1_hiera_base_plus.safetensors. flow takes none.",
+                ),
+            ],
+            outputs=[
+                VividTracker.Output(
+                    "tracker", display_name="tracker", tooltip="For Vivid Track Object."
+                )
+            ],
+        )
+
+    @classmethod
+    def validate_inputs(cls, engine: str | None = None, weights: str | None = None) -> bool | str:
+        problem = check_choices(cls, engine=engine)
+        problem = problem or host.check_choice("tracker", weights, NO_WEIGHTS)
+        if problem is None and engine == SAM2 and weights == NO_WEIGHTS:
+            problem = "weights: sam2 needs some: put a checkpoint into models/sam2, then press R"
+        if problem is None and engine == FLOW and weights not in (None, NO_WEIGHTS):
+            problem = "weights: the flow engine takes none: choose none, or the engine sam2"
+        return problem or True
+
+    @classmethod
+    def fingerprint_inputs(cls, weights: str | None = None, **_: Any) -> str:
+        return host.fingerprint("tracker", weights)
+
+    @classmethod
+    def execute(cls, engine: str, weights: str) -> io.NodeOutput:
+        if engine == FLOW:
+            return io.NodeOutput(_flow_tracker())
+        from ..vivid_core.track.sam2 import load_sam2
+
+        with memory.normal_tensors():
+            path = host.find("tracker", weights)
+            return io.NodeOutput(load_sam2(path, device=memory.load_device()))
+
+
+class TrackObject(io.ComfyNode):
+    """Vivid_TrackObject."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return schema(
+            node_id="Vivid_TrackObject",
+            display_name="Vivid Track Object",
+            category=MASK,
+            description="Point at a thing in any frame, get a mask that stays on it. Run once to "
+            "see the frames, click on the thing, run again.",
+            search_aliases=["sam2", "points editor", "segment video", "rotoscope", "mask video"],
+            is_output_node=True,
+            hidden=[io.Hidden.unique_id],
+            inputs=[
+                io.MultiType.Input(
+                    "video", types=FRAMES, tooltip="The clip. A VIDEO is read frame by frame."
+                ),
+                io.String.Input(
+                    "prompts",
+                    multiline=True,
+                    default="",
+                    tooltip="What to follow: points, boxes and masks as JSON. The editor on the "
+                    "node writes it.",
+                ),
+                io.Int.Input(
+                    "mask_frame",
+                    default=0,
+                    min=0,
+                    max=1_000_000,
+                    tooltip="The frame that the connected mask belongs to, counted from 0.",
+                ),
+                VividTracker.Input(
+                    "tracker",
+                    optional=True,
+                    tooltip="What follows. Without one: optical flow, which needs no weights.",
+                ),
+                io.MultiType.Input(
+                    "mask",
+                    types=MASKS,
+                    optional=True,
+                    tooltip="A mask of the thing on one frame, beside or instead of points: "
+                    "painted, or from a segmentation node.",
+                ),
+            ],
+            outputs=[
+                io.Mask.Output(
+                    "mask", display_name="mask", tooltip="All objects together, one mask a frame."
+                ),
+                VividMaskTrack.Output(
+                    "track",
+                    display_name="mask track",
+                    tooltip="The same masks on disk, for long clips.",
+                ),
+                io.Image.Output(
+                    "overlay", display_name="overlay", tooltip="The frames with each object tinted."
+                ),
+                io.String.Output(
+                    "report",
+                    display_name="report",
+                    tooltip="Where each object was found, and where it was lost.",
+                ),
+            ],
+        )
+
+    @classmethod
+    def validate_inputs(cls, prompts: str | None = None) -> bool | str:
+        """Damaged prompts are told before anything runs."""
+        from ..vivid_core.errors import InputError
+        from ..vivid_core.track.prompts import parse_prompts
+
+        try:
+            if prompts is not None and prompts.strip():
+                parse_prompts(prompts)
+        except InputError as error:
+            return str(error)
+        return True
+
+    @classmethod
+    def execute(
+        cls, video: Any, prompts: str, mask_frame: int, tracker: Any = None, mask: Any = None
+    ) -> io.NodeOutput:
+        from ..vivid_core.track.report import report_lines
+        from ..vivid_core.track.shots import survey_frames
+        from ..vivid_core.track.track import track_objects
+        from ..vivid_core.video import FrameRange
+
+        source = convert.to_source(video)
+        runtime = host.runtime()
+        everything = FrameRange(start=0, stop=len(source))
+        digest = survey_frames(source.read(everything)).digest
+        wanted = _wanted(prompts, None if mask is None else convert.mask_values(mask), mask_frame)
+        if wanted is None:
+            shown = frames.show_frames(source, digest) | previews.text(NO_PROMPTS)
+            return io.NodeOutput(None, None, None, None, ui=shown, block_execution=NO_PROMPTS)
+        engine = tracker or _flow_tracker()
+        folder = host.work_folder("tracks", f"{digest}_{engine.name}_{cls.hidden.unique_id}")
+        with memory.normal_tensors():
+            track = track_objects(source, wanted, engine, folder, runtime)
+        report = "\n".join(report_lines(track.header.report))
+        return io.NodeOutput(
+            convert.to_socket(track.read()),
+            track,
+            convert.to_socket(_overlay(track, source)),
+            report,
+            ui=frames.show_frames(source, digest, track) | previews.text(report),
+        )
+
+
+def _flow_tracker() -> Engine:
+    from ..vivid_core.track.flow import FlowEngine
+
+    return FlowEngine()
+
+
+def _wanted(text: str, mask: Tensor | None, frame: int) -> Prompts | None:
+    """The editor's prompts, and the connected mask as one more object; None if there is neither."""
+    from ..vivid_core.track.prompts import ObjectPrompts, Prompts, parse_prompts
+
+    prompts = parse_prompts(text) if text.strip() else None
+    if mask is None:
+        return prompts
+    known = prompts.objects if prompts else ()
+    number = max((item.id for item in known), default=0) + 1
+    painted = ObjectPrompts(id=number, name="mask", frames=(_painted(mask, frame),))
+    return Prompts(objects=(*known, painted), size=prompts.size if prompts else None)
+
+
+def _painted(mask: Tensor, frame: int) -> Any:
+    from ..vivid_core.errors import InputError, MaskError
+    from ..vivid_core.track.prompts import FramePrompt, PaintedMask
+
+    if len(mask) > 1 and frame >= len(mask):
+        raise InputError("mask_frame", f"is {frame}, the mask has frames 0 to {len(mask) - 1}")
+    pixels = mask[frame if len(mask) > 1 else 0] > 0.5
+    if not pixels.any():
+        raise MaskError("mask", "is empty: paint the thing to follow white")
+    return FramePrompt(frame=frame, mask=PaintedMask.of(pixels.numpy()))
+
+
+def _overlay(track: StoredTrack, source: FrameSource) -> Tensor:
+    import torch
+
+    from ..vivid_core.track.output import overlay_frames
+
+    return torch.stack(list(overlay_frames(track, source)))

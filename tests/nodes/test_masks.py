@@ -1,0 +1,203 @@
+"""Masks that follow things and the background, through a real ComfyUI."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+
+from vivid_core.data.shapes import draw_scene
+from vivid_core.track.store import StoredTrack
+
+from ..comfyui import ComfyServer, Graph, Rejected
+
+SEED, SIZE, FRAMES = 1_000_014, 128, 17
+
+
+def scene() -> Any:
+    return draw_scene(SEED, frames=FRAMES, height=SIZE, width=SIZE)
+
+
+def sample(kind: str = "moving shapes") -> Graph:
+    inputs = {"scene": kind, "seed": SEED, "width": SIZE, "height": SIZE}
+    return {
+        "1": {
+            "class_type": "Vivid_SampleClip",
+            "inputs": inputs | {"length": FRAMES, "fps": 8},
+        }
+    }
+
+
+def tracking(prompts: str) -> Graph:
+    inputs = {"video": ["1", 0], "prompts": prompts, "mask_frame": 0}
+    return sample() | {"2": {"class_type": "Vivid_TrackObject", "inputs": inputs}}
+
+
+def click() -> str:
+    """A point in the middle of the target, where the editor would put it."""
+    rows, columns = np.nonzero(scene().mask()[0] > 0.9)
+    middle = len(rows) // 2
+    point = [float(columns[middle]), float(rows[middle]), 1]
+    return json.dumps(
+        {
+            "version": 1,
+            "size": [SIZE, SIZE],
+            "objects": [{"id": 1, "name": "", "frames": {"0": {"points": [point]}}}],
+        }
+    )
+
+
+def test_without_prompts_the_frames_are_shown_and_what_to_do(comfy: ComfyServer) -> None:
+    run = comfy.run(tracking(""))
+    shown = run.outputs["2"]["vivid_frames"][0]
+    assert len(shown["files"]) == FRAMES and shown["overlays"] == []
+    assert (shown["width"], shown["height"]) == (SIZE, SIZE)
+    assert comfy.file(shown | {"filename": shown["files"][-1]})[:2] == b"\xff\xd8"
+    assert "click on the thing" in run.outputs["2"]["text"][0]
+
+
+def test_a_click_becomes_a_mask_on_every_frame(comfy: ComfyServer) -> None:
+    graph = tracking(click())
+    inputs = {"video": ["1", 0], "mask": ["2", 1], "color": "red", "opacity": 0.5, "outline": True}
+    graph["3"] = {"class_type": "Vivid_OverlayMask", "inputs": inputs}
+    run = comfy.run(graph)
+    assert (run.status, run.error) == ("success", "")
+    assert "object 1: found on 17 of 17" in run.outputs["2"]["text"][0]
+    assert len(run.outputs["2"]["vivid_frames"][0]["overlays"]) == FRAMES
+    (folder,) = (comfy.base / "output" / "vivid" / "tracks").glob("*_flow_2")
+    found, truth = StoredTrack.open(folder).read().numpy() > 0.5, scene().mask() > 0.5
+    assert (found & truth).sum() / (found | truth).sum() > 0.8
+
+
+def test_damaged_prompts_are_refused_before_anything_runs(comfy: ComfyServer) -> None:
+    for text, words in (("{", "prompts: are no JSON"), ('{"objects": []}', "name no object")):
+        with pytest.raises(Rejected) as refused:
+            comfy.queue(tracking(text))
+        assert words in "\n".join(refused.value.errors)
+
+
+def test_points_outside_the_clip_are_an_error(comfy: ComfyServer) -> None:
+    run = comfy.run(tracking(click().replace('"0"', '"99"')))
+    assert (run.status, run.node) == ("error", "Vivid_TrackObject")
+    assert "the clip has frames 0 to 16" in run.error
+
+
+def test_engines_and_weights_must_match(comfy: ComfyServer) -> None:
+    for kind, engine, words in (
+        ("Vivid_LoadTracker", "sam2", "put a checkpoint into models/sam2"),
+        ("Vivid_LoadFlow", "raft", "put raft_large into models/optical_flow"),
+    ):
+        graph = tracking(click())
+        graph["3"] = {"class_type": kind, "inputs": {"engine": engine, "weights": "none"}}
+        socket = "tracker" if kind == "Vivid_LoadTracker" else "flow"
+        if socket == "tracker":
+            graph["2"]["inputs"]["tracker"] = ["3", 0]
+        else:
+            graph["4"] = patch() | {}
+            graph["4"]["inputs"]["flow"] = ["3", 0]
+            graph["5"] = shown(["4", 0])
+            graph["6"] = ellipse(length=1)
+        with pytest.raises(Rejected) as refused:
+            comfy.queue(graph)
+        assert words in "\n".join(refused.value.errors)
+
+
+def ellipse(**changes: Any) -> dict[str, Any]:
+    inputs = {
+        "width": SIZE,
+        "height": SIZE,
+        "length": FRAMES,
+        "shape": "ellipse",
+        "size_x": 0.2,
+        "size_y": 0.3,
+        "path": '[{"frame": 0, "x": 0.25, "y": 0.25}]',
+        "ease": "linear",
+        "follow": "nothing",
+        "frames": "0",
+    }
+    return {"class_type": "Vivid_AnimateMask", "inputs": inputs | changes}
+
+
+def patch() -> dict[str, Any]:
+    inputs = {"video": ["1", 0], "mask": ["6", 0], "keyframe": 0, "method": "background"}
+    return {"class_type": "Vivid_PropagateBackgroundMask", "inputs": inputs}
+
+
+def shown(mask: list[Any]) -> dict[str, Any]:
+    inputs = {"video": ["1", 0], "mask": mask, "color": "red", "opacity": 0.5, "outline": True}
+    return {"class_type": "Vivid_OverlayMask", "inputs": inputs}
+
+
+def test_a_patch_stays_on_the_background(comfy: ComfyServer) -> None:
+    graph = sample() | {"6": ellipse(length=1), "4": patch(), "5": shown(["4", 0])}
+    run = comfy.run(graph)
+    assert (run.status, run.error) == ("success", "")
+    assert run.outputs["4"]["text"][0].startswith("confidence: ")
+
+
+def test_background_is_filled_and_the_rest_is_named(comfy: ComfyServer) -> None:
+    graph = sample()
+    inputs = {"video": ["1", 0], "mask": ["1", 1], "reach": 0}
+    graph["2"] = {"class_type": "Vivid_FillBackground", "inputs": inputs}
+    graph["3"] = shown(["2", 1])
+    run = comfy.run(graph)
+    assert (run.status, run.error) == ("success", "")
+    assert "of the mask from other frames" in run.outputs["2"]["text"][0]
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"path": "{"}, "path: is no JSON"),
+        ({"frames": "0, x"}, "frames: is '0, x'"),
+        ({"shape": "heart"}, "shape: 'heart' is not one of ellipse"),
+    ],
+)
+def test_animations_are_checked_before_anything_runs(
+    comfy: ComfyServer, changes: dict[str, str], words: str
+) -> None:
+    with pytest.raises(Rejected) as refused:
+        comfy.queue(sample() | {"6": ellipse(**changes), "5": shown(["6", 0])})
+    assert words in "\n".join(refused.value.errors)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"follow": "background"}, "video: connect the clip"),
+        ({"follow": "mask"}, "follow_mask: connect the mask"),
+        ({"shape": "painted"}, "masks: the shape 'painted' needs one"),
+        ({"path": '[{"frame": 99, "x": 0.5, "y": 0.5}]'}, "frame 99 is outside the clip"),
+    ],
+)
+def test_what_an_animation_lacks_is_named(
+    comfy: ComfyServer, changes: dict[str, str], words: str
+) -> None:
+    run = comfy.run(sample() | {"6": ellipse(**changes), "5": shown(["6", 0])})
+    assert (run.status, run.node) == ("error", "Vivid_AnimateMask")
+    assert words in run.error
+
+
+def test_a_path_follows_background_and_mask(comfy: ComfyServer) -> None:
+    for follow in ("background", "mask"):
+        mask = ellipse(follow=follow)
+        mask["inputs"] |= {"video": ["1", 0], "follow_mask": ["1", 1]}
+        run = comfy.run(sample() | {"6": mask, "5": shown(["6", 0])})
+        assert (run.status, run.error) == ("success", "")
+        assert len(run.outputs["6"]["vivid_frames"][0]["files"]) == FRAMES
+
+
+def test_fill_is_for_deleting(comfy: ComfyServer, edit_graph: Graph) -> None:
+    from .conftest import find, set_inputs
+
+    set_inputs(edit_graph, "Vivid_EditVideo", fill="auto")
+    run = comfy.run(edit_graph)
+    assert (run.status, run.error) == ("success", "")
+    view = run.outputs[find(edit_graph, "Vivid_CompareEdit")]["vivid_compare"][0]
+    assert view["measures"]["outside"] == 0
+    set_inputs(edit_graph, "Vivid_EditVideo", task="add", caption="a red circle")
+    with pytest.raises(Rejected) as refused:
+        comfy.queue(edit_graph)
+    assert "fill: auto is for delete" in "\n".join(refused.value.errors)
