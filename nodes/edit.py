@@ -116,7 +116,7 @@ class EditVideo(io.ComfyNode):
                     min=DEFAULT_GROWTH,
                     max=512,
                     tooltip="Pixels by which the mask is widened. -1: as the task needs it (delete "
-                    "1/60 of the shorter side, add and modify 0).",
+                    "1/60 of the shorter side, at least feather + 1; add and modify 0).",
                 ),
                 io.Int.Input(
                     "feather",

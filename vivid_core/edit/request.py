@@ -36,8 +36,8 @@ class Keyframe:
 class EditRequest:
     """One edit of one clip.
 
-    `grow` widens the mask by that many pixels (default: 0, and 1/60 of the shorter side for
-    delete). `feather` softens the border over that many pixels inside the effective mask.
+    `grow` widens the mask by that many pixels (default: 0; for delete 1/60 of the shorter side,
+    and at least one more than the feather, through which the removed thing would show). `feather` softens the border over that many pixels inside the effective mask.
     `fill` "auto", for delete, copies the background that other frames show into the mask and
     generates only what none of them does.
     Raises InputError for values out of range, MaskError and CaptionError for theirs.
@@ -101,7 +101,7 @@ class EditRequest:
             return self.grow
         if self.task != "delete":
             return 0
-        return max(1, round(min(self.clip.size) * DELETE_GROWTH_SHARE))
+        return max(self.feather + 1, round(min(self.clip.size) * DELETE_GROWTH_SHARE))
 
 
 @dataclass(frozen=True, kw_only=True)
