@@ -136,7 +136,9 @@ class PropagateBackgroundMask(io.ComfyNode):
                 ),
             ],
             outputs=[
-                io.Mask.Output("mask", display_name="mask", tooltip="The patch on every frame."),
+                io.Mask.Output(
+                    "propagated", display_name="mask", tooltip="The patch on every frame."
+                ),
                 io.Float.Output(
                     "confidence",
                     display_name="confidence",

@@ -135,7 +135,9 @@ class TrackObject(io.ComfyNode):
             ],
             outputs=[
                 io.Mask.Output(
-                    "mask", display_name="mask", tooltip="All objects together, one mask a frame."
+                    "tracked",
+                    display_name="mask",
+                    tooltip="All objects together, one mask a frame.",
                 ),
                 VividMaskTrack.Output(
                     "track",
