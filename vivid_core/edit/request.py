@@ -37,7 +37,8 @@ class EditRequest:
     """One edit of one clip.
 
     `grow` widens the mask by that many pixels (default: 0; for delete 1/60 of the shorter side,
-    and at least one more than the feather, through which the removed thing would show). `feather` softens the border over that many pixels inside the effective mask.
+    and at least one more than the feather, through which the removed thing would show).
+    `feather` softens the border over that many pixels inside the effective mask.
     `fill` "auto", for delete, copies the background that other frames show into the mask and
     generates only what none of them does.
     Raises InputError for values out of range, MaskError and CaptionError for theirs.
