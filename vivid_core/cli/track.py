@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 from ..errors import InputError, MaskError, ModelError
 from ..media import read_mask
@@ -29,9 +28,8 @@ from ..track.prompts import (
 from ..track.report import report_lines
 from ..track.store import StoredTrack
 from ..track.track import track_objects
-from .shared import device_named, runtime_for
+from .shared import device_named, named, runtime_for
 
-Value = TypeVar("Value")
 ENGINES = ("flow", "sam2")
 GIVEN = ("points", "box", "mask", "prompts")
 PLACE = "[@FRAME][#OBJECT]"
@@ -187,7 +185,8 @@ def _points(item: _Given) -> Iterable[Point]:
 
 def _box(item: _Given) -> Box:
     left, top, right, bottom = _numbers(item, item.value, counts=(4,), example="200,90,460,400")
-    return _named(item.argument, lambda: Box(left=left, top=top, right=right, bottom=bottom))
+    with named(item.argument, (InputError,)):
+        return Box(left=left, top=top, right=right, bottom=bottom)
 
 
 def _mask(item: _Given) -> PaintedMask:
@@ -195,7 +194,8 @@ def _mask(item: _Given) -> PaintedMask:
     if len(values) > 1 and item.frame >= len(values):
         raise InputError(item.argument, f"{item.value} has no frame {item.frame}")
     pixels = values[item.frame if len(values) > 1 else 0] > 0.5
-    return _named(item.argument, lambda: PaintedMask.of(pixels.numpy()))
+    with named(item.argument, (InputError,)):
+        return PaintedMask.of(pixels.numpy())
 
 
 def _places(argument: str, texts: Iterable[str]) -> list[_Given]:
@@ -219,14 +219,6 @@ def _numbers(item: _Given, text: str, *, counts: tuple[int, ...], example: str) 
     if len(numbers) not in counts:
         raise InputError(item.argument, f"cannot read {text!r}: need {example}")
     return numbers
-
-
-def _named(argument: str, make: Callable[[], Value]) -> Value:
-    """What `make` gives; its errors name the argument of the command line."""
-    try:
-        return make()
-    except InputError as error:
-        raise InputError(argument, str(error).partition(": ")[2]) from error
 
 
 def _require_writable(argument: str, path: Path, suffixes: tuple[str, ...]) -> None:
