@@ -180,22 +180,22 @@ class TrackObject(io.ComfyNode):
         source = convert.to_source(video)
         runtime = host.runtime()
         everything = FrameRange(start=0, stop=len(source))
-        digest = survey_frames(source.read(everything)).digest
+        survey = survey_frames(source.read(everything))
         wanted = _wanted(prompts, None if mask is None else convert.mask_values(mask), mask_frame)
         if wanted is None:
-            shown = frames.show_frames(source, digest) | previews.text(NO_PROMPTS)
+            shown = frames.show_frames(source, survey.digest) | previews.text(NO_PROMPTS)
             return io.NodeOutput(None, None, None, None, ui=shown, block_execution=NO_PROMPTS)
         engine = tracker or _flow_tracker()
-        folder = host.work_folder("tracks", f"{digest}_{engine.name}_{cls.hidden.unique_id}")
+        folder = host.work_folder("tracks", f"{survey.digest}_{engine.name}_{cls.hidden.unique_id}")
         with memory.normal_tensors():
-            track = track_objects(source, wanted, engine, folder, runtime)
+            track = track_objects(source, wanted, engine, folder, runtime, survey=survey)
         report = "\n".join(report_lines(track.header.report))
         return io.NodeOutput(
             convert.to_socket(track.read()),
             track,
             convert.to_socket(_overlay(track, source)),
             report,
-            ui=frames.show_frames(source, digest, track) | previews.text(report),
+            ui=frames.show_frames(source, survey.digest, track) | previews.text(report),
         )
 
 

@@ -28,13 +28,16 @@ def track_objects(
     engine: Engine,
     folder: Path,
     runtime: Runtime | None = None,
+    *,
+    survey: Survey | None = None,
 ) -> StoredTrack:
     """Follow every object, and store the masks in `folder`, which an earlier run may have begun.
 
     Masks that are already there and made by the same pixels, engine and prompts are kept: an
     interrupted run goes on, and a correction makes only the frames that it decides (see `plan`).
     Frames are read one at a time; memory does not grow with the clip. The header's `report`
-    says what happened in each shot; see `report.report_track`.
+    says what happened in each shot; see `report.report_track`. `survey` spares reading the clip
+    once more where its caller has surveyed it.
 
     Raises InputError for prompts outside the clip, MediaError for files, and whatever
     `runtime.check_cancelled` raises, which is called for every frame; what is done by then is
@@ -43,7 +46,7 @@ def track_objects(
     runtime = runtime or Runtime()
     height, width = source.size
     prompts.require_fit(frames=len(source), height=height, width=width)
-    survey = survey_frames(_watched(source, runtime))
+    survey = survey or survey_frames(_watched(source, runtime))
     lanes, gaps = plan_lanes(prompts.objects, survey, engine)
     header = TrackHeader(
         height=height,
