@@ -274,7 +274,7 @@ def run_ours(case: Case) -> Outcome:
         NoiseSchedule.from_config(case.schedule),
         steps=case.steps,
         sampler=case.sampler,
-        generator=generator,
+        generators=[generator],
     )
     pixels = decode(
         vae,

@@ -11,6 +11,7 @@ from torch import Tensor
 from ..mask.grow import feather_inside, grow_mask
 
 UNCHANGED = 1 / 255  # an edit that moves no masked pixel further than this changed nothing
+SURROUNDINGS = 8  # pixels around the mask whose colours are compared, ours
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +44,23 @@ def composite(
     alpha = feather_inside(effective, feather)[..., None]
     mixed = source + alpha * (edit - source)
     return torch.where(effective[..., None] > 0, mixed, source)
+
+
+def match_surroundings(
+    edit: Float[Tensor, "t h w 3"],
+    source: Float[Tensor, "t h w 3"],
+    effective: Float[Tensor, "t h w"],
+) -> Float[Tensor, "t h w 3"]:
+    """The model's own pixels, shifted so that those just outside the mask match the source's.
+
+    What a model and its VAE do to colours they do on both sides of the mask's border, and outside
+    the truth is known. One shift a channel for all frames: a shift a frame would flicker.
+    """
+    around = (grow_mask(effective, SURROUNDINGS) > 0) & (effective == 0)
+    if not around.any():
+        return edit
+    shift = (source[around] - edit[around]).mean(dim=0)
+    return (edit + shift).clamp(0, 1)
 
 
 def measure_change(

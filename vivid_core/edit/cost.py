@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,7 +17,7 @@ from .flops import text_flops, transformer_flops, vae_decode_flops, vae_encode_f
 from .focus import LEAST_NATIVE, plan_focus
 from .memory import MemoryEstimate, denoise_bytes, tiled_vae_bytes, vae_bytes, weight_bytes
 from .request import MAX_STEPS, Focus
-from .spans import Span, plan_spans
+from .windows import Window, plan_windows
 
 PETA = 1e15
 GIB = 2**30
@@ -72,7 +73,7 @@ class _Job:
 
     @property
     def longest(self) -> int:
-        return max(self.lengths)
+        return max(self.lengths, default=1)
 
     @property
     def tokens(self) -> int:
@@ -133,22 +134,29 @@ def estimate_cost(
     mask: Float[Tensor, "t h w"] | None = None,
     focus: Focus = "auto",
     grow: int = 0,
+    keyframes: Sequence[int] = (),
 ) -> CostEstimate:
     """Plan an edit of a clip of this size and count what it costs; nothing is run.
 
     `mask` in 0..1 has one frame or one a frame; without it the whole frame is edited. `grow`
-    widens it by that many pixels. Raises InputError, MaskError or SizeError for values no edit
-    could have.
+    widens it by that many pixels. `keyframes` are frames that are given. Raises InputError,
+    MaskError or SizeError for values no edit could have.
     """
     if not 1 <= steps <= MAX_STEPS:
         raise InputError("steps", f"must be 1 to {MAX_STEPS}, got {steps}")
     size, passes = (height, width), passes_per_step(bundle.layout, guidance)
     effective = None if mask is None else effective_mask(_fitting(mask, frames, size), grow)
     plan = plan_focus(effective, size, bundle.geometry, bundle.train_size[1:], focus)
-    spans = plan_spans(frames, bundle.geometry, bundle.train_size[0])
+    windows = plan_windows(
+        frames,
+        bundle.geometry,
+        bundle.train_size[0],
+        keyframes,
+        both_ends=bundle.knows_last_frame,
+    )
     if effective is not None:
-        spans = tuple(span for span in spans if _selects(effective, span))
-    lengths = tuple(span.model_frames for span in spans)
+        windows = tuple(window for window in windows if _selects(effective, window))
+    lengths = tuple(window.model_frames for window in windows)
     job = _Job(bundle=bundle, lengths=lengths, size=plan.model, steps=steps, passes=passes)
     memory, tiled = _memory(job), bool(bundle.vae.use_tiling)
     return CostEstimate(
@@ -156,7 +164,7 @@ def estimate_cost(
         size=size,
         window=(plan.y, plan.x, plan.height, plan.width),
         model_size=plan.model,
-        windows=len(spans),
+        windows=len(windows),
         tokens=job.tokens,
         steps=steps,
         passes=passes,
@@ -194,11 +202,11 @@ def _fitting(mask: Tensor, frames: int, size: tuple[int, int]) -> Tensor:
     return mask
 
 
-def _selects(effective: Tensor, span: Span) -> bool:
+def _selects(effective: Tensor, window: Window) -> bool:
     """Windows of time with an empty mask are not run."""
     if effective.shape[0] == 1:
         return True
-    return bool((effective[span.start : span.stop] > 0).any())
+    return bool((effective[window.made] > 0).any())
 
 
 def _tiled_share(vae: Any, size: tuple[int, int]) -> float:

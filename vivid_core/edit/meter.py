@@ -51,6 +51,7 @@ class EditMeter:
             guidance=request.guidance,
             mask=effective,
             focus=request.focus,
+            keyframes=[keyframe.frame for keyframe in request.keyframes],
         )
 
     def _count(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:

@@ -39,6 +39,7 @@ class EditRequest:
     `grow` widens the mask by that many pixels (default: 0; for delete 1/60 of the shorter side,
     and at least one more than the feather, through which the removed thing would show).
     `feather` softens the border over that many pixels inside the effective mask.
+    `match_colors` shifts what the model makes so that its surroundings match the source's.
     `fill` "auto", for delete, copies the background that other frames show into the mask and
     generates only what none of them does.
     Raises InputError for values out of range, MaskError and CaptionError for theirs.
@@ -58,6 +59,7 @@ class EditRequest:
     feather: int = 2
     keyframes: tuple[Keyframe, ...] = ()
     fill: Fill = "off"
+    match_colors: bool = False
 
     def __post_init__(self) -> None:
         if not 1 <= self.steps <= MAX_STEPS:

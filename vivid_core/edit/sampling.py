@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Literal
@@ -168,16 +168,20 @@ def denoise(
     *,
     steps: int,
     sampler: Sampler = "ddim",
-    generator: torch.Generator | None = None,
+    generators: Sequence[torch.Generator] = (),
     on_step: OnStep = _ignore,
 ) -> Float[Tensor, "b t c h w"]:
     """Clean latents, float32, from pure noise.
 
-    `on_step` is called after each step and may raise to stop. `generator` (on the CPU) feeds the
-    noise that "dpm" adds; "ddim" draws none.
+    `on_step` is called after each step and may raise to stop. `generators` (on the CPU, one a
+    row) feed the noise that "dpm" adds; "ddim" draws none.
     """
-    if sampler == "dpm" and generator is None:
-        raise InputError("generator", "is needed by the dpm sampler, which draws noise each step")
+    if sampler == "dpm" and len(generators) != len(noise):
+        raise InputError(
+            "generators",
+            f"the dpm sampler draws noise each step: give one a row ({len(noise)}), got "
+            f"{len(generators)}",
+        )
     x, earlier = noise.float(), None
     for done, (t, t_next) in enumerate(timestep_pairs(steps, schedule), start=1):
         alpha, alpha_next = schedule.alpha(t), schedule.alpha(t_next)
@@ -186,14 +190,17 @@ def denoise(
             x = ddim_step(x, x0, alpha=alpha, alpha_next=alpha_next)
         else:
             second = earlier if t_next != CLEAN else None
-            added = _draw(x, generator, times=1 if second is None else 2)
+            added = _draw(x, generators, times=1 if second is None else 2)
             x = dpm_step(x, x0, added, alpha=alpha, alpha_next=alpha_next, earlier=second)
             earlier = Earlier(x0=x0, alpha=alpha)
         on_step(done, steps, x0)
     return x
 
 
-def _draw(like: Tensor, generator: torch.Generator | None, *, times: int) -> Tensor:
+def _draw(like: Tensor, generators: Sequence[torch.Generator], *, times: int) -> Tensor:
     """The last of `times` draws: diffusers draws twice for a second-order step and uses one."""
-    draws = [torch.randn(like.shape, generator=generator) for _ in range(times)]
-    return draws[-1].to(like.device)
+    rows = [
+        [torch.randn(like.shape[1:], generator=generator) for _ in range(times)][-1]
+        for generator in generators
+    ]
+    return torch.stack(rows).to(like.device)

@@ -51,6 +51,7 @@ class AdapterFacts:
     train_size: tuple[int, int, int]  # frames, height, width
     prediction_type: str = "v_prediction"
     training_step: int = 0
+    knows_last_frame: bool = False  # trained with the last frame known as well as with the first
     licence: str = ""
 
 
@@ -164,6 +165,7 @@ def apply_adapter(bundle: ModelBundle, adapter: Adapter, strength: float = 1.0) 
         transformer=transformer,
         layout=_layout_with(transformer, adapter),
         train_size=adapter.facts.train_size,
+        knows_last_frame=adapter.facts.knows_last_frame,
         adapter_strength=strength,
         warnings=bundle.warnings + base_warnings(bundle, adapter),
     )

@@ -24,7 +24,8 @@ class ModelBundle:
 
     `schedule` is the diffusers scheduler configuration as a plain dict; samplers read it.
     `scaling_factor` multiplies VAE latents. `train_size` is (frames, height, width) the
-    transformer was trained at, in pixels. `known_words` is set when the vocabulary is closed.
+    transformer was trained at, in pixels. `knows_last_frame` says whether it was trained with the
+    last frame known as well as with the first. `known_words` is set when the vocabulary is closed.
     `warnings` are sentences an artist should read.
     """
 
@@ -36,6 +37,7 @@ class ModelBundle:
     schedule: dict[str, Any]
     layout: Layout
     train_size: tuple[int, int, int]
+    knows_last_frame: bool = False
     max_text_tokens: int = 226
     known_words: frozenset[str] | None = None
     adapter_strength: float = 1.0

@@ -30,7 +30,8 @@ class Layout:
     `channels` is the order along the channel axis. `mask_encoding`: "resized" shrinks the mask to
     the latent grid (one channel), "vae" encodes it like a video (16 channels). `mask_polarity`
     says what 1 means in the values that are encoded. `hole_fill` is the pixel value that replaces
-    masked pixels before the VAE, None where the video is read whole. `video_guidance` is set
+    masked pixels before the VAE, None where the video is read whole. `knows_last_frame`: trained
+    with the last frame known as well as with the first. `video_guidance` is set
     where guidance runs over three passes. `text_describes` is what the caption is about.
     """
 
@@ -46,6 +47,7 @@ class Layout:
     mask_threshold: float | None = None  # binarised here before anything else
     hole_fill: float | None = None
     scaled: bool = True  # condition channels are multiplied by the VAE's scaling factor
+    knows_last_frame: bool = False
     text_describes: Literal["scene", "edited area", "scene after removal", "instruction"] = "scene"
     train_frames: int = 49
     train_size: tuple[int, int] = (480, 720)  # height, width
@@ -76,14 +78,17 @@ _INPAINT = Layout(
     mask_polarity="keep",
     mask_threshold=0.5,
     hole_fill=-1.0,
+    knows_last_frame=True,  # CogVideoX-Fun: images for start and end
     text_describes="scene",
 )
 _LAYOUTS: dict[LayoutName, Layout] = {
     "t2v": Layout(name="t2v", channels=("noise",), in_channels=16),
     "i2v": Layout(name="i2v", channels=("noise", "first_frame"), in_channels=32),
     "fun_inp": _INPAINT,
-    # VIVID, sec. 4: the caption is of the edited area.
-    "vivid": replace(_INPAINT, name="vivid", text_describes="edited area"),
+    # VIVID, sec. 4: the caption is of the edited area, keyframes are first frames.
+    "vivid": replace(
+        _INPAINT, name="vivid", text_describes="edited area", knows_last_frame=False
+    ),
     "void": Layout(
         name="void",
         channels=("noise", "mask", "video"),

@@ -133,6 +133,7 @@ def _assemble(
         schedule=_load_schedule(sources.base, found),
         layout=found.layout,
         train_size=_train_size(found),
+        knows_last_frame=bool(found.own.get("knows_last_frame", found.layout.knows_last_frame)),
         max_text_tokens=int(
             found.own.get("max_text_tokens") or found.config.get("max_text_seq_length", TEXT_TOKENS)
         ),

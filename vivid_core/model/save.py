@@ -110,6 +110,7 @@ def _index(bundle: ModelBundle) -> dict[str, Any]:
         OWN_KEY: {
             "layout": bundle.layout.name,
             "train_size": list(bundle.train_size),
+            "knows_last_frame": bundle.knows_last_frame,
             "max_text_tokens": bundle.max_text_tokens,
             "closed_vocabulary": bundle.known_words is not None,
         },

@@ -49,6 +49,11 @@ class VariantConfig:
     )
     uncolored_share: float = 0.25  # captions that leave the colour to the keyframe
 
+    @property
+    def draws_last_frame(self) -> bool:
+        """Whether the model learns to work towards a known last frame."""
+        return any(self.keyframe_shares.get(draw, 0) > 0 for draw in ("last", "both"))
+
 
 @dataclass(frozen=True, kw_only=True)
 class Sample:

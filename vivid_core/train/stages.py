@@ -129,6 +129,7 @@ def _export(config: TrainConfig, should_stop: Stop) -> None:
         alpha=float(config.lora_rank),
         train_size=TRAIN_SIZE,
         training_step=step,
+        knows_last_frame=config.encode.variants.draws_last_frame,
         licence="Apache-2.0",
         **describe_base(base),
     )

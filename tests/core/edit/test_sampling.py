@@ -116,7 +116,7 @@ def test_dpm_ends_at_the_clean_latents(steps, seed):
         SCHEDULE,
         steps=steps,
         sampler="dpm",
-        generator=generator,
+        generators=[generator],
     )
     torch.testing.assert_close(result, x0, atol=1e-4, rtol=0)
 
@@ -142,7 +142,9 @@ def test_dpm_equals_diffusers_with_the_same_seed(steps):
         x, old = scheduler.step(_crooked(x, int(t)), old, t, back, x, generator=generator)
         back = t
     generator = torch.Generator().manual_seed(7)
-    ours = denoise(_crooked, _random(0), SCHEDULE, steps=steps, sampler="dpm", generator=generator)
+    ours = denoise(
+        _crooked, _random(0), SCHEDULE, steps=steps, sampler="dpm", generators=[generator]
+    )
     torch.testing.assert_close(ours, x, atol=1e-5, rtol=0)
 
 
@@ -150,7 +152,9 @@ def test_dpm_repeats_bit_by_bit_from_its_seed():
     def run(seed: int) -> torch.Tensor:
         torch.randn(5)  # the global generator must not matter
         generator = torch.Generator().manual_seed(seed)
-        return denoise(_crooked, _random(0), SCHEDULE, steps=9, sampler="dpm", generator=generator)
+        return denoise(
+            _crooked, _random(0), SCHEDULE, steps=9, sampler="dpm", generators=[generator]
+        )
 
     assert torch.equal(run(3), run(3))
     assert not torch.equal(run(3), run(4))
