@@ -8,9 +8,14 @@ from typing import get_args
 
 from ..edit.composite import effective_mask
 from ..edit.cost import estimate_cost
-from ..edit.request import DEFAULT_GUIDANCE, DEFAULT_STEPS, Focus
+from ..edit.request import DEFAULT_GUIDANCE, DEFAULT_STEPS, Fill, Focus
 from ..media import probe, read_mask
 from .shared import add_model_arguments, device_named, load_model
+
+UPPER_LIMIT = (
+    "With fill auto this is an upper limit: what other frames show is copied without the model. "
+    "How much that is only the fill itself finds out; `vivid fill` tells, and needs no model"
+)
 
 
 def add_command(commands: argparse._SubParsersAction) -> None:
@@ -21,6 +26,9 @@ def add_command(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--steps", type=int, default=DEFAULT_STEPS)
     parser.add_argument("--guidance", type=float, default=DEFAULT_GUIDANCE)
     parser.add_argument("--focus", choices=get_args(Focus), default="auto")
+    parser.add_argument(
+        "--fill", choices=get_args(Fill), default="off", help="auto: says that less may be spent"
+    )
     add_model_arguments(parser)
     parser.set_defaults(run=run)
 
@@ -39,3 +47,5 @@ def run(arguments: argparse.Namespace) -> None:
         focus=arguments.focus,
     )
     print(estimate.text)
+    if arguments.fill == "auto":
+        print(UPPER_LIMIT)

@@ -15,7 +15,7 @@ from torch import Tensor
 from ..errors import InputError, MaskError
 from ..runtime import Runtime
 from ..video import FrameRange
-from .camera import CameraPath, Footage, Pose, follow_camera, follow_region, mean_agreement
+from .camera import CameraPath, Footage, Pace, Pose, follow_camera, follow_region, mean_agreement
 from .consistency import find_consistent
 from .engine import FlowEngine
 from .shots import find_shots
@@ -71,7 +71,8 @@ def propagate_background_mask(
     check_entities(frames, entities)
     shots = find_shots(frames)
     shot = next(s for s in shots if s.start <= keyframe < s.stop)
-    footage = Footage(frames=frames, hidden=entities, engine=engine, runtime=runtime or Runtime())
+    pace = Pace(runtime=runtime or Runtime(), total=len(shot))
+    footage = Footage(frames=frames, hidden=entities, engine=engine, pace=pace)
     key = mask.detach().cpu().float().clamp(0, 1).numpy()
     values = torch.zeros(frames.shape[:3])
     confidence = torch.zeros(len(frames))
@@ -106,7 +107,8 @@ def background_motion(
     0.5) are what moves by itself. Where the background is lost, the motion goes on as before.
     """
     check_entities(frames, entities)
-    footage = Footage(frames=frames, hidden=entities, engine=engine, runtime=runtime or Runtime())
+    pace = Pace(runtime=runtime or Runtime(), total=len(frames))
+    footage = Footage(frames=frames, hidden=entities, engine=engine, pace=pace)
     paths = [
         follow_camera(footage, shot, (shot.start + shot.stop - 1) // 2)
         for shot in find_shots(frames)
@@ -164,7 +166,7 @@ def _carry(
     masks, steady = {keyframe: key}, {keyframe: 1.0}
     for order in (range(keyframe + 1, shot.stop), range(keyframe - 1, shot.start - 1, -1)):
         for t in order:
-            footage.runtime.check_cancelled()
+            footage.pace.advance()
             before = t - order.step
             there, here = footage.view(before).pixels, footage.view(t).pixels
             back = footage.engine.estimate(here, there)

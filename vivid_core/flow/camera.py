@@ -10,7 +10,7 @@ from jaxtyping import Float, Shaped
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..runtime import Runtime
+from ..runtime import Progress, Runtime, Stage
 from ..video import FrameRange
 from .engine import FlowEngine
 from .register import (
@@ -61,6 +61,21 @@ class CameraPath:
         return normalize(self.pose(s).matrix @ invert(self.pose(t).matrix))
 
 
+@dataclass(kw_only=True)
+class Pace:
+    """Tells a host how far long work is, and stops it when the host asks for that."""
+
+    runtime: Runtime = field(default_factory=Runtime)
+    stage: Stage = "follow"
+    total: int = 1  # steps: frames followed, frames filled
+    done: int = 0
+
+    def advance(self) -> None:
+        """One step more. A region followed by itself, which nobody can foresee, counts no more."""
+        self.done = min(self.done + 1, self.total)
+        self.runtime.advance(Progress(stage=self.stage, done=self.done, total=self.total))
+
+
 @dataclass(frozen=True, kw_only=True)
 class Footage:
     """What is followed: frames, what of them is no background, how motion is estimated."""
@@ -68,7 +83,7 @@ class Footage:
     frames: Float[Tensor, "t h w 3"]
     hidden: Shaped[Tensor, "t h w"] | None
     engine: FlowEngine
-    runtime: Runtime = field(default_factory=Runtime)
+    pace: Pace = field(default_factory=Pace)
 
     def view(self, t: int) -> View:
         pixels = self.frames[t].detach().cpu().float()
@@ -138,7 +153,6 @@ def _walk(footage: Footage, poses: dict[int, Pose], order: range, plan: _Plan) -
     before = order.start - order.step
     reference, view, step = before, footage.view(before), np.eye(3)
     for t in order:
-        footage.runtime.check_cancelled()
         if plan.predict is not None:
             step = plan.predict(before, t)
         frame, guess = footage.view(t), normalize(step @ poses[before].matrix)
@@ -149,6 +163,7 @@ def _walk(footage: Footage, poses: dict[int, Pose], order: range, plan: _Plan) -
         poses[t] = found or Pose(matrix=guess, support=0.0, agreement=0.0)
         step = poses[t].matrix @ invert(poses[before].matrix) if found else np.eye(3)
         before = t
+        footage.pace.advance()
 
 
 def _register(

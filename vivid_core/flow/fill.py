@@ -14,7 +14,7 @@ from ..errors import InputError, MaskError
 from ..runtime import Runtime
 from ..video import FrameRange
 from .background import check_entities
-from .camera import RELIABLE, CameraPath, Footage, follow_camera
+from .camera import RELIABLE, CameraPath, Footage, Pace, follow_camera
 from .engine import SMALLEST_SIDE, FlowEngine
 from .exposure import match_exposure
 from .register import View, fit_affine, gather_evidence, polish, share_that_follows
@@ -70,13 +70,15 @@ def fill_background(
     _check(frames, mask, reach)
     check_entities(frames, entities)
     hidden = mask > 0.5 if entities is None else (mask > 0.5) | (entities > 0.5)
-    footage = Footage(frames=frames, hidden=hidden, engine=engine, runtime=runtime or Runtime())
     filled = frames.detach().cpu().float().clone()
     never_seen = (mask > 0.5).cpu().float()
     shots = find_shots(frames)
-    for shot in shots:
-        if never_seen[shot.slice].any():
-            _fill_shot(footage, shot, reach or len(shot), (filled, never_seen))
+    broken = [shot for shot in shots if never_seen[shot.slice].any()]
+    steps = sum(2 * len(shot) - 1 for shot in broken)  # all but one are followed, then all filled
+    pace = Pace(runtime=runtime or Runtime(), stage="fill", total=steps)
+    footage = Footage(frames=frames, hidden=hidden, engine=engine, pace=pace)
+    for shot in broken:
+        _fill_shot(footage, shot, reach or len(shot), (filled, never_seen))
     return BackgroundFill(
         frames=filled,
         never_seen=never_seen,
@@ -91,9 +93,9 @@ def _fill_shot(
     """Fill one shot of the results (frames, never seen) in place."""
     camera = follow_camera(footage, shot, (shot.start + shot.stop - 1) // 2)
     for t in range(shot.start, shot.stop):
-        footage.runtime.check_cancelled()
         filled, left = (result[t].numpy() for result in results)
         _fill_frame(_Target(footage, camera, t, left > 0.5), reach, filled, left)
+        footage.pace.advance()
 
 
 @dataclass(frozen=True)
@@ -126,6 +128,7 @@ def _fill_frame(target: _Target, reach: int, filled: Floats, left: Floats) -> No
         remaining = left[window] > 0.5
         if not remaining.any():
             return
+        target.footage.pace.runtime.check_cancelled()
         source = _fetch(target, view, s, (window, ring, remaining))
         if source is None:
             continue

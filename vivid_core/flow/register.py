@@ -12,6 +12,7 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor
 
+from .aperture import AFFINE, ONE_WAY, SIMILARITY, Observations, fit_smallest, squared_misfit
 from .consistency import find_consistent
 from .engine import FlowEngine
 from .warp import (
@@ -38,8 +39,10 @@ TEXTURE_SHARE = 0.01  # of a strong corner's measure (Shi and Tomasi 1994)
 TEXTURE_FLOOR = 2e-6  # of that measure; below there is only coding noise
 AMBIGUOUS_SUPPORT = 0.5  # at most, for motion along a pattern that runs in one direction only
 ENOUGH_CORNERS = 200  # pixels; with fewer, any gradient has to do
-ONE_WAY = 0.03  # strength across to strength along, below which a pattern runs in one direction
+NEARLY_ONE_WAY = 0.25  # strength along to across a pattern; below, free fits slide (bricks: 0.3)
+TINY = 1e-12
 PARSIMONY = 0.02  # share of the points that a simpler model may leave unexplained
+SLIPPERY_PARSIMONY = 0.1  # the same on stripes, where a freer model bends to whatever crosses them
 LARGEST_WARP = 2.0  # times the smallest magnification in the frame, at most
 FLAT = 1e-9  # perspective terms below this are none
 POLISH_PIXELS = 100_000  # of the frame for the last step, which is scaled down to this
@@ -86,14 +89,19 @@ class View:
         ordered = np.where(first, values[..., [0, 1, 2, 3]], values[..., [1, 0, 4, 5]])
         return np.asarray(ordered, np.float32)
 
-    def runs_one_way(self, where: Bools) -> bool:
-        """Whether the gradients at these pixels all point the same way, or nearly so."""
-        larger, smaller, x, y = self._structure[where].astype(np.float64).T
-        share = (larger - smaller) / np.maximum(larger + smaller, 1e-12)
-        along = np.array([[x * x, x * y], [x * y, y * y]]) * share
-        rest = np.eye(2)[..., None] * (1 - share) / 2
-        weak, strong = np.linalg.eigvalsh((along + rest).mean(axis=-1))
-        return bool(weak < ONE_WAY * strong)
+    @cached_property
+    def tensors(self) -> Floats:
+        """Structure tensors [h, w, 2, 2] of trace 1: which part of a motion shows."""
+        larger, smaller, x, y = np.moveaxis(self._structure, -1, 0)
+        share = (larger - smaller) / np.maximum(larger + smaller, TINY)
+        along = np.stack([x * x, x * y, x * y, y * y], axis=-1) * share[..., None]
+        rest = np.eye(2, dtype=np.float32).ravel() * ((1 - share) / 2)[..., None]
+        return (along + rest).reshape(*share.shape, 2, 2)
+
+    def one_wayness(self, where: Bools) -> float:
+        """Gradients' weaker direction to their stronger at these pixels: 0 (stripes) to 1."""
+        weak, strong = np.linalg.eigvalsh(self.tensors[where].mean(axis=0, dtype=np.float64))
+        return float(weak / strong)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,7 +111,8 @@ class Evidence:
     `guess` takes the reference to the other frame, `aligned` is that frame seen so, and `flow`
     what motion is left. `usable` marks pixels of the reference whose flow can be believed, `open`
     those that are background in both frames; `overlap` is the share of the reference that the
-    other frame still shows.
+    other frame still shows. `slippery`: nearly all of it runs in one direction, so that only the
+    part of an error counts that shows.
     """
 
     guess: Matrix
@@ -113,14 +122,32 @@ class Evidence:
     usable: Bools
     open: Bools
     overlap: float
-    ambiguous: bool
+    slippery: bool
+
+    def pick(self, region: Bools | None = None) -> Bools:
+        """Usable pixels [h, w] of a region, on a grid if they are many."""
+        chosen = self.usable if region is None else self.usable & region
+        step = max(1, int(np.sqrt(max(1, int(chosen.sum())) / POINTS)))
+        picked = np.zeros_like(chosen)
+        picked[::step, ::step] = chosen[::step, ::step]
+        return picked
 
     def points(self, region: Bools | None = None) -> tuple[Floats, Floats]:
         """Where points of a region are, and where the flow takes them; both [n, 2]."""
-        chosen = self.usable if region is None else self.usable & region
-        step = max(1, int(np.sqrt(max(1, int(chosen.sum())) / POINTS)))
-        grid = pixel_grid(*chosen.shape)[::step, ::step][chosen[::step, ::step]]
-        return grid, grid + self.flow[::step, ::step][chosen[::step, ::step]]
+        picked = self.pick(region)
+        start = pixel_grid(*picked.shape)[picked]
+        return start, start + self.flow[picked]
+
+    def misfit(self, left: Matrix) -> Floats:
+        """Pixels [h, w] by which a motion misses the flow, as far as that can be seen."""
+        error = self.flow - (homography_places(left, *self.usable.shape) - self._grid)
+        if self.slippery:
+            return np.sqrt(np.maximum(squared_misfit(error, self.reference.tensors), 0))
+        return np.linalg.norm(error, axis=-1)
+
+    @property
+    def _grid(self) -> Floats:
+        return pixel_grid(*self.usable.shape)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,8 +167,9 @@ def gather_evidence(engine: FlowEngine, reference: View, other: View, guess: Mat
     visible = inside & ~reference.hidden & ~aligned.hidden
     trusted = find_consistent(forward, backward).numpy() & visible
     corners, gradients = trusted & reference.corners, trusted & reference.gradients
-    ambiguous = bool(gradients.any()) and reference.runs_one_way(gradients)
-    few = ambiguous or int(corners.sum()) < ENOUGH_CORNERS
+    shown = reference.gradients & visible  # flow that slides along stripes is not trusted there
+    slippery = bool(gradients.any()) and reference.one_wayness(shown) < NEARLY_ONE_WAY
+    few = slippery or int(corners.sum()) < ENOUGH_CORNERS
     return Evidence(
         guess=guess,
         reference=reference,
@@ -150,7 +178,7 @@ def gather_evidence(engine: FlowEngine, reference: View, other: View, guess: Mat
         usable=gradients if few else corners,
         open=visible,
         overlap=float(inside.mean()),
-        ambiguous=ambiguous,
+        slippery=slippery,
     )
 
 
@@ -158,43 +186,49 @@ def fit_camera(evidence: Evidence) -> Registration | None:
     """The whole frame's motion, without regions that move otherwise; None if too little agrees.
 
     The simplest of similarity, affine map and homography that explains the points as well as any:
-    where only a corner of the frame shows texture, a homography would run wild elsewhere.
+    where only a corner of the frame shows texture, a homography would run wild elsewhere. What a
+    pattern leaves open stays as it is in the reference.
     """
-    start, end = evidence.points()
-    left = _find_motion(start, end)
+    if evidence.slippery:
+        left = _find_smallest(evidence, rest=invert(evidence.guess))
+        return None if left is None else _registration(evidence, left)
+    left = _find_motion(*evidence.points())
     if left is None:
         return None
     steady = ~find_other_motion(evidence, left)
     refined = _find_motion(*evidence.points(steady))
     left = polish(evidence, left if refined is None else refined, steady)
-    return _registration(evidence, left, start, end) if _is_plausible(evidence, left) else None
+    return _registration(evidence, left) if _is_plausible(evidence, left) else None
 
 
 def fit_affine(evidence: Evidence, region: Bools) -> Registration | None:
-    """The motion of one region [h, w] of the reference; None if too little of it agrees."""
+    """The motion of one region [h, w] of the reference; None if too little of it agrees.
+
+    What a pattern leaves open goes on as guessed.
+    """
     start, end = evidence.points(region)
     if len(start) < FEWEST_POINTS:
         return None
-    left = _find_affine(start, end)
+    if evidence.slippery:
+        left = _find_smallest(evidence, rest=np.eye(3), region=region)
+    else:
+        left = _find_affine(start, end)
     if left is None or int(_is_close(left, start, end).sum()) < FEWEST_POINTS:
         return None
-    return _registration(evidence, left, start, end)
+    return _registration(evidence, left, region)
 
 
 def share_that_follows(evidence: Evidence, matrix: Matrix, region: Bools) -> float:
     """Share (0..1) of a region's points that a motion explains; NaN where too few say anything."""
-    start, end = evidence.points(region)
-    if len(start) < FEWEST_POINTS:
+    if int(evidence.pick(region).sum()) < FEWEST_POINTS:
         return float("nan")
-    return _share_within(evidence, invert(evidence.guess) @ matrix, start, end)
+    return _share_within(evidence, invert(evidence.guess) @ matrix, region)
 
 
 def find_other_motion(evidence: Evidence, left: Matrix) -> Bools:
     """Connected regions [h, w] of the reference that a fit does not explain, with a margin."""
     height, width = evidence.usable.shape
-    fitted = homography_places(left, height, width) - pixel_grid(height, width)
-    error = np.linalg.norm(evidence.flow - fitted, axis=-1)
-    other = ((error > OTHER_PIXELS) & evidence.open).astype(np.uint8)
+    other = ((evidence.misfit(left) > OTHER_PIXELS) & evidence.open).astype(np.uint8)
     radius = max(2, min(height, width) // 60)
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
     solid = cv2.morphologyEx(other, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
@@ -216,11 +250,35 @@ def _align(other: View, guess: Matrix, reference: View) -> tuple[View, Bools]:
     return View(pixels=torch.from_numpy(aligned), hidden=hidden), inside
 
 
-def _registration(evidence: Evidence, left: Matrix, start: Floats, end: Floats) -> Registration:
+def _registration(evidence: Evidence, left: Matrix, region: Bools | None = None) -> Registration:
     return Registration(
         matrix=normalize(evidence.guess @ left),
-        support=_share_within(evidence, left, start, end),
+        support=_share_within(evidence, left, region),
     )
+
+
+def _find_smallest(
+    evidence: Evidence, *, rest: Matrix, region: Bools | None = None
+) -> Matrix | None:
+    """The simpler of similarity and affine map that explains what shows, polished, near `rest`."""
+    picked = evidence.pick(region)
+    if int(picked.sum()) < FEWEST_POINTS:
+        return None
+    start, tensors = pixel_grid(*picked.shape)[picked], evidence.reference.tensors[picked]
+    seen = Observations(points=start, flow=evidence.flow[picked], tensors=tensors)
+    models = {size: fit_smallest(seen, rest, size) for size in (SIMILARITY, AFFINE)}
+    close = {size: evidence.misfit(left) < INLIER_PIXELS for size, left in models.items()}
+    counts = {size: int((near & picked).sum()) for size, near in close.items()}
+    enough = (1 - SLIPPERY_PARSIMONY) * max(counts.values())
+    size = next(size for size, count in counts.items() if count >= enough)
+    polished = polish(evidence, models[size], close[size] & (region is None or region))
+    steady = close[size][picked]
+    exact = Observations(
+        points=start[steady],
+        flow=move_points(polished, start[steady]) - start[steady],
+        tensors=tensors[steady],
+    )
+    return fit_smallest(exact, rest, size) if steady.sum() >= FEWEST_POINTS else models[size]
 
 
 def _find_motion(start: Floats, end: Floats) -> Matrix | None:
@@ -325,9 +383,13 @@ def _is_close(left: Matrix, start: Floats, end: Floats) -> Bools:
     return np.linalg.norm(move_points(left, start) - end, axis=1) < INLIER_PIXELS
 
 
-def _share_within(evidence: Evidence, left: Matrix, start: Floats, end: Floats) -> float:
-    share = float(_is_close(left, start, end).mean())
-    return min(share, AMBIGUOUS_SUPPORT) if evidence.ambiguous else share
+def _share_within(evidence: Evidence, left: Matrix, region: Bools | None) -> float:
+    picked = evidence.pick(region)
+    close = picked & (evidence.misfit(left) < INLIER_PIXELS)
+    share = float(close.sum() / picked.sum())
+    if evidence.slippery and share and evidence.reference.one_wayness(close) < ONE_WAY:
+        return min(share, AMBIGUOUS_SUPPORT)
+    return share
 
 
 def _strong(measure: Floats) -> Bools:

@@ -310,6 +310,21 @@ def test_the_report_names_the_largest_cost_and_what_cuts_it(bundle: ModelBundle)
     assert cheap.advice == ()
 
 
+def test_a_keyframe_candidate_costs_at_most_a_twentieth(bundle: ModelBundle) -> None:
+    whole = plan(bundle)
+    assert 20 * whole.keyframe_pflops <= whole.pflops
+    assert plan(bundle, small_mask()).keyframe_pflops < whole.keyframe_pflops / 2
+
+
+def test_given_frames_are_not_paid_for(bundle: ModelBundle) -> None:
+    both = bundle.with_(knows_last_frame=True)
+    assert plan(both, keyframes=(0, 48)).pflops == plan(both).pflops
+    middle = plan(bundle, keyframes=(24,))
+    assert middle.windows == 2 and middle.pflops < plan(bundle).pflops
+    everything = plan(bundle, frames=2, keyframes=(0, 1))
+    assert (everything.windows, everything.transformer_pflops) == (0, 0)
+
+
 def test_values_no_edit_could_have(bundle: ModelBundle) -> None:
     with pytest.raises(InputError, match="steps: must be 1 to 1000, got 0"):
         plan(bundle, steps=0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import cv2
@@ -10,8 +11,10 @@ import pytest
 import torch
 
 from vivid_core.errors import InputError, MaskError
+from vivid_core.flow.dis import DisFlow
 from vivid_core.flow.fill import BackgroundFill, fill_background
 from vivid_core.flow.warp import homography_places, pull, stays_inside
+from vivid_core.runtime import Progress, Runtime
 
 
 def psnr(result: torch.Tensor, true: torch.Tensor, where: torch.Tensor) -> float:
@@ -128,6 +131,61 @@ def test_reach_limits_how_far_it_looks(crossed_world, engine):
     short = fill_background(crossed_world.frames[:6], crossed_world.mover[:6], engine, reach=1)
     far = fill_background(crossed_world.frames[:6], crossed_world.mover[:6], engine)
     assert short.never_seen.sum() > far.never_seen.sum()
+
+
+class _CountedFlow:
+    """DIS that counts how often it was asked."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+        self._flow = DisFlow()
+
+    def estimate(self, first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
+        self.calls += 1
+        return self._flow.estimate(first, second)
+
+
+@pytest.fixture(scope="module")
+def host_s_view(crossed_world) -> tuple[list[Progress], list[int]]:
+    """What a host is told of a fill of two shots, and the work done at each look at its button."""
+    told: list[Progress] = []
+    looks: list[int] = []
+    engine = _CountedFlow()
+    runtime = Runtime(report=told.append, check_cancelled=lambda: looks.append(engine.calls))
+    gains = torch.linspace(0.7, 1.2, 5)[:, None, None, None]  # makes the ring look for a fit
+    frames = torch.cat([crossed_world.frames[:5] * gains, 1 - crossed_world.frames[5:9]])
+    fill_background(frames.clamp(0, 1), crossed_world.mover[:9], engine, runtime=runtime)
+    return told, looks
+
+
+def test_it_says_how_far_it_is(host_s_view):
+    told, _ = host_s_view
+    assert {progress.stage for progress in told} == {"fill"}
+    assert [progress.done for progress in told] == list(range(1, 2 * 5 + 2 * 4 - 1))
+    assert {progress.total for progress in told} == {len(told)}
+
+
+def test_the_host_can_stop_it_within_a_frame(host_s_view):
+    _, looks = host_s_view
+    assert looks[-1] > 0
+    assert max(after - before for before, after in itertools.pairwise([0, *looks])) <= 4
+
+
+def test_what_stops_it_passes_through(crossed_world, engine):
+    class Stopped(Exception):
+        pass
+
+    def stop(progress: Progress) -> None:
+        if progress.done == 6:  # four frames were followed and one was filled
+            raise Stopped
+
+    with pytest.raises(Stopped):
+        fill_background(
+            crossed_world.frames[:5],
+            crossed_world.mover[:5],
+            engine,
+            runtime=Runtime(report=stop),
+        )
 
 
 def test_values_that_do_not_fit_are_refused(still_world, engine):
