@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from ..vivid_core.flow.engine import FlowEngine
 
 DIS, DIS_FAST, RAFT = "dis", "dis fast", "raft"
-NO_WEIGHTS = "none"
 PREVIEW_OPACITY = 0.45
 
 _FLOW_TOOLTIP = (
@@ -54,8 +53,8 @@ class LoadFlow(io.ComfyNode):
                 ),
                 io.Combo.Input(
                     "weights",
-                    options=[NO_WEIGHTS, *host.choices("flow")],
-                    default=NO_WEIGHTS,
+                    options=[host.NO_WEIGHTS, *host.choices("flow")],
+                    default=host.NO_WEIGHTS,
                     tooltip="For raft: torchvision's raft_large or raft_small in "
                     "models/optical_flow. dis takes none.",
                 ),
@@ -68,13 +67,9 @@ class LoadFlow(io.ComfyNode):
     @classmethod
     def validate_inputs(cls, engine: str | None = None, weights: str | None = None) -> bool | str:
         problem = check_choices(cls, engine=engine)
-        problem = problem or host.check_choice("flow", weights, NO_WEIGHTS)
-        if problem is None and engine == RAFT and weights == NO_WEIGHTS:
-            problem = (
-                "weights: raft needs some: put raft_large into models/optical_flow, then press R"
-            )
-        if problem is None and engine in (DIS, DIS_FAST) and weights not in (None, NO_WEIGHTS):
-            problem = "weights: dis takes none: choose none, or the engine raft"
+        problem = problem or host.check_weights(
+            "flow", engine, weights, needed_by=RAFT, such_as="raft_large"
+        )
         return problem or True
 
     @classmethod

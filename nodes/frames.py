@@ -12,40 +12,31 @@ from PIL import Image
 from . import host
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from ..vivid_core.track.frames import FrameSource
-    from ..vivid_core.track.store import StoredTrack
     from ..vivid_core.video import Clip
 
 LONGEST_SIDE = 1024  # pixels
 QUALITY = 88  # JPEG, 0..100
 
 
-def show_frames(
-    source: FrameSource, digest: str, track: StoredTrack | None = None
-) -> dict[str, Any]:
-    """What the editor gets after a run: names of pictures of all frames, and of their masks.
+def show_frames(source: FrameSource, digest: str) -> dict[str, Any]:
+    """What the editor gets after a run: names of pictures of all frames.
 
     `digest` stands for the pixels: pictures that were made before are not made again.
     """
-    from ..vivid_core.video import FrameRange
+    return {"vivid_frames": (_pictures(source, digest),)}
 
-    folder, subfolder = host.temp_folder(digest)
-    height, width = source.size
-    everything = FrameRange(start=0, stop=len(source))
-    data = {
-        "subfolder": subfolder,
-        "type": "temp",
-        "width": width,
-        "height": height,
-        "fps": float(source.fps),
-        "files": _save(source.read(everything), folder, "frame", len(source)),
-        "overlays": [],
-    }
-    if track is not None:
-        from ..vivid_core.track.output import overlay_frames
 
-        shown = (_bytes(frame.numpy()) for frame in overlay_frames(track, source))
-        data["overlays"] = _save(shown, folder, f"mask_{track.header.digest}", len(source))
+def show_tracked(
+    source: FrameSource, digest: str, overlay: Tensor, track_digest: str
+) -> dict[str, Any]:
+    """The same with the frames of a track's `overlay`: float [T, H, W, 3] in 0..1, on the CPU."""
+    data = _pictures(source, digest)
+    folder, _ = host.temp_folder(digest)
+    shown = (_bytes(frame.numpy()) for frame in overlay)
+    data["overlays"] = _save(shown, folder, f"mask_{track_digest}", len(source))
     return {"vivid_frames": (data,)}
 
 
@@ -58,6 +49,24 @@ def editor_frames(clip: Clip) -> dict[str, Any]:
     source = ClipFrames(clip)
     digest = survey_frames(source.read(FrameRange(start=0, stop=len(source)))).digest
     return show_frames(source, digest)
+
+
+def _pictures(source: FrameSource, digest: str) -> dict[str, Any]:
+    """Every frame as a file, and what the page must know about them."""
+    from ..vivid_core.video import FrameRange
+
+    folder, subfolder = host.temp_folder(digest)
+    height, width = source.size
+    everything = FrameRange(start=0, stop=len(source))
+    return {
+        "subfolder": subfolder,
+        "type": "temp",
+        "width": width,
+        "height": height,
+        "fps": float(source.fps),
+        "files": _save(source.read(everything), folder, "frame", len(source)),
+        "overlays": [],
+    }
 
 
 def _save(frames: Iterable[np.ndarray], folder: Path, name: str, count: int) -> list[str]:

@@ -21,6 +21,7 @@ Kind = Literal["model", "base", "adapter", "text_encoder", "vae", "tracker", "fl
 BUNDLED_MODEL = "vivid-tiny (bundled)"
 FROM_MODEL = "from the model"
 NO_ADAPTER = "none"
+NO_WEIGHTS = "none"
 BUNDLED_BASE = "vivid-tiny base (bundled)"
 BUNDLED_ADAPTER = "vivid-tiny adapter (bundled)"
 BUNDLED_MODELS = (BUNDLED_MODEL, BUNDLED_BASE)
@@ -65,8 +66,7 @@ def find(kind: Kind, choice: str) -> Path:
 
 def missing(kind: Kind, choice: str) -> str:
     """What to tell someone whose choice is not there."""
-    wanted = " or ".join(f"models/{name}" for name in _root_names(kind))
-    return f"'{choice}' was not found: put it into {wanted}, then press R in ComfyUI"
+    return f"'{choice}' was not found: {_remedy(kind, 'it')}"
 
 
 def check_choice(kind: Kind, choice: str | None, *builtin: str) -> str | None:
@@ -74,6 +74,24 @@ def check_choice(kind: Kind, choice: str | None, *builtin: str) -> str | None:
     if choice is None or choice in builtin or choice in _found(kind):
         return None
     return f"{kind}: {missing(kind, choice)}"
+
+
+def check_weights(
+    kind: Kind, engine: str | None, weights: str | None, *, needed_by: str, such_as: str
+) -> str | None:
+    """Why a loader's engine cannot have these weights, or None; linked values are None.
+
+    Only the engine `needed_by` takes any, `such_as` these.
+    """
+    if weights is None:
+        return None
+    if weights not in (NO_WEIGHTS, *_found(kind)):
+        return f"weights: {missing(kind, weights)}"
+    if engine == needed_by and weights == NO_WEIGHTS:
+        return f"weights: {engine} needs some: {_remedy(kind, such_as)}"
+    if engine not in (None, needed_by) and weights != NO_WEIGHTS:
+        return f"weights: {engine} takes none: choose none, or the engine {needed_by}"
+    return None
 
 
 def fingerprint(kind: Kind, choice: str | None) -> str:
@@ -161,6 +179,11 @@ def _found(kind: Kind) -> dict[str, Path]:
         ):
             found.setdefault(f"{name}/{path.relative_to(root).as_posix()}", path)
     return found
+
+
+def _remedy(kind: Kind, what: str) -> str:
+    places = " or ".join(f"models/{name}" for name in _root_names(kind))
+    return f"put {what} into {places}, then press R in ComfyUI"
 
 
 def _root_names(kind: Kind) -> list[str]:

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from ..vivid_core.track.prompts import Prompts
     from ..vivid_core.track.store import StoredTrack
 
-NO_WEIGHTS = "none"
 FLOW, SAM2 = "flow", "sam2"
 NO_PROMPTS = (
     "Vivid Track Object does not know yet what to follow: click on the thing in the node's "
@@ -50,8 +49,8 @@ class LoadTracker(io.ComfyNode):
                 ),
                 io.Combo.Input(
                     "weights",
-                    options=[NO_WEIGHTS, *host.choices("tracker")],
-                    default=NO_WEIGHTS,
+                    options=[host.NO_WEIGHTS, *host.choices("tracker")],
+                    default=host.NO_WEIGHTS,
                     tooltip="For sam2: a checkpoint or a Hugging Face folder in models/sam2, for "
                     "example sam2.1_hiera_base_plus.safetensors. flow takes none.",
                 ),
@@ -66,11 +65,9 @@ class LoadTracker(io.ComfyNode):
     @classmethod
     def validate_inputs(cls, engine: str | None = None, weights: str | None = None) -> bool | str:
         problem = check_choices(cls, engine=engine)
-        problem = problem or host.check_choice("tracker", weights, NO_WEIGHTS)
-        if problem is None and engine == SAM2 and weights == NO_WEIGHTS:
-            problem = "weights: sam2 needs some: put a checkpoint into models/sam2, then press R"
-        if problem is None and engine == FLOW and weights not in (None, NO_WEIGHTS):
-            problem = "weights: the flow engine takes none: choose none, or the engine sam2"
+        problem = problem or host.check_weights(
+            "tracker", engine, weights, needed_by=SAM2, such_as="a checkpoint"
+        )
         return problem or True
 
     @classmethod
@@ -190,12 +187,14 @@ class TrackObject(io.ComfyNode):
         with memory.normal_tensors():
             track = track_objects(source, wanted, engine, folder, runtime, survey=survey)
         report = "\n".join(report_lines(track.header.report))
+        overlay = _overlay(track, source)
+        shown = frames.show_tracked(source, survey.digest, overlay, track.header.digest)
         return io.NodeOutput(
             convert.to_socket(track.read()),
             track,
-            convert.to_socket(_overlay(track, source)),
+            convert.to_socket(overlay),
             report,
-            ui=frames.show_frames(source, survey.digest, track) | previews.text(report),
+            ui=shown | previews.text(report),
         )
 
 

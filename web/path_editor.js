@@ -6,9 +6,10 @@ import { FrameEditor, clamp, isNumber, isPlain, make, readJson, roundTo } from '
 const COLOR = '#29c7ff'
 const OTHER = '#9fb3bd'
 const EMPTY = 'Set width, height and length: the path is drawn here, before any run.'
-const LEGEND =
-  'click: where it is at this frame \u00b7 drag: move \u00b7 Ctrl-wheel on a point: scale \u00b7 ' +
-  'Alt-wheel: angle \u00b7 Delete: remove \u00b7 \u2190 \u2192: frames'
+const LEGEND = [
+  'click: where it is at this frame', 'drag: move', 'Ctrl-wheel on a point: scale',
+  'Alt-wheel: angle', 'Delete: remove', '\u2190 \u2192: frames'
+]
 const DOT = 6 // CSS pixels
 const AROUND = 0.12 // of the frame, so that a path can begin and end outside of it
 const FARTHEST = 10 // shares of the frame; beyond that a place is a mistake

@@ -9,9 +9,10 @@ const COLORS = [
   '#29c7ff', '#ff8a3d', '#5ee06f', '#ff5fa8', '#ffd84a', '#a98bff', '#3de0c8', '#ff6b5e'
 ]
 const EMPTY = 'Press Run once: the frames of the clip appear here, then click on what to follow.'
-const LEGEND =
-  'click: on it \u00b7 shift-click or right-click: not it \u00b7 drag: box around it \u00b7 ' +
-  'double-click or Delete: remove \u00b7 \u2190 \u2192: frames'
+const LEGEND = [
+  'click: on it', 'shift-click or right-click: not it', 'drag: box around it',
+  'double-click or Delete: remove', '\u2190 \u2192: frames'
+]
 const SMALLEST_BOX = 3 // pixels of the clip
 const SMALLEST_DRAG = 4 // CSS pixels: less is a click by an unsteady hand
 const DOT = 6.5 // CSS pixels

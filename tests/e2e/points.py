@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Literal
+from typing import Any
 
-from playwright.sync_api import Locator
+from .editor import EditorPage
+from .page import Renderer
 
-from .page import ComfyPage, Renderer
-
-Place = tuple[float, float]
 Mark = tuple[float, float, int]  # x, y in pixels of the clip; 1 on the object, 0 off it
 
 _BUILD = """async ([seed, side, length]) => {
@@ -33,33 +31,6 @@ _BUILD = """async ([seed, side, length]) => {
   app.canvas.ds.offset[1] = 0
   app.canvas.setDirty(true, true)
 }"""
-_TRACKS = "window.app.graph.nodes.filter((node) => node.type === 'Vivid_TrackObject')"
-_WIDGET = """([index, name]) => TRACKS[index].widgets.find((one) => one.name === name)""".replace(
-    "TRACKS", _TRACKS
-)
-_VALUES = f"() => {_TRACKS}.map((node) => node.widgets.find((w) => w.name === 'prompts').value)"
-_SAVED = """() => {
-  const saved = JSON.parse(JSON.stringify(window.app.graph.serialize()))
-  return saved.nodes.find((node) => node.type === 'Vivid_TrackObject').widgets_values
-}"""
-_TICKS = f"""() => {_TRACKS}.map((node) => node.widgets
-  .find((widget) => widget.name === 'prompts_editor').element
-  .querySelectorAll('.ve-ticks span').length)"""
-_RELOAD = """async () => {
-  const saved = JSON.parse(JSON.stringify(window.app.graph.serialize()))
-  await window.app.loadGraphData(saved)
-}"""
-_COPY = f"""() => {{
-  const {{ canvas }} = window.app
-  canvas.selectNodes([{_TRACKS}[0]])
-  canvas.copyToClipboard()
-  canvas.pasteFromClipboard()
-}}"""
-_LINK = f"""() => {{
-  const text = window.LiteGraph.createNode('PrimitiveStringMultiline')
-  window.app.graph.add(text)
-  text.connect(0, {_TRACKS}[0], 'prompts')
-}}"""
 _COLORS = """(canvas) => {
   const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height)
   const found = new Set(new Uint32Array(data.buffer))
@@ -68,33 +39,16 @@ _COLORS = """(canvas) => {
 MOST_COLORS_OF_A_CHECKER = 200  # with its prompts and their soft edges
 
 
-class PointsPage:
+class PointsPage(EditorPage):
     """A page with a clip of `side` x `side` pixels and a node that tracks things in it."""
 
-    def __init__(self, page: ComfyPage, side: int) -> None:
-        self.page, self.tab, self.side = page, page.tab, side
+    kind, name, style = "Vivid_TrackObject", "prompts", ".ve-points"
 
     def build(self, renderer: Renderer, *, seed: int, length: int) -> None:
         self.page.start(renderer)
         self.tab.evaluate(_BUILD, [seed, self.side, length])
         self.editor.wait_for()
         self.tab.wait_for_timeout(1000)
-
-    @property
-    def editor(self) -> Locator:
-        return self.tab.locator(".ve-points").first
-
-    @property
-    def stage(self) -> Locator:
-        return self.editor.locator(".ve-stage")
-
-    @property
-    def counter(self) -> str:
-        return self.editor.locator(".ve-frame").inner_text()
-
-    @property
-    def message(self) -> Locator:
-        return self.editor.locator(".ve-message")
 
     def wait_for_pictures(self) -> None:
         """Until a frame of the clip is drawn."""
@@ -109,12 +63,6 @@ class PointsPage:
         """What the editor shows, to compare."""
         return self.stage.locator("canvas").evaluate("(canvas) => canvas.toDataURL()")
 
-    # --- the value ---
-
-    def values(self) -> list[str]:
-        """The text of every such node."""
-        return self.tab.evaluate(_VALUES)
-
     def frame(self, number: int, identity: int = 1) -> dict[str, Any]:
         """What the first node's text says about one object on one frame; {} if nothing."""
         text = self.values()[0]
@@ -125,72 +73,7 @@ class PointsPage:
     def points(self, number: int, identity: int = 1) -> list[Mark]:
         return [(x, y, label) for x, y, label in self.frame(number, identity).get("points", [])]
 
-    def saved_values(self) -> list[Any]:
-        """The widget values that a saved workflow holds."""
-        return self.tab.evaluate(_SAVED)
-
-    def ticks(self) -> list[int]:
-        """On how many frames each editor marks prompts."""
-        return self.tab.evaluate(_TICKS)
-
-    def hidden(self, name: str) -> bool:
-        """Whether a widget of the node is hidden for both renderers."""
-        widget = f"({_WIDGET})([0, '{name}'])"
-        return self.tab.evaluate(f"() => {widget}.hidden && {widget}.options.hidden")
-
-    # --- hands ---
-
-    def where(self, place: Place) -> Place:
-        """The place on the screen of a place in the clip."""
-        box = self.stage.bounding_box()
-        assert box is not None
-        scale = min(box["width"], box["height"]) / self.side
-        left = box["x"] + (box["width"] - self.side * scale) / 2
-        top = box["y"] + (box["height"] - self.side * scale) / 2
-        return left + place[0] * scale, top + place[1] * scale
-
-    def click(self, place: Place, *, shift: bool = False, double: bool = False) -> None:
-        x, y = self.where(place)
-        if shift:
-            self.tab.keyboard.down("Shift")
-        self.tab.mouse.click(x, y, click_count=2 if double else 1)
-        if shift:
-            self.tab.keyboard.up("Shift")
-        self._settle()
-
-    def click_right(self, place: Place) -> None:
-        self.tab.mouse.click(*self.where(place), button="right")
-        self._settle()
-
-    def drag(self, start: Place, end: Place) -> None:
-        self.tab.mouse.move(*self.where(start))
-        self.tab.mouse.down()
-        self.tab.mouse.move(*self.where(end), steps=8)
-        self.tab.mouse.up()
-        self._settle()
-
-    def press(self, name: str) -> None:
-        self.editor.get_by_role("button", name=name, exact=True).click()
-        self._settle()
-
-    def key(self, name: str) -> None:
-        self.tab.keyboard.press(name)
-        self._settle()
-
-    def scrub(self, frame: int) -> None:
-        self.editor.locator("input[type=range]").fill(str(frame))
-        self._settle()
-
     def show_mask(self, shown: bool) -> None:
         self.editor.get_by_label("show mask").set_checked(shown)
-        self._settle()
+        self.settle()
         self.wait_for_pictures()
-
-    # --- the graph ---
-
-    def act(self, what: Literal["reload", "copy", "link"]) -> None:
-        self.tab.evaluate({"reload": _RELOAD, "copy": _COPY, "link": _LINK}[what])
-        self.tab.wait_for_timeout(1500)
-
-    def _settle(self) -> None:
-        self.tab.wait_for_timeout(250)

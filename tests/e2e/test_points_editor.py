@@ -10,8 +10,9 @@ import pytest
 from vivid_core.data.shapes import draw_scene
 from vivid_core.track.prompts import parse_prompts
 
+from .editor import Place
 from .page import ComfyPage, Renderer
-from .points import Mark, Place, PointsPage
+from .points import Mark, PointsPage
 
 SEED, SIDE, LENGTH = 1_000_000, 128, 17
 HINT = "Press Run once: the frames of the clip appear here, then click on what to follow."

@@ -7,8 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from safetensors.torch import save_file
 
 from vivid_core.data.shapes import draw_scene
+from vivid_core.flow.raft import build_raft
+from vivid_core.track.sam2_keys import HieraSize, hiera_config
 from vivid_core.track.store import StoredTrack
 
 from ..comfyui import ComfyServer, Graph, Rejected
@@ -61,7 +65,13 @@ def test_without_prompts_the_frames_are_shown_and_what_to_do(comfy: ComfyServer)
 
 def test_a_click_becomes_a_mask_on_every_frame(comfy: ComfyServer) -> None:
     graph = tracking(click())
-    inputs = {"video": ["1", 0], "mask": [TRACKER, 1], "color": "red", "opacity": 0.5, "outline": True}
+    inputs = {
+        "video": ["1", 0],
+        "mask": [TRACKER, 1],
+        "color": "red",
+        "opacity": 0.5,
+        "outline": True,
+    }
     graph["3"] = {"class_type": "Vivid_OverlayMask", "inputs": inputs}
     run = comfy.run(graph)
     assert (run.status, run.error) == ("success", "")
@@ -83,26 +93,6 @@ def test_points_outside_the_clip_are_an_error(comfy: ComfyServer) -> None:
     run = comfy.run(tracking(click().replace('"0"', '"99"')))
     assert (run.status, run.node) == ("error", "Vivid_TrackObject")
     assert "the clip has frames 0 to 16" in run.error
-
-
-def test_engines_and_weights_must_match(comfy: ComfyServer) -> None:
-    for kind, engine, words in (
-        ("Vivid_LoadTracker", "sam2", "put a checkpoint into models/sam2"),
-        ("Vivid_LoadFlow", "raft", "put raft_large into models/optical_flow"),
-    ):
-        graph = tracking(click())
-        graph["3"] = {"class_type": kind, "inputs": {"engine": engine, "weights": "none"}}
-        socket = "tracker" if kind == "Vivid_LoadTracker" else "flow"
-        if socket == "tracker":
-            graph[TRACKER]["inputs"]["tracker"] = ["3", 0]
-        else:
-            graph["4"] = patch() | {}
-            graph["4"]["inputs"]["flow"] = ["3", 0]
-            graph["5"] = shown(["4", 0])
-            graph["6"] = ellipse(length=1)
-        with pytest.raises(Rejected) as refused:
-            comfy.queue(graph)
-        assert words in "\n".join(refused.value.errors)
 
 
 def ellipse(**changes: Any) -> dict[str, Any]:
@@ -129,6 +119,100 @@ def patch() -> dict[str, Any]:
 def shown(mask: list[Any]) -> dict[str, Any]:
     inputs = {"video": ["1", 0], "mask": mask, "color": "red", "opacity": 0.5, "outline": True}
     return {"class_type": "Vivid_OverlayMask", "inputs": inputs}
+
+
+def with_tracker(**inputs: str) -> Graph:
+    """Tracking by a loaded engine, from the sample's own mask."""
+    graph = tracking("")
+    graph["3"] = {"class_type": "Vivid_LoadTracker", "inputs": inputs}
+    graph[TRACKER]["inputs"] |= {"tracker": ["3", 0], "mask": ["1", 1]}
+    return graph
+
+
+def with_flow(**inputs: str) -> Graph:
+    """A patch that a loaded engine's flow carries on."""
+    graph = sample() | {"6": ellipse(length=1), "4": patch(), "5": shown(["4", 0])}
+    graph["3"] = {"class_type": "Vivid_LoadFlow", "inputs": inputs}
+    graph["4"]["inputs"] |= {"flow": ["3", 0], "method": "dense"}
+    return graph
+
+
+@pytest.mark.parametrize(
+    ("graph", "words"),
+    [
+        (
+            with_tracker(engine="sam2", weights="none"),
+            "weights: sam2 needs some: put a checkpoint into models/sam2",
+        ),
+        (
+            with_flow(engine="raft", weights="none"),
+            "weights: raft needs some: put raft_large into models/optical_flow",
+        ),
+        (with_tracker(engine="sam2", weights="sam2/gone.pt"), "'sam2/gone.pt' was not found"),
+        (with_flow(engine="raft", weights="gone.pth"), "weights: 'gone.pth' was not found"),
+    ],
+)
+def test_engines_that_lack_their_weights(comfy: ComfyServer, graph: Graph, words: str) -> None:
+    with pytest.raises(Rejected) as refused:
+        comfy.queue(graph)
+    assert words in "\n".join(refused.value.errors)
+
+
+@pytest.fixture(scope="module")
+def sam2(comfy: ComfyServer) -> str:
+    """A small SAM 2 of random weights in ComfyUI's models, as the loader names it."""
+    from transformers import Sam2VideoConfig, Sam2VideoModel
+
+    size = HieraSize(name="test", heads=1, windows=(8, 4, 4, 4), global_blocks=(4,))
+    shapes = {
+        "image_encoder.trunk.pos_embed": (1, 16, 7, 7),
+        "no_mem_embed": (1, 1, 128),
+        "maskmem_tpos_enc": (7, 1, 1, 64),
+    }
+    config = hiera_config(size, width=16, stages=(1, 2, 2, 1), shapes=shapes, side=128)
+    torch.manual_seed(0)
+    model = Sam2VideoModel(Sam2VideoConfig(**config))
+    model.save_pretrained(comfy.base / "models" / "sam2" / "small")
+    return "sam2/small"
+
+
+@pytest.fixture(scope="module")
+def raft(comfy: ComfyServer) -> str:
+    """A small RAFT of random weights there."""
+    torch.manual_seed(0)
+    folder = comfy.base / "models" / "optical_flow"
+    folder.mkdir(parents=True, exist_ok=True)
+    save_file(build_raft("tiny").state_dict(), folder / "small.safetensors")
+    return "optical_flow/small.safetensors"
+
+
+def test_sam2_is_loaded_and_follows(comfy: ComfyServer, sam2: str) -> None:
+    run = comfy.run(with_tracker(engine="sam2", weights=sam2))
+    assert (run.status, run.error) == ("success", "")
+    (folder,) = (comfy.base / "output" / "vivid" / "tracks").glob(f"*_sam2_{TRACKER}")
+    track = StoredTrack.open(folder)
+    assert track.header.complete and len(track) == FRAMES
+    # Weights that learned nothing still keep the mask that they are given.
+    found, truth = track.read().numpy()[0] > 0.5, scene().mask()[0] > 0.5
+    assert (found & truth).sum() / (found | truth).sum() > 0.9
+
+
+def test_raft_is_loaded_and_carries_the_patch(comfy: ComfyServer, raft: str) -> None:
+    run = comfy.run(with_flow(engine="raft", weights=raft))
+    assert (run.status, run.error) == ("success", "")
+    known = comfy.run(with_flow(engine="dis", weights="none"))
+    # Weights that learned nothing move the patch differently.
+    assert run.outputs["4"]["text"] != known.outputs["4"]["text"]
+
+
+def test_engines_without_weights_take_none(comfy: ComfyServer, sam2: str, raft: str) -> None:
+    for graph, words in (
+        (with_tracker(engine="flow", weights=sam2), "weights: flow takes none"),
+        (with_flow(engine="dis", weights=raft), "weights: dis takes none"),
+    ):
+        with pytest.raises(Rejected) as refused:
+            comfy.queue(graph)
+        assert words in "\n".join(refused.value.errors)
 
 
 def test_a_patch_stays_on_the_background(comfy: ComfyServer) -> None:

@@ -28,12 +28,11 @@ from ..track.prompts import (
 from ..track.report import report_lines
 from ..track.store import StoredTrack
 from ..track.track import track_objects
-from .shared import device_named, named, runtime_for
+from .shared import device_named, named, require_mask_target, require_video_file, runtime_for
 
 ENGINES = ("flow", "sam2")
 GIVEN = ("points", "box", "mask", "prompts")
 PLACE = "[@FRAME][#OBJECT]"
-VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,9 +77,9 @@ def add_command(commands: argparse._SubParsersAction) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Follow, write, report."""
-    _require_writable("--out", arguments.out, (".json", "", *VIDEO_SUFFIXES))
+    require_mask_target("--out", arguments.out)
     if arguments.overlay:
-        _require_writable("--overlay", arguments.overlay, VIDEO_SUFFIXES)
+        require_video_file("--overlay", arguments.overlay)
     prompts = _prompts(arguments)
     engine = _engine(arguments)
     source = VideoFrames(arguments.video)
@@ -219,14 +218,6 @@ def _numbers(item: _Given, text: str, *, counts: tuple[int, ...], example: str) 
     if len(numbers) not in counts:
         raise InputError(item.argument, f"cannot read {text!r}: need {example}")
     return numbers
-
-
-def _require_writable(argument: str, path: Path, suffixes: tuple[str, ...]) -> None:
-    if path.suffix.lower() not in suffixes:
-        known = ", ".join(suffix or "a folder" for suffix in suffixes)
-        raise InputError(argument, f"{path} must end in one of {known}")
-    if not path.absolute().parent.is_dir():
-        raise InputError(argument, f"there is no folder {path.absolute().parent}: create it first")
 
 
 def _require_found(track: StoredTrack) -> None:
