@@ -219,7 +219,7 @@ def _distance_from_picture(frames: Tensor, mask: Tensor, last: Tensor) -> float:
 
 def print_fills(engine: FlowEngine, arguments: argparse.Namespace) -> None:
     print(f"\n{'background behind a mover':24} {'revealed':>8}", end="")
-    print(f" {'ours':>6} {'dense':>6} {'Telea':>6} {'gain dB':>8} {'flicker':>8} {'s':>5}")
+    print(f" {'ours':>6} {'dense':>6} {'Telea':>6} {'gain dB':>8} {'flicker':>8} {'motion':>8} {'s':>5}")
     for name, make in _holes(arguments):
         if arguments.only in (None, name):
             _print_fill(engine, make(), arguments.sheets)
@@ -284,10 +284,11 @@ def _print_fill(engine: FlowEngine, hole: Hole, sheets: Path | None) -> None:
     flow = torch.stack(
         [engine.estimate(a, b) for a, b in zip(hole.truth, hole.truth[1:], strict=False)]
     )
-    ratio = flicker_ratio(ours.frames, hole.truth, area, flow)
+    plain = flicker_ratio(ours.frames, hole.truth, area)
+    along = flicker_ratio(ours.frames, hole.truth, area, flow)
     print(
         f"{hole.name:24} {float(seen.sum() / inside.sum()):8.1%} {best:6.1f} {literal:6.1f} "
-        f"{painted:6.1f} {best - painted:8.1f} {ratio:8.2f} {seconds:5.0f}",
+        f"{painted:6.1f} {best - painted:8.1f} {plain:8.2f} {along:8.2f} {seconds:5.0f}",
         flush=True,
     )
     if sheets:

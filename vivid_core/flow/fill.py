@@ -77,25 +77,26 @@ def fill_background(
     steps = sum(2 * len(shot) - 1 for shot in broken)  # all but one are followed, then all filled
     pace = Pace(runtime=runtime or Runtime(), stage="fill", total=steps)
     footage = Footage(frames=frames, hidden=hidden, engine=engine, pace=pace)
-    for shot in broken:
-        _fill_shot(footage, shot, reach or len(shot), (filled, never_seen))
+    lost = [_fill_shot(footage, shot, reach or len(shot), (filled, never_seen)) for shot in broken]
     return BackgroundFill(
         frames=filled,
         never_seen=never_seen,
         shots=shots,
-        warnings=tuple(_warnings(shots)),
+        warnings=tuple(_warnings(shots, sum(lost))),
     )
 
 
 def _fill_shot(
     footage: Footage, shot: FrameRange, reach: int, results: tuple[Tensor, Tensor]
-) -> None:
-    """Fill one shot of the results (frames, never seen) in place."""
+) -> int:
+    """Fill one shot of the results (frames, never seen) in place; how many frames were in vain."""
     camera = follow_camera(footage, shot, (shot.start + shot.stop - 1) // 2)
+    in_vain = 0
     for t in range(shot.start, shot.stop):
         filled, left = (result[t].numpy() for result in results)
-        _fill_frame(_Target(footage, camera, t, left > 0.5), reach, filled, left)
+        in_vain += _fill_frame(_Target(footage, camera, t, left > 0.5), reach, filled, left)
         footage.pace.advance()
+    return in_vain
 
 
 @dataclass(frozen=True)
@@ -118,23 +119,32 @@ class _Source:
     misfit: float = 0.0
 
 
-def _fill_frame(target: _Target, reach: int, filled: Floats, left: Floats) -> None:
-    """Fill the frame's pixels, nearest frames first, until nothing is left or no frame remains."""
-    if not target.hole.any() or target.camera.pose(target.t).support < RELIABLE:
-        return
+def _fill_frame(target: _Target, reach: int, filled: Floats, left: Floats) -> bool:
+    """Fill the frame's pixels, nearest frames first, until nothing is left or no frame remains.
+
+    Whether it was in vain: nothing was filled because the motion is lost or no frame is alike.
+    """
+    if not target.hole.any():
+        return False
+    if target.camera.pose(target.t).support < RELIABLE:
+        return True
     window, ring = _surroundings(target.hole)
-    view = target.footage.view(target.t)
+    view, unlike, found = target.footage.view(target.t), False, False
     for s in _nearest(target.t, target.camera, reach):
         remaining = left[window] > 0.5
         if not remaining.any():
-            return
+            break
         target.footage.pace.runtime.check_cancelled()
-        source = _fetch(target, view, s, (window, ring, remaining))
-        if source is None:
+        if not _shows(target, s, window, remaining):
             continue
-        new = remaining & source.seen
+        source = _fetch(target, view, s, (window, ring))
+        if source is None:
+            unlike = True
+            continue
+        new, found = remaining & source.seen, True
         filled[window][new] = source.pixels[new]
         left[window][new] = 0.0
+    return unlike and not found
 
 
 def _nearest(t: int, camera: CameraPath, reach: int) -> Iterator[int]:
@@ -146,15 +156,17 @@ def _nearest(t: int, camera: CameraPath, reach: int) -> Iterator[int]:
                 yield s
 
 
-def _fetch(
-    target: _Target, view: View, s: int, around: tuple[Window, Bools, Bools]
-) -> _Source | None:
-    """What frame s shows of the window, matched to it; None if nothing that remains, or unlike."""
-    window, ring, remaining = around
+def _shows(target: _Target, s: int, window: Window, remaining: Bools) -> bool:
+    """Whether frame s shows something of what remains."""
+    matrix = target.camera.between(target.t, s)
+    return bool((_sample_seen(target.footage.view(s), matrix, window) & remaining).any())
+
+
+def _fetch(target: _Target, view: View, s: int, around: tuple[Window, Bools]) -> _Source | None:
+    """What frame s shows of the window, matched to it; None if it is unlike."""
+    window, ring = around
     other = target.footage.view(s)
     matrix = target.camera.between(target.t, s)
-    if not (_sample_seen(other, matrix, window) & remaining).any():
-        return None
     open_ring = ring & ~view.hidden[window]
     source = _match(view.pixels.numpy()[window], _sample(other, matrix, window), open_ring)
     if source.misfit > GOOD_FIT:
@@ -237,7 +249,12 @@ def _surroundings(hole: Bools) -> tuple[Window, Bools]:
     return window, near & (inner == 0)
 
 
-def _warnings(shots: tuple[FrameRange, ...]) -> Iterator[str]:
+def _warnings(shots: tuple[FrameRange, ...], lost: int) -> Iterator[str]:
+    if lost:
+        yield (
+            f"the background's motion could not be followed in {lost} frame(s): nothing was filled "
+            "there"
+        )
     if len(shots) > 1:
         starts = ", ".join(str(shot.start) for shot in shots[1:])
         yield (

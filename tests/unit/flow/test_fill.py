@@ -127,6 +127,15 @@ def test_entities_are_no_source(crossed_world, engine):
     assert psnr(result.frames, crossed_world.backdrop, seen) > 30
 
 
+def test_where_no_motion_can_be_followed_it_says_so(engine):
+    noise = torch.rand(5, 48, 64, 3, generator=torch.Generator().manual_seed(0))
+    hole = torch.zeros(5, 48, 64)
+    hole[:, 16:32, 20:44] = 1
+    result = fill_background(noise, hole, engine)
+    assert torch.equal(result.never_seen, hole)
+    assert any("could not be followed in" in warning for warning in result.warnings)
+
+
 def test_reach_limits_how_far_it_looks(crossed_world, engine):
     short = fill_background(crossed_world.frames[:6], crossed_world.mover[:6], engine, reach=1)
     far = fill_background(crossed_world.frames[:6], crossed_world.mover[:6], engine)
