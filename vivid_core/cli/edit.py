@@ -1,12 +1,18 @@
-"""`vivid edit`: one edit of a video file."""
+"""`vivid edit`: one edit of a video file of any length."""
 
 from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import replace
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
+from ..chain.footage import look_at
+from ..chain.journal import Journal
+from ..chain.request import LongEditRequest
+from ..chain.run import edit_long_video
+from ..chain.sources import open_masks
 from ..edit.composite import measure_change
 from ..edit.pipeline import edit_clip
 from ..edit.report import report_data, report_text
@@ -22,14 +28,10 @@ from ..edit.request import (
     Task,
 )
 from ..errors import InputError
-from ..media import (
-    load_image,
-    read_clip,
-    read_mask,
-    require_writable,
-    write_clip,
-)
-from ..video import MaskTrack
+from ..media import load_image, read_clip, require_writable, write_clip
+from ..model.bundle import ModelBundle
+from ..runtime import Runtime
+from ..video import FrameRange, MaskTrack
 from .shared import (
     add_model_arguments,
     device_named,
@@ -64,6 +66,22 @@ def add_command(commands: argparse._SubParsersAction) -> None:
     )
     parser.add_argument("--grow", type=int, help="pixels; 0, and 1/60 of the frame to delete")
     parser.add_argument("--feather", type=int, default=2, help="pixels inside the mask")
+    parser.add_argument(
+        "--later-caption",
+        action="append",
+        default=[],
+        metavar="TEXT@N",
+        help="the caption from frame N on",
+    )
+    parser.add_argument(
+        "--anchor", action="store_true", help="hold the colours of the first edited frame"
+    )
+    parser.add_argument(
+        "--work", type=Path, help="folder of the journal, from which a stopped run goes on"
+    )
+    parser.add_argument(
+        "--resume", action="store_true", help="go on; an error where there is no journal"
+    )
     add_model_arguments(parser)
     parser.add_argument("--out", type=Path, required=True, help=".mkv is lossless")
     parser.add_argument("--report", type=Path, help="JSON")
@@ -76,22 +94,58 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.report:
         require_writable(arguments.report)
     request = _request(arguments)
+    frames = look_at(request, Runtime()).info.frame_count  # before a model is loaded
     device = device_named(arguments.device)
-    result = edit_clip(load_model(arguments, device), request, runtime_for(device))
-    fps = request.clip.fps
-    write_clip(arguments.out, result.frames, fps=fps, audio_from=arguments.video)
-    mask_path = arguments.out.with_name(f"{arguments.out.stem}.effective_mask.mkv")
-    write_clip(mask_path, result.effective_mask[..., None].expand(-1, -1, -1, 3), fps=fps)
-    written = _measure_written(arguments.out, request, result)
-    print(report_text(result.report))
+    bundle = load_model(arguments, device)
+    edit = _edit_chained if _wants_chain(arguments, frames, bundle) else _edit_whole
+    text, data = edit(bundle, request, runtime_for(device))
+    print(text)
     print(
-        f"written: {arguments.out} (decoded again: outside the mask differs by at most "
-        f"{written['written_max_difference_outside']:g})"
+        f"written: {request.out} (decoded again: outside the mask differs by at most "
+        f"{data['written_max_difference_outside']:g})"
     )
     if arguments.report:
-        data = report_data(result.report)
-        data |= {"effective_mask": str(mask_path), "output": str(arguments.out)} | written
+        data |= {"effective_mask": str(request.mask_out), "output": str(request.out)}
         arguments.report.write_text(json.dumps(data, indent=2))
+
+
+def _wants_chain(arguments: argparse.Namespace, frames: int, bundle: ModelBundle) -> bool:
+    """Where asked for, and for clips over one window; but a fill looks through the whole clip."""
+    if arguments.work or arguments.resume or arguments.later_caption:
+        return True
+    return frames > bundle.train_size[0] and arguments.fill == "off"
+
+
+def _edit_chained(
+    bundle: ModelBundle, request: LongEditRequest, runtime: Runtime
+) -> tuple[str, dict[str, Any]]:
+    """Window by window, with a journal; memory does not grow with the clip."""
+    report = edit_long_video(bundle, request, runtime)
+    return f"{report.text}\njournal: {request.work}", report.data
+
+
+def _edit_whole(
+    bundle: ModelBundle, request: LongEditRequest, runtime: Runtime
+) -> tuple[str, dict[str, Any]]:
+    """A clip in memory."""
+    clip = read_clip(request.source)
+    mask = request.masks.read(FrameRange(start=0, stop=len(request.masks)))
+    edit = request.window_request(
+        clip,
+        MaskTrack.fit(mask, clip),
+        caption=0,
+        seed=request.seed,
+        keyframes=request.keyframes,
+    )
+    if len(clip) <= bundle.train_size[0]:
+        edit = replace(edit, match_colors=False)  # there are no joins
+    result = edit_clip(bundle, edit, runtime)
+    write_clip(request.out, result.frames, fps=clip.fps, audio_from=request.source)
+    assert request.mask_out is not None
+    white = result.effective_mask[..., None].expand(-1, -1, -1, 3)
+    write_clip(request.mask_out, white, fps=clip.fps)
+    written = _measure_written(request.out, edit, result)
+    return report_text(result.report), report_data(result.report) | written
 
 
 def _measure_written(path: Path, request: EditRequest, result: EditResult) -> dict[str, float]:
@@ -106,13 +160,19 @@ def _measure_written(path: Path, request: EditRequest, result: EditResult) -> di
     }
 
 
-def _request(arguments: argparse.Namespace) -> EditRequest:
-    clip = read_clip(arguments.video)
-    return EditRequest(
-        clip=clip,
-        mask=MaskTrack.fit(read_mask(arguments.mask), clip),
+def _request(arguments: argparse.Namespace) -> LongEditRequest:
+    out = arguments.out
+    work = arguments.work or out.with_name(f"{out.stem}.journal")
+    if arguments.resume and not Journal.exists(work):
+        raise InputError("--resume", f"{work} holds no journal: name it with --work, or leave out")
+    return LongEditRequest(
+        source=arguments.video,
+        masks=open_masks(arguments.mask),
+        out=out,
+        work=work,
         task=arguments.task,
         caption=arguments.caption,
+        later_captions=tuple(_later_caption(text) for text in arguments.later_caption),
         negative=arguments.negative,
         seed=arguments.seed,
         steps=arguments.steps,
@@ -123,6 +183,8 @@ def _request(arguments: argparse.Namespace) -> EditRequest:
         feather=arguments.feather,
         fill=arguments.fill,
         keyframes=tuple(_keyframe(text) for text in arguments.keyframe),
+        anchor=arguments.anchor,
+        mask_out=out.with_name(f"{out.stem}.effective_mask.mkv"),
     )
 
 
@@ -131,3 +193,10 @@ def _keyframe(text: str) -> Keyframe:
     if not path or not frame.isdigit():
         raise InputError("--keyframe", f"need IMAGE@FRAME such as edit.png@0, got {text!r}")
     return Keyframe(frame=int(frame), pixels=load_image(Path(path)))
+
+
+def _later_caption(text: str) -> tuple[int, str]:
+    caption, _, frame = text.rpartition("@")
+    if not caption.strip() or not frame.isdigit():
+        raise InputError("--later-caption", f"need TEXT@FRAME such as 'a red car@48', got {text!r}")
+    return int(frame), caption

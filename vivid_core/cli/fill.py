@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+import torch
 from torch import Tensor
 
 from ..edit.composite import measure_change
@@ -14,7 +15,13 @@ from ..flow.dis import DisFlow
 from ..flow.fill import BackgroundFill, fill_background
 from ..media import read_clip, read_mask, write_clip
 from ..video import Clip, MaskTrack
-from .shared import named, require_mask_target, require_video_file, write_masks
+from .shared import (
+    named,
+    require_mask_target,
+    require_video_file,
+    runtime_for,
+    write_masks,
+)
 
 
 def add_command(commands: argparse._SubParsersAction) -> None:
@@ -48,6 +55,7 @@ def run(arguments: argparse.Namespace) -> None:
             DisFlow(),
             entities=_entities(arguments.entities, clip),
             reach=arguments.reach,
+            runtime=runtime_for(torch.device("cpu")),
         )
     write_clip(arguments.out, result.frames, fps=clip.fps, audio_from=arguments.video)
     if arguments.never_seen:

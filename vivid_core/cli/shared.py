@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -109,21 +110,32 @@ def runtime_for(device: torch.device) -> Runtime:
     return Runtime(device=device, report=_TerminalBar())
 
 
+SHOWN_STAGES = frozenset({"denoise", "track", "follow", "fill"})  # those that take long
+
+
 class _TerminalBar:
-    """One bar over the denoising steps of all windows."""
+    """A bar for each stage that takes long; that of denoising runs over all windows."""
 
     def __init__(self) -> None:
-        self._bar = None
+        self._bar: Any = None
+        self._stage = ""
 
     def __call__(self, progress: Progress) -> None:
-        if progress.stage != "denoise":
+        if progress.stage not in SHOWN_STAGES:
             return
-        if self._bar is None:
-            from tqdm import tqdm
-
-            self._bar = tqdm(total=progress.total * progress.windows, unit="step")
+        if self._bar is None or self._stage != progress.stage:
+            self._begin(progress)
         self._bar.n = progress.window * progress.total + progress.done
         self._bar.refresh()
         if self._bar.n >= self._bar.total:
             self._bar.close()
             self._bar = None
+
+    def _begin(self, progress: Progress) -> None:
+        from tqdm import tqdm
+
+        if self._bar is not None:
+            self._bar.close()
+        self._stage = progress.stage
+        total = progress.total * progress.windows
+        self._bar = tqdm(total=total, unit="step", desc=progress.stage)

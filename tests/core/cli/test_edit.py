@@ -73,9 +73,50 @@ def test_a_keyframe_image_is_used(files):
     assert torch.allclose(result[2], source[2], atol=1.5 / 255)
 
 
+def lengthen(folder: Path, frames: int) -> None:
+    scene = draw_scene(1_000_003, frames=frames)
+    write_clip(folder / "clip.mkv", torch.from_numpy(scene.render()), fps=FPS)
+    mask = torch.from_numpy(scene.mask())[..., None].expand(-1, -1, -1, 3)
+    write_clip(folder / "mask.mkv", mask, fps=FPS)
+
+
+def test_a_clip_longer_than_a_window_is_chained_and_resumed(files, capsys):
+    lengthen(files, 20)
+    options = ("--guidance", "1", "--report", str(files / "report.json"))
+    assert edit(files, *options) == 0
+    first = json.loads((files / "report.json").read_text())
+    mask = read_clip(Path(first["effective_mask"])).frames[..., 0] > 0.5
+    source, result = read_clip(files / "clip.mkv").frames, read_clip(files / "out.mkv").frames
+    assert torch.equal(result[~mask], source[~mask])
+    assert (first["windows"], first["windows_reused"]) == (2, 0)
+    assert "journal" in capsys.readouterr().out
+    whole = ["edit", "--video", files / "clip.mkv", "--mask", files / "mask.mkv"]
+    whole += ["--task", "delete", "--steps", 1, "--device", "cpu", "--out", files / "out.mkv"]
+    assert main([*map(str, whole), *options, "--resume"]) == 0
+    again = json.loads((files / "report.json").read_text())
+    assert again["windows_reused"] == 2
+    assert {"output", "encoding_error_max", "written_max_difference_outside"} < again.keys()
+
+
+def test_a_short_clip_with_a_journal_or_a_later_caption_is_chained(files):
+    captions = ("--task", "add", "--caption", "a red circle", "--later-caption", "a blue star@5")
+    report = ("--guidance", "1", "--report", str(files / "report.json"))
+    assert edit(files, *captions, *report, "--work", str(files / "here")) == 0
+    assert json.loads((files / "report.json").read_text())["windows"] == 2
+    assert (files / "here" / "journal.json").is_file()
+
+
+def test_resume_without_a_journal_is_an_error(files, capsys):
+    whole = ["--video", files / "clip.mkv", "--mask", files / "mask.mkv", "--task", "delete"]
+    whole += ["--out", files / "out.mkv", "--resume"]
+    assert main(["edit", *map(str, whole)]) == 2
+    assert "--resume" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("changes", "argument"),
     [
+        (("--later-caption", "a blue star"), "--later-caption"),
         (("--steps", "0"), "steps"),
         (("--steps", "1001"), "steps"),
         (("--task", "add"), "caption"),
@@ -114,4 +155,11 @@ def test_an_unwritable_place_is_named_before_any_work(files, capsys, option, pla
 def test_plan_says_what_an_edit_costs(files, capsys):
     video, mask = str(files / "clip.mkv"), str(files / "mask.mkv")
     assert main(["plan", "--video", video, "--mask", mask, "--device", "cpu"]) == 0
-    assert "FLOPs" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "FLOPs" in told
+    assert "upper limit" not in told
+
+
+def test_plan_says_that_a_fill_may_spend_less(files, capsys):
+    assert main(["plan", "--video", str(files / "clip.mkv"), "--fill", "auto"]) == 0
+    assert "fill auto this is an upper limit" in capsys.readouterr().out

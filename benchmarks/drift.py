@@ -1,0 +1,208 @@
+"""How far the colour of an added object drifts over many chained windows.
+
+    python benchmarks/drift.py [--scenes 6] [--windows 10] [--steps 8] [--guidance 2] [--out DIR]
+
+Procedural scenes with a keyframe at frame 0; the caption names the colour. Chains: naive (each
+window's keyframe is the model's own last frame, background and all), rebuilt (source outside the
+mask), matched (and colours matched to the surroundings, the default), anchored (and held to the
+first frame). Prints one table and writes drift.png: the last frame of every window.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+from statistics import fmean
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vivid_core.chain.request import LongEditRequest
+from vivid_core.chain.run import edit_long_video
+from vivid_core.chain.sources import MasksInMemory
+from vivid_core.data.cases import FULLY_COVERED
+from vivid_core.data.shapes import HELD_OUT_SEED, Scene, draw_scene
+from vivid_core.edit.request import EditRequest, Keyframe
+from vivid_core.mask.grow import grow_mask
+from vivid_core.media import read_clip, save_image, write_clip
+from vivid_core.metrics.color import color_error
+from vivid_core.metrics.report import Figure, Report
+from vivid_core.metrics.sheet import SheetRow, draw_sheet
+from vivid_core.model.bundle import ModelBundle
+from vivid_core.model.tiny import load_tiny
+from vivid_core.video import Clip, MaskTrack
+
+STEP, SIZE = 16, 64  # frames a window adds
+MASK_MARGIN = 3  # pixels
+LIMIT = 1.5
+CHAINS = ("naive", "rebuilt", "matched", "anchored")
+SHOWN_SCENES = 3
+
+
+class Task:
+    """A scene without its object, and what a perfect edit shows."""
+
+    def __init__(self, scene: Scene, arguments: argparse.Namespace) -> None:
+        self.scene, self.arguments = scene, arguments
+        self.source = torch.from_numpy(scene.background())
+        self.truth = torch.from_numpy(scene.render())
+        self.thing = torch.from_numpy(scene.mask())
+        self.mask = grow_mask((self.thing > 0.5).float(), MASK_MARGIN)
+        self.caption = f"a {scene.target_thing.words}"
+        self.keyframe = Keyframe(frame=0, pixels=self.truth[0])
+
+    def error(self, frames: Tensor, window: int) -> float:
+        """Of the object's mean colour (0..255) over the second half of a window, 0 the first."""
+        at = slice(STEP * window + STEP // 2, STEP * (window + 1) + 1)
+        inside = (self.thing[at] > FULLY_COVERED).float()
+        return color_error(frames[at], self.truth[at], inside).rgb
+
+
+def run_chain(bundle: ModelBundle, task: Task, chain: str) -> Tensor:
+    if chain == "naive":
+        return run_naive(bundle, task)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        write_clip(folder / "source.mkv", task.source, fps=8)
+        edit_long_video(
+            bundle,
+            LongEditRequest(
+                source=folder / "source.mkv",
+                masks=MasksInMemory(task.mask),
+                out=folder / "edit.mkv",
+                work=folder / "work",
+                task="add",
+                caption=task.caption,
+                steps=task.arguments.steps,
+                guidance=task.arguments.guidance,
+                keyframes=(task.keyframe,),
+                feather=0,
+                match_colors=chain != "rebuilt",
+                anchor=chain == "anchored",
+            ),
+        )
+        return read_clip(folder / "edit.mkv").frames
+
+
+def run_naive(bundle: ModelBundle, task: Task) -> Tensor:
+    """Every window starts from the last frame as the model made it, nothing pasted back."""
+    made = [task.truth[:1]]
+    for start in range(0, len(task.source) - 1, STEP):
+        clip = Clip(frames=task.source[start : start + STEP + 1].clone())
+        request = EditRequest(
+            clip=replace(clip, frames=torch.cat([made[-1][-1:], clip.frames[1:]])),
+            mask=MaskTrack(values=torch.ones(clip.frames.shape[:3])),
+            task="add",
+            caption=task.caption,
+            steps=task.arguments.steps,
+            guidance=task.arguments.guidance,
+            seed=start,
+            keyframes=(Keyframe(frame=0, pixels=made[-1][-1]),),
+            feather=0,
+        )
+        made.append(_with_own_mask(bundle, request, task.mask[start : start + STEP + 1])[1:])
+    return torch.cat(made)
+
+
+def _with_own_mask(bundle: ModelBundle, request: EditRequest, mask: Tensor) -> Tensor:
+    """The model sees the object's mask, but all of its pixels are kept."""
+    from vivid_core.edit.focus import plan_focus
+    from vivid_core.edit.pipeline import encode_captions
+    from vivid_core.edit.render import Draw, Renderer
+
+    caption, negative = encode_captions(bundle, request)
+    size = request.clip.size
+    plan = plan_focus(None, size, bundle.geometry, bundle.train_size[1:], "off")
+    renderer = Renderer(
+        bundle=bundle, plan=plan, request=request, negative=negative, device=torch.device("cpu")
+    )
+    hole = mask.clone()
+    hole[0] = 0
+    frames = len(request.clip)
+    draw = Draw(caption=caption, seed=request.seed)
+    with torch.no_grad():
+        return renderer.render(
+            request.clip.frames, hole, range(frames), [draw], on_stage=lambda *_: None
+        )[0]
+
+
+def main() -> int:
+    arguments = _parser().parse_args()
+    bundle, rows = load_tiny(), []
+    errors: dict[str, list[tuple[float, float]]] = {chain: [] for chain in CHAINS}
+    frames = STEP * arguments.windows + 1
+    for number in range(arguments.scenes):
+        scene = _visible_scene(number, frames)
+        task = Task(scene, arguments)
+        pictures = {"truth": task.truth}
+        for chain in CHAINS:
+            pictures[chain] = run_chain(bundle, task, chain)
+            last = arguments.windows - 1
+            errors[chain].append(
+                (task.error(pictures[chain], 0), task.error(pictures[chain], last))
+            )
+            print(f"\rscene {number}: {chain}   ", end="", file=sys.stderr, flush=True)
+        if number < SHOWN_SCENES:
+            at = list(range(0, frames, STEP))
+            rows += [
+                SheetRow(label=f"scene {number}: {name}", panels=tuple(f[at]))
+                for name, f in pictures.items()
+            ]
+    report = _report(arguments, errors)
+    print("\n" + report.as_text())
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    columns = [f"frame {frame}" for frame in range(0, frames, STEP)]
+    save_image(arguments.out / "drift.png", draw_sheet(columns, rows, enlarge=2))
+    return 0 if report.met else 1
+
+
+def _visible_scene(number: int, frames: int) -> Scene:
+    """A held-out scene whose object is in view in every frame."""
+    seed = HELD_OUT_SEED + 1000 * number
+    while True:
+        scene = draw_scene(seed, frames=frames, height=SIZE, width=SIZE)
+        areas = (scene.mask() > FULLY_COVERED).sum((1, 2))
+        if np.min(areas) > 20:
+            return scene
+        seed += 1
+
+
+def _report(arguments: argparse.Namespace, errors: dict[str, list[tuple[float, float]]]) -> Report:
+    figures = []
+    for chain, pairs in errors.items():
+        first, last = fmean(a for a, _ in pairs), fmean(b for _, b in pairs)
+        figures += [
+            Figure(name=f"{chain}: colour error in window 1", value=first, unit="0..255"),
+            Figure(name=f"{chain}: colour error in the last", value=last, unit="0..255"),
+            Figure(
+                name=f"{chain}: last over first",
+                value=last / first,
+                unit="x",
+                target=LIMIT if chain == "matched" else None,
+                lower_is_better=True,
+            ),
+        ]
+    return Report(
+        title=f"drift: {arguments.scenes} scenes, {arguments.windows} windows, "
+        f"{arguments.steps} steps, guidance {arguments.guidance:g}",
+        figures=tuple(figures),
+        notes=("Mean colour of the object over the second half of each window.",),
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--scenes", type=int, default=6)
+    parser.add_argument("--windows", type=int, default=10)
+    parser.add_argument("--steps", type=int, default=8)
+    parser.add_argument("--guidance", type=float, default=2.0)
+    parser.add_argument("--out", type=Path, default=Path("quality"))
+    return parser
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,86 @@
+"""A quick model with windows of nine frames, and files to edit with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+import torch
+
+from vivid_core.chain.request import LongEditRequest
+from vivid_core.chain.sources import MasksInMemory
+from vivid_core.data.shapes import draw_scene
+from vivid_core.media import write_clip
+from vivid_core.model.bundle import ModelBundle
+from vivid_core.model.tiny import load_tiny
+from vivid_core.model.tiny.build import build_vae
+
+FRAMES, SIDE = 25, 32
+
+
+@pytest.fixture(scope="session")
+def quick() -> ModelBundle:
+    """vivid-tiny with a smaller VAE of random weights."""
+    torch.manual_seed(0)
+    vae = build_vae((4, 4, 4), norm_groups=2).eval().requires_grad_(False)
+    return load_tiny().with_(vae=vae, train_size=(9, SIDE, SIDE))
+
+
+@pytest.fixture(scope="session")
+def scene() -> tuple[torch.Tensor, torch.Tensor]:
+    """Frames [T, H, W, 3] and masks [T, H, W] that move."""
+    drawn = draw_scene(1_000_003, frames=FRAMES, height=SIDE, width=SIDE)
+    return torch.from_numpy(drawn.render()), (torch.from_numpy(drawn.mask()) > 0.5).float()
+
+
+@pytest.fixture
+def asked(
+    tmp_path: Path, scene: tuple[torch.Tensor, torch.Tensor]
+) -> Callable[..., LongEditRequest]:
+    """A request for an edit of the scene, which is written to a file first."""
+    frames, masks = scene
+    write_clip(tmp_path / "clip.mkv", frames, fps=Fraction(8))
+
+    def make(**changes: Any) -> LongEditRequest:
+        options: dict[str, Any] = {
+            "source": tmp_path / "clip.mkv",
+            "masks": MasksInMemory(masks),
+            "out": tmp_path / "out.mkv",
+            "work": tmp_path / "work",
+            "task": "modify",
+            "caption": "a red circle",
+            "steps": 1,
+            "guidance": 1.0,
+        }
+        return LongEditRequest(**(options | changes))
+
+    return make
+
+
+@pytest.fixture
+def tone(tmp_path: Path) -> Path:
+    """A sound of three seconds in a file that has nothing else of use."""
+    path = tmp_path / "tone.mkv"
+    with av.open(str(path), "w") as file:
+        video = file.add_stream("ffv1", rate=8)
+        video.width = video.height = SIDE
+        video.pix_fmt = "bgr0"
+        sound = file.add_stream("aac", rate=48000)
+        for i in range(24):
+            picture = np.zeros((SIDE, SIDE, 3), np.uint8)
+            frame = av.VideoFrame.from_ndarray(picture, "rgb24").reformat(format="bgr0")
+            frame.pts = i
+            file.mux(video.encode(frame))
+        file.mux(video.encode(None))
+        for start in range(0, 3 * 48000, 1024):
+            wave = np.sin(np.arange(start, start + 1024) / 17).astype(np.float32)
+            samples = av.AudioFrame.from_ndarray(np.stack([wave, wave]), "fltp", "stereo")
+            samples.sample_rate, samples.pts = 48000, start
+            file.mux(sound.encode(samples))
+        file.mux(sound.encode(None))
+    return path

@@ -1,0 +1,23 @@
+"""Memory does not grow with the length of a video."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+@pytest.mark.soak
+def test_ten_times_the_frames_take_no_more_memory(repository: Path) -> None:
+    printed = subprocess.run(
+        [sys.executable, repository / "benchmarks" / "long_video.py", "--frames", "120", "1200"],
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    share = float(printed.split()[-1].removesuffix("%"))
+    assert share <= 110, printed

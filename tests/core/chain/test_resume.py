@@ -1,0 +1,227 @@
+"""A long edit that was stopped or killed goes on, and its file is the same to the byte."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import torch
+
+from vivid_core.chain.run import edit_long_video
+from vivid_core.errors import InputError, MediaError
+from vivid_core.media import probe, read_clip, save_image
+from vivid_core.runtime import Progress, Runtime
+
+# Imports and the model once; each line of input is then one run in a process of its own.
+WORKER = """
+import os, sys
+from pathlib import Path
+import torch
+torch.set_num_threads(1)
+from vivid_core.chain.request import LongEditRequest
+from vivid_core.chain.run import edit_long_video
+from vivid_core.chain.sources import open_masks
+from vivid_core.model.tiny import load_tiny
+
+folder = Path(sys.argv[1])
+bundle = load_tiny().with_(train_size=(9, 32, 32))
+print("ready", flush=True)
+for line in sys.stdin:
+    child = os.fork()
+    if child == 0:
+        report = edit_long_video(bundle, LongEditRequest(
+            source=folder / "clip.mkv", masks=open_masks(folder / "mask.png"),
+            out=folder / line.split()[0], work=folder / line.split()[1], task="modify",
+            caption="a red circle", steps=1, guidance=1.0,
+        ))
+        (folder / "made").write_text(str(report.edit.windows - report.windows_reused))
+        os._exit(0)
+    print(child, flush=True)
+    print(os.waitpid(child, 0)[1], flush=True)
+"""
+
+
+class Stop(Exception):
+    """Raised by a host that cancels."""
+
+
+def stop_at(window: int) -> Runtime:
+    """A host that cancels in the denoising of a window."""
+    seen: list[Progress] = []
+
+    def check() -> None:
+        if seen and seen[-1].stage == "denoise" and seen[-1].window == window:
+            raise Stop
+
+    return Runtime(report=seen.append, check_cancelled=check)
+
+
+@contextmanager
+def disk_of(size: int):
+    """The system refuses to let any file grow beyond `size`, as a full disk does."""
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_cancelled_run_leaves_what_is_finished_and_goes_on(quick, asked, tmp_path, caplog):
+    whole = asked(out=tmp_path / "whole.mkv", work=tmp_path / "whole")
+    edit_long_video(quick, whole)
+    request = asked()
+    with pytest.raises(Stop):
+        edit_long_video(quick, request, stop_at(2))
+    assert not request.out.exists()
+    part, finished = request.work / "partial.mkv", read_clip(whole.out).frames
+    assert str(part) in caplog.text
+    assert torch.equal(read_clip(part).frames, finished[:17])
+    report = edit_long_video(quick, request)
+    assert report.windows_reused == 2
+    assert request.out.read_bytes() == whole.out.read_bytes()
+    assert not list(tmp_path.rglob("*.part"))
+
+
+def test_a_finished_edit_is_written_again_at_no_cost(quick, asked):
+    request = asked()
+    edit_long_video(quick, request)
+    before = request.out.read_bytes()
+    report = edit_long_video(quick, request)
+    assert report.edit.spent_pflops == 0
+    assert report.edit.planned_pflops > 0
+    assert request.out.read_bytes() == before
+
+
+@pytest.mark.parametrize("suffix", [".mkv", ".json"])
+def test_a_damaged_window_is_made_again(quick, asked, suffix):
+    request = asked()
+    edit_long_video(quick, request)
+    before = request.out.read_bytes()
+    path = sorted((request.work / "windows").glob(f"*{suffix}"))[1]
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2 :] = b"damaged"
+    path.write_bytes(data)
+    report = edit_long_video(quick, request)
+    assert report.windows_reused == 2
+    assert request.out.read_bytes() == before
+
+
+def test_other_settings_make_everything_again(quick, asked):
+    edit_long_video(quick, asked())
+    for changes in ({"seed": 1}, {"steps": 2}, {"caption": "a blue star"}, {"feather": 0}):
+        assert edit_long_video(quick, asked(**changes)).windows_reused == 0
+    assert edit_long_video(quick, asked()).windows_reused == 3
+
+
+def test_another_strength_of_the_adapter_makes_everything_again(quick, asked):
+    edit_long_video(quick, asked())
+    transformer = quick.transformer
+    transformer.set_adapters(transformer.active_adapters(), weights=[0.5])
+    try:
+        assert edit_long_video(quick, asked()).windows_reused == 0
+    finally:
+        transformer.set_adapters(transformer.active_adapters(), weights=[1.0])
+
+
+def test_a_full_disk_is_named_and_the_run_goes_on_later(quick, asked):
+    request = asked()
+    with disk_of(2000), pytest.raises(MediaError, match="the disk is full"):
+        edit_long_video(quick, request)
+    assert not request.out.exists()
+    edit_long_video(quick, request)
+    assert probe(request.out).frame_count == 25
+
+
+def test_a_folder_of_something_else_is_refused(quick, asked, tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "notes.txt").write_text("keep")
+    with pytest.raises(InputError, match="work: .*not empty and no journal"):
+        edit_long_video(quick, asked(work=tmp_path / "mine"))
+    with pytest.raises(InputError, match="work: .*is a file"):
+        edit_long_video(quick, asked(work=tmp_path / "mine" / "notes.txt"))
+
+
+def test_a_journal_of_another_version_is_refused(quick, asked):
+    request = asked()
+    request.work.mkdir()
+    (request.work / "journal.json").write_text('{"format": "vivid-journal", "version": 99}')
+    with pytest.raises(InputError, match="vivid-journal 99"):
+        edit_long_video(quick, request)
+
+
+class Worker:
+    """Runs edits in processes that can be killed."""
+
+    def __init__(self, folder: Path) -> None:
+        environment = os.environ | {"OMP_NUM_THREADS": "1"}
+        self._folder = folder
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", WORKER, str(folder)],
+            cwd=Path(__file__).parents[3],
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert self._line() == "ready"
+
+    def __enter__(self) -> Worker:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.kill()
+        self._process.communicate()
+
+    def run(self, out: str, work: str, *, kill_after: float | None = None) -> bool:
+        """Whether the run ended by itself."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(f"{out} {work}\n")
+        self._process.stdin.flush()
+        child = int(self._line())
+        if kill_after is not None:
+            time.sleep(kill_after)
+            os.kill(child, signal.SIGKILL)
+        return self._line() == "0"
+
+    def made(self) -> int:
+        """Windows that the last whole run made."""
+        return int((self._folder / "made").read_text())
+
+    def _line(self) -> str:
+        assert self._process.stdout is not None
+        return self._process.stdout.readline().strip()
+
+
+def kill_and_go_on(folder: Path, kills: int) -> None:
+    """Kill runs at random times; the last one has to give the file of an uninterrupted one."""
+    dice = random.Random(kills)
+    with Worker(folder) as worker:
+        started = time.monotonic()
+        assert worker.run("whole.mkv", "whole")
+        seconds = time.monotonic() - started
+        windows = worker.made()
+        for _ in range(kills):
+            worker.run("out.mkv", "work", kill_after=dice.uniform(0, seconds * 0.9))
+            kept = len(list((folder / "work" / "windows").glob("[0-9]*.mkv")))
+            assert worker.run("out.mkv", "work")
+            assert worker.made() == windows - kept
+            assert (folder / "out.mkv").read_bytes() == (folder / "whole.mkv").read_bytes()
+            assert not list(folder.rglob("*.part"))
+            (folder / "work").rename(folder / f"done{dice.random()}")
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.parametrize("kills", [3, pytest.param(30, marks=pytest.mark.soak)])
+def test_killed_at_any_moment_it_goes_on_to_the_same_file(asked, scene, tmp_path, kills):
+    asked()
+    save_image(tmp_path / "mask.png", scene[1][0][..., None].expand(-1, -1, 3))
+    kill_and_go_on(tmp_path, kills)

@@ -1,0 +1,153 @@
+"""Finished windows on disk, found again by a digest of everything that made them.
+
+A journal is a folder:
+
+    journal.json                       what it is
+    windows/000016-000032-3f0c....mkv  the edited part of the frames 16 to 31, lossless
+    windows/000016-000032-3f0c....json where in the frame that part lies, and what it cost
+    partial.mkv                        what was finished when a run was stopped
+
+The name of a window holds its digest, so that one which is there is right, and nothing that a
+later run asks for can replace what an earlier one made. Each file appears whole or not at all,
+the video after its facts; nothing of it is ever deleted. Two runs at once need two folders.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..edit.request import EditReport
+from ..errors import InputError, MediaError
+from ..media import VideoReader, write_clip
+from ..media._pending import write_errors, write_whole_file
+from ..video import FrameRange
+from .sources import Whole
+
+log = logging.getLogger(__name__)
+
+FORMAT, VERSION = "vivid-journal", 1
+HEADER, WINDOWS = "journal.json", "windows"
+
+
+@dataclass(frozen=True, kw_only=True)
+class WindowFacts:
+    """Where in the frame (pixels) a window's part lies; what its edit reported."""
+
+    y: int
+    x: int
+    height: int
+    width: int
+    area: int  # pixels of the effective mask on the own frames
+    report: EditReport
+
+    def crop(self, frames: Whole) -> Whole:
+        """That part of frames [..., H, W, 3]."""
+        return frames[..., self.y : self.y + self.height, self.x : self.x + self.width, :]
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredWindow:
+    """A window in a journal."""
+
+    path: Path
+    own: FrameRange
+    facts: WindowFacts
+
+    def parts(self) -> Iterator[Whole]:
+        """The edited part of each own frame, one at a time."""
+        with VideoReader(self.path) as reader:
+            for frame in reader:
+                yield frame.pixels
+
+    def part(self, frame: int) -> Whole:
+        """The edited part of one of its frames."""
+        at = frame - self.own.start
+        with VideoReader(self.path, range=FrameRange(start=at, stop=at + 1)) as reader:
+            return next(iter(reader)).pixels
+
+
+class Journal:
+    """The windows of a folder, which an earlier run may have begun."""
+
+    def __init__(self, folder: Path) -> None:
+        """Raises InputError for a folder that holds something else, MediaError for no folder."""
+        self.folder = folder
+        if folder.exists() and not folder.is_dir():
+            raise InputError("work", f"{folder} is a file: name a folder")
+        if not self.exists(folder) and folder.is_dir() and any(folder.iterdir()):
+            raise InputError("work", f"{folder} is not empty and no journal: choose another folder")
+        with write_errors(folder):
+            (folder / WINDOWS).mkdir(parents=True, exist_ok=True)
+            _remove_unfinished(folder / WINDOWS)
+        if self.exists(folder):
+            _require_known(folder / HEADER)
+        header = {"format": FORMAT, "version": VERSION}
+        write_whole_file(folder / HEADER, json.dumps(header).encode())
+
+    @staticmethod
+    def exists(folder: Path) -> bool:
+        """Whether a folder holds a journal."""
+        return (folder / HEADER).is_file()
+
+    def find(self, own: FrameRange, digest: str) -> StoredWindow | None:
+        """The window of these frames and this digest, if it is there and undamaged."""
+        path = self._path(own, digest)
+        if not path.is_file():
+            return None
+        try:
+            stored = StoredWindow(path=path, own=own, facts=_read_facts(path.with_suffix(".json")))
+            if sum(1 for _ in stored.parts()) == len(own):
+                return stored
+            problem = "too short"
+        except MediaError as error:
+            problem = str(error)
+        log.warning("%s is damaged and made again (%s)", path, problem)
+        return None
+
+    def store(
+        self, own: FrameRange, digest: str, frames: Whole, facts: WindowFacts, fps: Fraction
+    ) -> StoredWindow:
+        """Keep the edited part of whole frames [T, H, W, 3]."""
+        path = self._path(own, digest)
+        write_whole_file(path.with_suffix(".json"), json.dumps(asdict(facts)).encode())
+        depth = 16 if frames.dtype == np.uint16 else 8
+        write_clip(path, facts.crop(frames), fps=fps, format="ffv1", bit_depth=depth)
+        return StoredWindow(path=path, own=own, facts=facts)
+
+    def _path(self, own: FrameRange, digest: str) -> Path:
+        return self.folder / WINDOWS / f"{own.start:06}-{own.stop:06}-{digest}.mkv"
+
+
+def _require_known(path: Path) -> None:
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+        found = (data["format"], data["version"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise MediaError(f"{path}: cannot be read ({error!r}): choose another folder") from error
+    if found != (FORMAT, VERSION):
+        raise InputError("work", f"{path} is {found[0]} {found[1]}: choose another folder")
+
+
+def _read_facts(path: Path) -> WindowFacts:
+    try:
+        data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        known: dict[str, Any] = data.pop("report")
+        for name in ("size", "window", "model_size", "warnings"):
+            known[name] = tuple(known[name])
+        return WindowFacts(report=EditReport(**known), **data)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise MediaError(f"{path}: cannot be read ({error!r})") from error
+
+
+def _remove_unfinished(folder: Path) -> None:
+    """What a killed run was writing."""
+    for path in folder.glob(".*.part"):
+        path.unlink(missing_ok=True)
