@@ -219,7 +219,8 @@ def _distance_from_picture(frames: Tensor, mask: Tensor, last: Tensor) -> float:
 
 def print_fills(engine: FlowEngine, arguments: argparse.Namespace) -> None:
     print(f"\n{'background behind a mover':24} {'revealed':>8}", end="")
-    print(f" {'ours':>6} {'dense':>6} {'Telea':>6} {'gain dB':>8} {'flicker':>8} {'motion':>8} {'s':>5}")
+    print(f" {'ours':>6} {'dense':>6} {'Telea':>6} {'gain dB':>8}", end="")
+    print(f" {'flicker':>8} {'motion':>8} {'s':>5}")
     for name, make in _holes(arguments):
         if arguments.only in (None, name):
             _print_fill(engine, make(), arguments.sheets)

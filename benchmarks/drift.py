@@ -132,7 +132,7 @@ def _with_own_mask(bundle: ModelBundle, request: EditRequest, mask: Tensor) -> T
 
 def main() -> int:
     arguments = _parser().parse_args()
-    bundle, rows = load_tiny(), []
+    bundle, rows = _load(arguments.model), []
     errors: dict[str, list[tuple[float, float]]] = {chain: [] for chain in CHAINS}
     frames = STEP * arguments.windows + 1
     for number in range(arguments.scenes):
@@ -194,12 +194,17 @@ def _report(arguments: argparse.Namespace, errors: dict[str, list[tuple[float, f
     )
 
 
+def _load(model: str) -> ModelBundle:
+    return load_tiny() if model == "tiny" else load_tiny(weights=Path(model))
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--scenes", type=int, default=6)
     parser.add_argument("--windows", type=int, default=10)
     parser.add_argument("--steps", type=int, default=8)
     parser.add_argument("--guidance", type=float, default=2.0)
+    parser.add_argument("--model", default="tiny", help="tiny, or a folder of its weights")
     parser.add_argument("--out", type=Path, default=Path("quality"))
     return parser
 

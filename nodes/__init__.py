@@ -7,9 +7,12 @@ from comfy_api.latest import ComfyExtension, io
 from .animate import AnimateMask
 from .background import FillBackground, LoadFlow, PropagateBackgroundMask
 from .edit import EditVideo, EstimateCost
+from .keyframe import EditKeyframe, PropagateKeyframes
 from .load import ApplyAdapter, LoadModel
+from .longvideo import EditLongVideo
 from .mask import AugmentMask, OverlayMask
 from .measure import CompareEdit
+from .pick import PickKeyframe, UseKeyframe
 from .sample import SampleClip
 from .track import LoadTracker, TrackObject
 
@@ -27,6 +30,11 @@ NODES: list[type[io.ComfyNode]] = [
     FillBackground,
     EstimateCost,
     EditVideo,
+    EditKeyframe,
+    PickKeyframe,
+    UseKeyframe,
+    PropagateKeyframes,
+    EditLongVideo,
     CompareEdit,
 ]
 

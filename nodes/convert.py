@@ -7,6 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import av
 import torch
 from comfy_api.latest import InputImpl
 from torch import Tensor
@@ -63,10 +64,24 @@ def to_source(frames: Any) -> FrameSource:
     """Frames to read one at a time: a VIDEO from a file stays in its file."""
     from ..vivid_core.track.frames import ClipFrames, VideoFrames
 
-    if isinstance(frames, Tensor | InputImpl.VideoFromComponents) or any(_trim(frames)):
-        return ClipFrames(to_clip(frames))
-    source = frames.get_stream_source()
-    return VideoFrames(Path(source)) if isinstance(source, str) else ClipFrames(to_clip(frames))
+    path = None if isinstance(frames, Tensor) else video_file(frames)
+    return VideoFrames(path) if path is not None else ClipFrames(to_clip(frames))
+
+
+def video_file(video: Any) -> Path | None:
+    """The file that a VIDEO is all of; None where it is in memory, or a part of a file."""
+    if isinstance(video, InputImpl.VideoFromComponents) or any(_trim(video)):
+        return None
+    source = video.get_stream_source()
+    return Path(source) if isinstance(source, str) else None
+
+
+def has_sound(video: Any) -> bool:
+    """Whether a VIDEO that is no whole file has an audio track."""
+    if isinstance(video, InputImpl.VideoFromComponents):
+        return video.get_components().audio is not None
+    with av.open(video.get_stream_source()) as container:
+        return bool(container.streams.audio)
 
 
 def to_entities(mask: Any, clip: Clip) -> Tensor | None:

@@ -91,7 +91,8 @@ class SampleClip(io.ComfyNode):
 
         drawn = draw_scene(seed, frames=length, height=height, width=width)
         pixels = drawn.background() if scene == WITHOUT_TARGET else drawn.render()
-        frames = convert.to_socket(torch.from_numpy(pixels))
+        whole = (pixels * 255).round() / 255  # as a video file holds them: saved, they stay exact
+        frames = convert.to_socket(torch.from_numpy(whole))
         mask = convert.to_socket(torch.from_numpy(drawn.mask()))
         parts = Types.VideoComponents(images=frames, audio=None, frame_rate=Fraction(fps))
         return io.NodeOutput(

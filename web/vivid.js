@@ -3,14 +3,19 @@
 import { app } from '../../scripts/app.js'
 import { api } from '../../scripts/api.js'
 import { CompareView } from './compare_view.js'
+import { KeyframeGallery } from './keyframe_gallery.js'
 import { PathEditor } from './path_editor.js'
 import { PointsEditor } from './points_editor.js'
 
 const COMPARE = 'Vivid_CompareEdit'
-const REPORTS = ['Vivid_EditVideo', 'Vivid_EstimateCost']
+const REPORTS = [
+  'Vivid_EditVideo', 'Vivid_EstimateCost', 'Vivid_EditKeyframe', 'Vivid_PropagateKeyframes',
+  'Vivid_EditLongVideo'
+]
 const TRACK = 'Vivid_TrackObject'
 const ANIMATE = 'Vivid_AnimateMask'
-const STYLES = ['./compare.css', './points.css']
+const PICK = 'Vivid_PickKeyframe'
+const STYLES = ['./compare.css', './points.css', './keyframe_gallery.css']
 const COMPARE_SIZE = [460, 620]
 const EDITOR_SIZE = [480, 640]
 const VIEW_HEIGHT = 320
@@ -22,6 +27,7 @@ const NO_REPORT = 'The report appears here after a run.'
 const PATH_SETTINGS = [
   'width', 'height', 'length', 'shape', 'size_x', 'size_y', 'ease', 'follow'
 ]
+const CLEARED = 'vivid_cleared_until'
 const LINKED = 'This input is connected: what comes in through the link is used, not this.'
 
 function addStyles() {
@@ -103,8 +109,19 @@ function isLinked(node, name) {
   return input !== undefined && input.link !== null && input.link !== undefined
 }
 
-// `Editor` on a node, for the text of the widget `name`.
-function addEditor(node, Editor, name) {
+function showFrames(editor, output) {
+  const data = output?.vivid_frames?.[0]
+  if (data) editor.show(data, (file) => addressOf(data, file))
+  editor.say(output?.text?.[0] ?? '')
+}
+
+function showCandidates(gallery, output) {
+  const data = output?.vivid_gallery?.[0]
+  if (data) gallery.show(data, (picture) => addressOf(picture, picture.file))
+}
+
+// `Editor` on a node, for the text of the widget `name`; show(editor, output) after a run.
+function addEditor(node, Editor, name, show = showFrames) {
   const text = node.widgets.find((widget) => widget.name === name)
   // Setting the value of a multiline text calls its callback.
   const onChange = (value) => {
@@ -124,11 +141,7 @@ function addEditor(node, Editor, name) {
   after(node, 'onConfigure', read)
   after(node, 'onConnectionsChange', read)
   after(node, 'onRemoved', () => editor.remove())
-  node.vividShow = (output) => {
-    const data = output?.vivid_frames?.[0]
-    if (data) editor.show(data, (file) => addressOf(data, file))
-    editor.say(output?.text?.[0] ?? '')
-  }
+  node.vividShow = (output) => show(editor, output)
   read()
   return editor
 }
@@ -153,6 +166,16 @@ function addPath(node) {
   }
   after(node, 'onConfigure', read)
   read()
+}
+
+// What is cleared is remembered with the node, not sent: it changes nothing of the result.
+function addGallery(node) {
+  const gallery = addEditor(node, KeyframeGallery, 'choice', showCandidates)
+  gallery.onClear = (until) => {
+    node.properties[CLEARED] = until
+    noteChange()
+  }
+  after(node, 'onConfigure', () => gallery.setCleared(node.properties[CLEARED] ?? 0))
 }
 
 function addReport(node) {
@@ -189,7 +212,7 @@ app.registerExtension({
   setup: addStyles,
 
   beforeRegisterNodeDef(nodeType, nodeData) {
-    if (![COMPARE, TRACK, ANIMATE, ...REPORTS].includes(nodeData.name)) return
+    if (![COMPARE, TRACK, ANIMATE, PICK, ...REPORTS].includes(nodeData.name)) return
     after(nodeType.prototype, 'onExecuted', function (output) {
       dropLivePreview(this)
       this.vividShow?.(output)
@@ -202,6 +225,7 @@ app.registerExtension({
     if (node.comfyClass === COMPARE) addCompare(node)
     if (node.comfyClass === TRACK) addEditor(node, PointsEditor, 'prompts')
     if (node.comfyClass === ANIMATE) addPath(node)
+    if (node.comfyClass === PICK) addGallery(node)
     if (REPORTS.includes(node.comfyClass)) addReport(node)
   },
 

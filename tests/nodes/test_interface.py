@@ -79,8 +79,8 @@ def test_every_node_has_a_help_page(comfy: ComfyServer, vivid_nodes: Nodes) -> N
 
 def test_browser_code_is_served(comfy: ComfyServer) -> None:
     served = {path for path in comfy.get("/extensions") if path.startswith(f"/extensions/{PACK}/")}
-    names = ("vivid", "compare_view", "frame_view", "points_editor", "path_editor")
-    assert served == {f"/extensions/{PACK}/{name}.js" for name in names}
+    views = ("compare_view", "frame_view", "keyframe_gallery", "path_editor", "points_editor")
+    assert served == {f"/extensions/{PACK}/{name}.js" for name in ("vivid", *views)}
 
 
 @pytest.mark.parametrize(
@@ -89,6 +89,8 @@ def test_browser_code_is_served(comfy: ComfyServer) -> None:
         ("Vivid_EditVideo", "task", get_args(Task)),
         ("Vivid_EditVideo", "focus", get_args(Focus)),
         ("Vivid_EditVideo", "sampler", get_args(Sampler)),
+        ("Vivid_EditKeyframe", "task", get_args(Task)),
+        ("Vivid_PropagateKeyframes", "task", get_args(Task)),
         ("Vivid_EstimateCost", "focus", get_args(Focus)),
         ("Vivid_AugmentMask", "mode", MASK_MODES),
     ],

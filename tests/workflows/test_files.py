@@ -16,6 +16,8 @@ WIDGETS = {"COMBO", "STRING", "INT", "FLOAT", "BOOLEAN"}
 CORE = {"CreateVideo": ["fps"], "SaveVideo": ["filename_prefix", "format", "codec"]}
 NOTE = "MarkdownNote"  # exists in the browser only
 LEFT_OUT = {"format.codec"}  # what newer ComfyUI calls SaveVideo's codec in API format
+# What is clicked after the first run: empty in the browser, given where nobody clicks.
+CLICKED = {"Vivid_PickKeyframe": "choice"}
 
 
 def read(*parts: str) -> Any:
@@ -82,6 +84,10 @@ def test_both_formats_hold_the_same_graph(name: str, interface: dict[str, Any]) 
         }
         for key, node in api.items()
     }
+    for key, node in shown.items():
+        clicked = CLICKED.get(node["class_type"])
+        if clicked:
+            assert node["inputs"].pop(clicked) == "" != sent[key]["inputs"].pop(clicked)
     assert sent == shown
 
 

@@ -1,0 +1,233 @@
+"""What the editing nodes share: their inputs, the request these make, and what is given back."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from comfy_api.latest import io
+
+from . import convert, previews
+from .memory import HostedModel
+from .sockets import FRAMES, MASKS, VividModel
+
+if TYPE_CHECKING:
+    from ..vivid_core.edit.request import EditRequest, EditResult
+    from ..vivid_core.video import Clip
+
+TASKS = ["add", "modify", "delete"]
+FOCUSES = ["auto", "native", "enlarge", "off"]
+SAMPLERS = ["ddim", "dpm"]
+FILLS = ["off", "auto"]
+DEFAULT_GROWTH = -1  # stands for "as the task needs it"
+
+
+def clip_inputs() -> list[io.Input]:
+    """The model, the clip and its mask."""
+    return [
+        VividModel.Input("model", tooltip="The model that edits."),
+        io.MultiType.Input(
+            "video",
+            types=FRAMES,
+            tooltip="The clip: images, one a frame, or a VIDEO. Any size and length; the "
+            "result has the same. Long clips are edited in a chain of windows.",
+        ),
+        io.MultiType.Input(
+            "mask",
+            types=MASKS,
+            tooltip="White is edited. One mask a frame, or one for all frames; the size "
+            "of the clip.",
+        ),
+    ]
+
+
+def task_input() -> io.Input:
+    return io.Combo.Input(
+        "task",
+        options=TASKS,
+        default="modify",
+        tooltip="add: put what the caption says into the mask. modify: turn what is "
+        "there into it. delete: remove it and show the background.",
+    )
+
+
+def caption_input() -> io.Input:
+    return io.String.Input(
+        "caption",
+        multiline=True,
+        default="",
+        placeholder="what shall be inside the mask, for example: a red balloon",
+        tooltip="What shall be inside the mask. delete needs none: it uses the one "
+        "sentence that VIVID models are trained on.",
+    )
+
+
+def prompt_inputs() -> list[io.Input]:
+    """The negative caption and the seed."""
+    return [
+        io.String.Input(
+            "negative",
+            multiline=True,
+            default="",
+            placeholder="what to steer away from (optional)",
+            tooltip="What to steer away from. Has no effect at guidance 1.",
+        ),
+        io.Int.Input(
+            "seed",
+            default=0,
+            min=0,
+            max=2**63 - 1,
+            control_after_generate=True,
+            tooltip="Another seed gives another result; the same one the same.",
+        ),
+    ]
+
+
+def work_inputs() -> list[io.Input]:
+    """How much work the model does, and on what part of the frame."""
+    return [
+        io.Int.Input(
+            "steps",
+            default=50,
+            min=1,
+            max=1000,
+            tooltip="Denoising steps. More take longer, in proportion; 20 to 50 are usual.",
+        ),
+        io.Float.Input(
+            "guidance",
+            default=6.0,
+            min=0.0,
+            max=100.0,
+            step=0.1,
+            tooltip="How strongly the caption is followed. 1 is plain and costs half; 6 is usual; "
+            "high values burn colours.",
+        ),
+        io.Combo.Input(
+            "focus",
+            options=FOCUSES,
+            default="auto",
+            tooltip="The part of the frame that the model sees. auto: a window around the mask, "
+            "where that costs less. native: that window at its own scale. enlarge: that window "
+            "scaled up to the model's size, for more detail. off: the whole frame.",
+        ),
+    ]
+
+
+def fill_input() -> io.Input:
+    return io.Combo.Input(
+        "fill",
+        options=FILLS,
+        default="off",
+        tooltip="For delete. auto: what other frames show of the background is filled "
+        "in first, and the model invents only what no frame shows. off: the model "
+        "invents everything inside the mask.",
+    )
+
+
+def paste_inputs() -> list[io.Input]:
+    """How noise becomes an edit, and how that meets the source."""
+    return [
+        io.Combo.Input(
+            "sampler",
+            options=SAMPLERS,
+            default="ddim",
+            tooltip="ddim: even and predictable. dpm: often good with fewer steps.",
+        ),
+        io.Int.Input(
+            "grow",
+            default=DEFAULT_GROWTH,
+            min=DEFAULT_GROWTH,
+            max=512,
+            tooltip="Pixels by which the mask is widened. -1: as the task needs it (delete "
+            "1/60 of the shorter side, at least feather + 1; add and modify 0).",
+        ),
+        io.Int.Input(
+            "feather",
+            default=2,
+            min=0,
+            max=256,
+            tooltip="Pixels over which the edit fades into the source, all inside the "
+            "effective mask. 0: a hard edge.",
+        ),
+    ]
+
+
+def edit_outputs() -> list[io.Output]:
+    """An edited clip, what was allowed to change, and what was done."""
+    return [
+        io.Image.Output("edit", display_name="edit", tooltip="The edited clip."),
+        io.Mask.Output(
+            "effective_mask",
+            display_name="effective mask",
+            tooltip="What could change: the mask, cut at 0.5 and widened by grow. "
+            "Everything else equals the source.",
+        ),
+        io.String.Output(
+            "report",
+            display_name="report",
+            tooltip="What was done, what it cost, and warnings.",
+        ),
+    ]
+
+
+def check_caption(task: str | None, words: str | None, *, name: str) -> str | None:
+    """Why the input `name` is no caption for this task, or None; linked values are None."""
+    if task not in ("add", "modify") or words is None or words.strip():
+        return None
+    return f"{name}: is empty: say what to {task}, for example 'a red balloon'"
+
+
+def check_fill(task: str | None, fill: str | None) -> str | None:
+    """Why nothing can be filled for this task, or None; linked values are None."""
+    if fill == "auto" and task in ("add", "modify"):
+        return f"fill: auto is for delete, the task is {task}: choose off"
+    return None
+
+
+def edit_request(clip: Clip, mask: Any, *, grow: int, **settings: Any) -> EditRequest:
+    """What is asked of the core; `mask` as it comes through the socket."""
+    from ..vivid_core.edit.request import EditRequest
+
+    return EditRequest(
+        clip=clip,
+        mask=convert.to_mask(mask, clip),
+        grow=None if grow == DEFAULT_GROWTH else grow,
+        **settings,
+    )
+
+
+def activation_bytes(model: HostedModel, request: EditRequest, *, frames: int = 0) -> int:
+    """What an edit of the clip, or of `frames` frames of its size, needs beside the weights."""
+    from ..vivid_core.edit.cost import estimate_cost
+
+    height, width = request.clip.size
+    memory = estimate_cost(
+        model.bundle,
+        frames=frames or len(request.clip),
+        height=height,
+        width=width,
+        steps=request.steps,
+        guidance=request.guidance,
+        mask=request.mask.values.amax(dim=0, keepdim=True),
+        focus=request.focus,
+        grow=request.growth,
+    ).memory
+    tiled = getattr(model.bundle.vae, "use_tiling", False)
+    return max(memory.denoise, memory.vae_tiled if tiled else memory.vae_whole)
+
+
+def edit_output(request: EditRequest, result: EditResult, *, lead: str = "") -> io.NodeOutput:
+    """The edited clip with its preview and report; `lead` is the report's first line."""
+    from ..vivid_core.edit.report import report_text
+
+    report = report_text(result.report)
+    if result.report.nothing_changed:
+        logging.getLogger(__name__).warning("%s", report.splitlines()[0])
+    words = f"{lead}\n{report}" if lead else report
+    frames = convert.to_socket(result.frames)
+    return io.NodeOutput(
+        frames,
+        convert.to_socket(result.effective_mask),
+        words,
+        ui=previews.animation(frames, float(request.clip.fps)) | previews.text(words),
+    )

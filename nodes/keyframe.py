@@ -1,0 +1,267 @@
+"""Make the look on one frame, and let the clip follow it (KIVE)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from comfy_api.latest import io
+
+from . import convert, gallery, host, previews
+from .edit_inputs import (
+    activation_bytes,
+    caption_input,
+    check_caption,
+    clip_inputs,
+    edit_output,
+    edit_outputs,
+    edit_request,
+    paste_inputs,
+    prompt_inputs,
+    task_input,
+    work_inputs,
+)
+from .memory import HostedModel
+from .schema import check_choices, schema
+from .sockets import VividKeyframe
+
+if TYPE_CHECKING:
+    from ..vivid_core.keyframe.propagate import Again
+
+CATEGORY = "VIVID/4 Keyframe"
+EVERYTHING = -1  # stands for "from the first" and "to the last frame"
+MOST_FRAMES = 1_000_000
+
+
+class EditKeyframe(io.ComfyNode):
+    """Vivid_EditKeyframe."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return schema(
+            node_id="Vivid_EditKeyframe",
+            display_name="Vivid Edit Keyframe",
+            category=CATEGORY,
+            description="Edits one frame of a clip, many times: several captions and seeds for a "
+            "fraction of what the whole clip costs. Pick one, then propagate it.",
+            search_aliases=["image inpaint", "candidates", "variations", "kive", "first frame"],
+            has_intermediate_output=True,
+            hidden=[io.Hidden.unique_id],
+            inputs=[
+                *clip_inputs(),
+                io.Int.Input(
+                    "frame",
+                    default=0,
+                    min=0,
+                    max=MOST_FRAMES,
+                    tooltip="The frame to edit, counted from 0. Choose one that shows the thing "
+                    "well: the clip follows it in both directions of time.",
+                ),
+                task_input(),
+                io.String.Input(
+                    "captions",
+                    multiline=True,
+                    default="",
+                    placeholder="one caption a line, for example:\na red balloon\na blue kite",
+                    tooltip="What shall be inside the mask: one caption a line, each gets its own "
+                    "candidates. delete needs none.",
+                ),
+                *prompt_inputs(),
+                io.Int.Input(
+                    "candidates",
+                    default=4,
+                    min=1,
+                    max=64,
+                    tooltip="Pictures for each caption, with this seed, the next one, and so on.",
+                ),
+                *work_inputs(),
+                *paste_inputs(),
+            ],
+            outputs=[
+                io.Image.Output(
+                    "batch",
+                    display_name="candidates",
+                    tooltip="The edited frame, one image a candidate; the captions in turn.",
+                ),
+                io.Image.Output(
+                    "sheet",
+                    display_name="sheet",
+                    tooltip="All candidates on one picture, numbered as in Vivid Pick Keyframe.",
+                ),
+                io.String.Output(
+                    "report",
+                    display_name="report",
+                    tooltip="What one candidate costs beside the edit of the whole clip.",
+                ),
+            ],
+        )
+
+    @classmethod
+    def validate_inputs(
+        cls,
+        task: str | None = None,
+        captions: str | None = None,
+        focus: str | None = None,
+        sampler: str | None = None,
+    ) -> bool | str:
+        problem = check_choices(cls, task=task, focus=focus, sampler=sampler)
+        return problem or check_caption(task, captions, name="captions") or True
+
+    @classmethod
+    def execute(
+        cls,
+        model: HostedModel,
+        video: Any,
+        mask: Any,
+        frame: int,
+        captions: str,
+        candidates: int,
+        **settings: Any,
+    ) -> io.NodeOutput:
+        import torch
+
+        from ..vivid_core.keyframe.edit import candidate_sheet, edit_keyframe
+
+        texts = _captions(model, settings["task"], captions)
+        clip = convert.to_clip(video)
+        request = edit_request(clip, mask, caption=texts[0], **settings)
+        model.prepare(activation_bytes(model, request, frames=model.bundle.train_size[0]))
+        runtime = host.runtime()
+        result = edit_keyframe(
+            model.bundle,
+            request,
+            frame=frame,
+            captions=texts,
+            candidates=candidates,
+            runtime=runtime,
+        )
+        gallery.keep(result, clip, request.task, node=f"{cls.hidden.unique_id}")
+        batch = torch.stack([candidate.pixels for candidate in result.candidates])
+        host.show_result(runtime, batch)
+        sheet = convert.to_socket(candidate_sheet(result))[None]
+        return io.NodeOutput(
+            convert.to_socket(batch),
+            sheet,
+            result.report,
+            ui=previews.animation(sheet) | previews.text(result.report),
+        )
+
+
+class PropagateKeyframes(io.ComfyNode):
+    """Vivid_PropagateKeyframes."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return schema(
+            node_id="Vivid_PropagateKeyframes",
+            display_name="Vivid Propagate Keyframes",
+            category=CATEGORY,
+            description="Edits a clip so that it follows finished frames, in both directions of "
+            "time. Can make a range anew and keep the rest of an earlier edit.",
+            search_aliases=["kive", "keyframe to video", "propagate edit", "first last frame"],
+            has_intermediate_output=True,
+            inputs=[
+                *clip_inputs(),
+                task_input(),
+                caption_input(),
+                *prompt_inputs(),
+                *work_inputs(),
+                *paste_inputs(),
+                io.Boolean.Input(
+                    "match_colors",
+                    default=False,
+                    tooltip="Shift what the model makes so that its surroundings have the source's "
+                    "colours: against a tint that grows along a long clip.",
+                ),
+                io.Int.Input(
+                    "first_frame",
+                    default=EVERYTHING,
+                    min=EVERYTHING,
+                    max=MOST_FRAMES,
+                    tooltip="With previous: the first frame to make anew. -1: from the start.",
+                ),
+                io.Int.Input(
+                    "last_frame",
+                    default=EVERYTHING,
+                    min=EVERYTHING,
+                    max=MOST_FRAMES,
+                    tooltip="With previous: the last frame to make anew. -1: to the end.",
+                ),
+                VividKeyframe.Input(
+                    "keyframe",
+                    optional=True,
+                    tooltip="The finished frames to follow. Only a range of a previous edit can "
+                    "do without.",
+                ),
+                io.Image.Input(
+                    "previous",
+                    optional=True,
+                    tooltip="An earlier edit of this clip: outside the range it is kept as it is, "
+                    "and the range joins it.",
+                ),
+            ],
+            outputs=edit_outputs(),
+        )
+
+    @classmethod
+    def validate_inputs(
+        cls,
+        task: str | None = None,
+        caption: str | None = None,
+        focus: str | None = None,
+        sampler: str | None = None,
+    ) -> bool | str:
+        problem = check_choices(cls, task=task, focus=focus, sampler=sampler)
+        return problem or check_caption(task, caption, name="caption") or True
+
+    @classmethod
+    def execute(
+        cls,
+        model: HostedModel,
+        video: Any,
+        mask: Any,
+        first_frame: int,
+        last_frame: int,
+        keyframe: Any = None,
+        previous: Any = None,
+        **settings: Any,
+    ) -> io.NodeOutput:
+        from ..vivid_core.keyframe.propagate import describe_way, propagate_keyframes
+
+        request = edit_request(convert.to_clip(video), mask, keyframes=keyframe or (), **settings)
+        again = _again(previous, first_frame, last_frame, len(request.clip))
+        model.prepare(activation_bytes(model, request))
+        runtime = host.runtime()
+        result = propagate_keyframes(model.bundle, request, runtime, again=again)
+        host.show_result(runtime, result.frames)
+        if again is None:
+            way = describe_way(model.bundle, len(request.clip), request.keyframes)
+        else:
+            first, last = again.span.start, again.span.stop - 1
+            way = f"frames {first} to {last} made anew, the others kept as they were"
+        return edit_output(request, result, lead=way)
+
+
+def _captions(model: HostedModel, task: str, text: str) -> list[str]:
+    """One a line; a single empty one where there are none, or nobody would read them."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    reads = task != "delete" or model.bundle.layout.text_describes == "scene after removal"
+    return lines if lines and reads else [""]
+
+
+def _again(previous: Any, first: int, last: int, frames: int) -> Again | None:
+    """The range to make anew; None for the whole clip."""
+    from ..vivid_core.errors import InputError
+    from ..vivid_core.keyframe.propagate import Again
+    from ..vivid_core.video import FrameRange
+
+    if first == last == EVERYTHING:
+        return None
+    if previous is None:
+        raise InputError(
+            "previous",
+            "is missing: connect the edit whose other frames shall stay, or set first_frame and "
+            "last_frame to -1",
+        )
+    stop = frames if last == EVERYTHING else last + 1
+    span = FrameRange(start=max(first, 0), stop=stop)
+    return Again(previous=convert.to_clip(previous).frames, span=span)

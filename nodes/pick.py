@@ -1,0 +1,173 @@
+"""Choose a finished frame: among candidates, or from any other node."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from comfy_api.latest import io
+from comfy_execution.graph_utils import ExecutionBlocker
+
+from . import convert, gallery, previews
+from .keyframe import CATEGORY, MOST_FRAMES
+from .schema import schema
+from .sockets import VividKeyframe
+
+if TYPE_CHECKING:
+    from ..vivid_core.keyframe.library import Picked
+
+FROM_RECORD = -1  # stands for "the frame that the candidate was made for"
+NOTHING_CHOSEN = (
+    "Vivid Pick Keyframe does not know yet which picture to go on with: click one in the node, "
+    "then run again"
+)
+
+
+class PickKeyframe(io.ComfyNode):
+    """Vivid_PickKeyframe."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return schema(
+            node_id="Vivid_PickKeyframe",
+            display_name="Vivid Pick Keyframe",
+            category=CATEGORY,
+            description="Shows candidates, and hands on the one that you click. Run once to see "
+            "them, click, run again.",
+            search_aliases=["choose image", "image gallery", "select image", "pick image"],
+            is_output_node=True,
+            inputs=[
+                io.Image.Input(
+                    "candidates",
+                    tooltip="Pictures of one frame, from Vivid Edit Keyframe or any other node.",
+                ),
+                io.String.Input(
+                    "choice",
+                    default="",
+                    tooltip="The picture to go on with; a click in the node writes it. The digest "
+                    "of a picture, or a number from 1.",
+                ),
+                io.Int.Input(
+                    "frame",
+                    default=FROM_RECORD,
+                    min=FROM_RECORD,
+                    max=MOST_FRAMES,
+                    tooltip="The frame of the clip that the picture belongs to. -1: the one that "
+                    "Vivid Edit Keyframe made it for.",
+                ),
+            ],
+            outputs=[
+                VividKeyframe.Output(
+                    "keyframe", display_name="keyframe", tooltip="For Vivid Propagate Keyframes."
+                ),
+                io.Image.Output("picked", display_name="image", tooltip="The chosen picture."),
+                io.String.Output(
+                    "caption",
+                    display_name="caption",
+                    tooltip="What the picture was made from, for the caption of Vivid Propagate "
+                    "Keyframes. Empty for pictures of other nodes.",
+                ),
+            ],
+        )
+
+    @classmethod
+    def validate_inputs(cls, choice: str | None = None) -> bool | str:
+        """A damaged choice is told before anything runs."""
+        from ..vivid_core.errors import InputError
+        from ..vivid_core.keyframe.library import parse_choice
+
+        try:
+            parse_choice(choice or "")
+        except InputError as error:
+            return str(error)
+        return True
+
+    @classmethod
+    def execute(cls, candidates: Any, choice: str, frame: int) -> io.NodeOutput:
+        from ..vivid_core.edit.request import Keyframe
+        from ..vivid_core.keyframe.library import parse_choice, pick
+
+        batch, chosen = convert.to_clip(candidates).frames, parse_choice(choice)
+        if chosen is None:
+            # Blocked without a message: with one, ComfyUI calls what follows failed.
+            waiting = [ExecutionBlocker(None)] * len(cls.define_schema().outputs)
+            shown = gallery.show(batch) | previews.text(NOTHING_CHOSEN)
+            return io.NodeOutput(*waiting, ui=shown)
+        picked = pick(batch, chosen, gallery.library())
+        keyframe = Keyframe(frame=_frame_of(picked, frame), pixels=picked.pixels)
+        return io.NodeOutput(
+            (keyframe,),
+            convert.to_socket(picked.pixels[None]),
+            picked.record.caption if picked.record else "",
+            ui=gallery.show(batch) | previews.text(_about(picked, keyframe.frame)),
+        )
+
+
+class UseKeyframe(io.ComfyNode):
+    """Vivid_UseKeyframe."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return schema(
+            node_id="Vivid_UseKeyframe",
+            display_name="Vivid Use Keyframe",
+            category=CATEGORY,
+            description="Makes any image a keyframe: painted by hand, or from another model. "
+            "Outside the mask the clip's own pixels are used.",
+            search_aliases=["reference frame", "guide image", "first frame", "paint keyframe"],
+            inputs=[
+                io.Image.Input(
+                    "image",
+                    tooltip="The finished frame, of the clip's size. Of several the first counts.",
+                ),
+                io.Int.Input(
+                    "frame",
+                    default=0,
+                    min=0,
+                    max=MOST_FRAMES,
+                    tooltip="The frame of the clip that it stands for, counted from 0.",
+                ),
+                VividKeyframe.Input(
+                    "keyframe",
+                    optional=True,
+                    tooltip="More keyframes of the same clip. At the same frame the new one wins.",
+                ),
+            ],
+            outputs=[
+                VividKeyframe.Output(
+                    "keyframes",
+                    display_name="keyframe",
+                    tooltip="All of them, for Vivid Propagate Keyframes.",
+                )
+            ],
+        )
+
+    @classmethod
+    def execute(cls, image: Any, frame: int, keyframe: Any = None) -> io.NodeOutput:
+        from ..vivid_core.edit.request import Keyframe
+
+        mine = Keyframe(frame=frame, pixels=convert.to_clip(image).frames[0])
+        others = [other for other in keyframe or () if other.frame != frame]
+        return io.NodeOutput(tuple(sorted([*others, mine], key=lambda one: one.frame)))
+
+
+def _frame_of(picked: Picked, frame: int) -> int:
+    """The frame of the clip that a picture is for."""
+    from ..vivid_core.errors import InputError
+
+    if frame != FROM_RECORD:
+        return frame
+    if picked.record is None:
+        raise InputError(
+            "frame",
+            "is -1, but the picture was not made by Vivid Edit Keyframe, so nobody knows which "
+            "frame it is for: give its number, counted from 0",
+        )
+    return picked.record.frame
+
+
+def _about(picked: Picked, frame: int) -> str:
+    """What was picked, for people."""
+    if picked.record is None:
+        return f"picked {picked.digest} for frame {frame}"
+    made = f"seed {picked.record.seed}, {picked.record.caption or picked.record.task}"
+    return f"picked {picked.digest} for frame {frame}: {made}"

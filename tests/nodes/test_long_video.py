@@ -1,0 +1,133 @@
+"""A video file edited in windows in a real ComfyUI: sound, length, journal, stop and go on."""
+
+from __future__ import annotations
+
+import json
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+import torch
+
+from vivid_core.data.shapes import draw_scene
+from vivid_core.media import frame_times, probe, read_clip, write_clip
+
+from ..comfyui import ComfyServer, Graph, Rejected, wait_until
+from .conftest import STEPS, find, set_inputs
+
+NODE = "Vivid_EditLongVideo"
+FRAMES, SIZE, RATE = 40, 64, Fraction(30000, 1001)
+
+
+@pytest.fixture
+def graph(repository: Path) -> Graph:
+    """The bundled workflow, shorter, with few steps."""
+    path = repository / "workflows" / "api" / "vivid_long_video.json"
+    graph: Graph = json.loads(path.read_text(encoding="utf-8"))
+    set_inputs(graph, "Vivid_SampleClip", length=FRAMES)
+    set_inputs(graph, NODE, steps=STEPS, guidance=1.0)
+    return graph
+
+
+def with_file(comfy: ComfyServer, graph: Graph, name: str) -> Graph:
+    """The graph with a video file that has sound, at 29.97 frames a second."""
+    frames = torch.from_numpy(draw_scene(7, frames=FRAMES, height=SIZE, width=SIZE).background())
+    folder = comfy.base / "input"
+    folder.mkdir(exist_ok=True)
+    sound = folder / f"{name}_sound.mkv"
+    write_sound(sound, seconds=float(FRAMES / RATE))
+    write_clip(folder / f"{name}.mp4", frames, fps=RATE, audio_from=sound)
+    graph["9"] = {"class_type": "LoadVideo", "inputs": {"file": f"{name}.mp4"}}
+    set_inputs(graph, NODE, video=["9", 0], filename_prefix=f"vivid/{name}")
+    set_inputs(graph, "Vivid_CompareEdit", source=["9", 0])
+    return graph
+
+
+def write_sound(path: Path, seconds: float) -> None:
+    rate = 16_000
+    samples = np.sin(np.arange(int(rate * seconds)) * 0.2).astype(np.float32)[None]
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("aac", rate=rate, layout="mono")
+        frame = av.AudioFrame.from_ndarray(samples, format="fltp", layout="mono")
+        frame.sample_rate = rate
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+
+
+def written(comfy: ComfyServer, graph: Graph, outputs: dict[str, dict[str, Any]]) -> Path:
+    line = outputs[find(graph, NODE)]["text"][0].splitlines()[-1]
+    return comfy.base / "output" / line.removeprefix("written: ")
+
+
+def test_a_clip_in_memory_is_edited_and_lossless_outside(comfy: ComfyServer, graph: Graph) -> None:
+    run = comfy.run(graph)
+    assert (run.status, run.error) == ("success", "")
+    view = run.outputs[find(graph, "Vivid_CompareEdit")]["vivid_compare"][0]
+    assert (view["total"], view["measures"]["outside"]) == (FRAMES, 0)
+    assert view["measures"]["inside_max"] > 1
+    assert "3 window(s) of time" in run.outputs[find(graph, NODE)]["text"][0]
+    assert probe(written(comfy, graph, run.outputs)).frame_count == FRAMES
+
+
+def test_sound_length_and_rate_are_the_sources(comfy: ComfyServer, graph: Graph) -> None:
+    graph = with_file(comfy, graph, "sound")
+    set_inputs(graph, NODE, format="mp4 (H.264)")
+    run = comfy.run(graph)
+    assert (run.status, run.error) == ("success", "")
+    place = run.outputs[find(graph, NODE)]["images"][0]
+    assert place["filename"].endswith(".mp4") and comfy.file(place)
+    source, edit = comfy.base / "input" / "sound.mp4", written(comfy, graph, run.outputs)
+    assert probe(edit).fps == probe(source).fps
+    assert list(frame_times(edit)) == list(frame_times(source))  # the end of the last one too
+    with av.open(str(edit)) as container:
+        assert len(container.streams.audio) == 1
+
+
+def test_a_changed_caption_makes_only_what_follows_again(comfy: ComfyServer, graph: Graph) -> None:
+    graph = with_file(comfy, graph, "captions")
+    set_inputs(graph, NODE, caption="a red circle", later_captions="30: a green star")
+    assert comfy.run(graph).status == "success"
+    set_inputs(graph, NODE, later_captions="30: a blue square")
+    text = comfy.run(graph).outputs[find(graph, NODE)]["text"][0]
+    assert "2 window(s) were finished by an earlier run" in text
+
+
+def test_what_was_stopped_goes_on_and_gives_the_same_file(comfy: ComfyServer, graph: Graph) -> None:
+    graph = with_file(comfy, graph, "stopped")
+    set_inputs(graph, NODE, seed=5, steps=40)
+    prompt = comfy.queue(graph)
+    folder = comfy.base / "output" / "vivid" / "long"
+    wait_until(
+        lambda: list(folder.glob("vivid_stopped_*/windows/*.json")), 120, "a window is finished"
+    )
+    comfy.post("/interrupt", {})
+    run = comfy.wait(prompt)
+    assert (run.status, run.node) == ("interrupted", NODE)
+    (part,) = folder.glob("vivid_stopped_*/partial.mkv")
+    assert 0 < probe(part).frame_count < FRAMES
+    resumed = comfy.run(graph)
+    assert "finished by an earlier run" in resumed.outputs[find(graph, NODE)]["text"][0]
+    first = read_clip(written(comfy, graph, resumed.outputs)).frames
+    set_inputs(graph, NODE, filename_prefix="vivid/unstopped")
+    whole = comfy.run(graph)
+    assert torch.equal(first, read_clip(written(comfy, graph, whole.outputs)).frames)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"later_captions": "soon: a car"}, "is not FRAME: CAPTION"),
+        ({"format": "gif"}, "format: 'gif' is not one of mp4"),
+        ({"fill": "auto"}, "fill: auto is for delete"),
+    ],
+)
+def test_bad_values_are_refused_before_anything_runs(
+    comfy: ComfyServer, graph: Graph, changes: dict[str, str], words: str
+) -> None:
+    set_inputs(graph, NODE, **changes)
+    with pytest.raises(Rejected) as refused:
+        comfy.queue(graph)
+    assert words in "\n".join(refused.value.errors)
