@@ -14,6 +14,7 @@ import argparse
 import sys
 import tempfile
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 from statistics import fmean
 
@@ -67,7 +68,7 @@ def run_chain(bundle: ModelBundle, task: Task, chain: str) -> Tensor:
         return run_naive(bundle, task)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        write_clip(folder / "source.mkv", task.source, fps=8)
+        write_clip(folder / "source.mkv", task.source, fps=Fraction(8))
         edit_long_video(
             bundle,
             LongEditRequest(

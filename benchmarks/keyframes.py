@@ -44,7 +44,7 @@ SHOWN, SHOWN_SCENES = (0, 4, 8, 12, 16), 3
 
 @dataclass(frozen=True, kw_only=True)
 class Score:
-    """Colour errors (0..255) at the first and last frame; the largest steps beside their neighbours.
+    """Colour errors (0..255) at the first and last frame; the largest steps.
 
     A step is the frame difference inside the hole over the mean of the two beside it: `join` is
     the largest where what comes from the two keyframes meets, `start` that from a keyframe on.
@@ -98,7 +98,6 @@ def figures(scores: list[Score], truth_step: float) -> Iterator[Figure]:
         return fmean(value for value in values if value == value)
 
     alone = {end: mean("no keyframe", end) for end in ("first", "last")}
-    below = {"lower_is_better": True}
     for end in ("first", "last"):
         yield Figure(
             name=f"no keyframe: colour error, {end} frame", value=alone[end], unit="0..255"
@@ -109,8 +108,9 @@ def figures(scores: list[Score], truth_step: float) -> Iterator[Figure]:
             value=mean(way, end) / alone[end],
             unit="x",
             target=COLOR_SHARE,
-            **below,
+            lower_is_better=True,
         )
+    plain = median(s.join for s in scores if s.way == "no keyframe")
     for way in ("both ends", "two halves"):
         joins = [s.join for s in scores if s.way == way]
         yield Figure(
@@ -118,8 +118,8 @@ def figures(scores: list[Score], truth_step: float) -> Iterator[Figure]:
             value=median(joins),
             unit="x",
             target=STEP,
-            references={"truth": truth_step},
-            **below,
+            references={"no keyframe": plain, "truth": truth_step},
+            lower_is_better=True,
         )
         share = 100 * fmean(step <= STEP for step in joins)
         yield Figure(name=f"{way}: scenes with no step at the join over {STEP:g}x", value=share)

@@ -14,7 +14,7 @@ from .schema import schema
 from .sheet import contact_sheet, side_by_side
 from .sockets import FRAMES, MASKS
 
-CATEGORY = "VIVID/4 Measure"
+CATEGORY = "VIVID/6 Measure"
 
 
 class CompareEdit(io.ComfyNode):

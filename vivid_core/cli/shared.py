@@ -123,15 +123,14 @@ class _TerminalBar:
     def __call__(self, progress: Progress) -> None:
         if progress.stage not in SHOWN_STAGES:
             return
-        if self._bar is None or self._stage != progress.stage:
-            self._begin(progress)
-        self._bar.n = progress.window * progress.total + progress.done
-        self._bar.refresh()
-        if self._bar.n >= self._bar.total:
-            self._bar.close()
+        bar = self._bar if self._stage == progress.stage and self._bar else self._begin(progress)
+        bar.n = progress.window * progress.total + progress.done
+        bar.refresh()
+        if bar.n >= bar.total:
+            bar.close()
             self._bar = None
 
-    def _begin(self, progress: Progress) -> None:
+    def _begin(self, progress: Progress) -> Any:
         from tqdm import tqdm
 
         if self._bar is not None:
@@ -139,3 +138,4 @@ class _TerminalBar:
         self._stage = progress.stage
         total = progress.total * progress.windows
         self._bar = tqdm(total=total, unit="step", desc=progress.stage)
+        return self._bar

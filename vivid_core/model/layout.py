@@ -86,9 +86,7 @@ _LAYOUTS: dict[LayoutName, Layout] = {
     "i2v": Layout(name="i2v", channels=("noise", "first_frame"), in_channels=32),
     "fun_inp": _INPAINT,
     # VIVID, sec. 4: the caption is of the edited area, keyframes are first frames.
-    "vivid": replace(
-        _INPAINT, name="vivid", text_describes="edited area", knows_last_frame=False
-    ),
+    "vivid": replace(_INPAINT, name="vivid", text_describes="edited area", knows_last_frame=False),
     "void": Layout(
         name="void",
         channels=("noise", "mask", "video"),
