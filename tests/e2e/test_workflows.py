@@ -12,6 +12,7 @@ from .page import ComfyPage, Renderer
 WORKFLOWS = [
     "vivid_add_object",
     "vivid_change_object",
+    "vivid_long_video",
     "vivid_middle_keyframe",
     "vivid_remove_object",
     "vivid_static_patch",
