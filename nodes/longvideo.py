@@ -165,7 +165,7 @@ class EditLongVideo(io.ComfyNode):
                 source=source,
                 masks=_masks(mask),
                 out=out,
-                work=host.work_folder("long", f"{filename_prefix}_{cls.hidden.unique_id}"),
+                work=_journal(source, cls.hidden.unique_id),
                 later_captions=parse_later_captions(later_captions),
                 grow=None if grow == DEFAULT_GROWTH else grow,
                 keyframes=keyframe or (),
@@ -196,6 +196,16 @@ def _on_disk(video: Any) -> Iterator[Path]:
         path = Path(folder) / "source.mkv"
         write_clip(path, clip.frames, fps=clip.fps, audio_from=sound if sound.exists() else None)
         yield path
+
+
+def _journal(source: Path, node: str) -> Path:
+    """The same for this node and this video in every run, whatever the file is called."""
+    from ..vivid_core.keyframe.library import picture_digest
+    from ..vivid_core.media import read_clip
+    from ..vivid_core.video import FrameRange
+
+    first = read_clip(source, range=FrameRange(start=0, stop=1)).frames[0]
+    return host.work_folder("long", f"{picture_digest(first)}_{node}")
 
 
 def _target(prefix: str, suffix: str, size: tuple[int, int]) -> tuple[Path, dict[str, str]]:

@@ -145,7 +145,8 @@ class UseKeyframe(io.ComfyNode):
     def execute(cls, image: Any, frame: int, keyframe: Any = None) -> io.NodeOutput:
         from ..vivid_core.edit.request import Keyframe
 
-        mine = Keyframe(frame=frame, pixels=convert.to_clip(image).frames[0])
+        pixels = convert.to_clip(image).frames[0]
+        mine = Keyframe(frame=frame, pixels=pixels, finished=False)
         others = [other for other in keyframe or () if other.frame != frame]
         return io.NodeOutput(tuple(sorted([*others, mine], key=lambda one: one.frame)))
 

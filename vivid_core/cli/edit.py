@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
-from ..chain.footage import look_at
+from ..chain.footage import Footage, look_at
 from ..chain.journal import Journal
 from ..chain.request import LongEditRequest
 from ..chain.run import edit_long_video
@@ -94,11 +94,14 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.report:
         require_writable(arguments.report)
     request = _request(arguments)
-    frames = look_at(request, Runtime()).info.frame_count  # before a model is loaded
+    footage = look_at(request, Runtime())  # before a model is loaded
     device = device_named(arguments.device)
     bundle = load_model(arguments, device)
-    edit = _edit_chained if _wants_chain(arguments, frames, bundle) else _edit_whole
-    text, data = edit(bundle, request, runtime_for(device))
+    runtime = runtime_for(device)
+    if _wants_chain(arguments, footage.info.frame_count, bundle):
+        text, data = _edit_chained(bundle, request, runtime)
+    else:
+        text, data = _edit_whole(bundle, request, footage, runtime)
     print(text)
     print(
         f"written: {request.out} (decoded again: outside the mask differs by at most "
@@ -111,7 +114,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 def _wants_chain(arguments: argparse.Namespace, frames: int, bundle: ModelBundle) -> bool:
     """Where asked for, and for clips over one window; but a fill looks through the whole clip."""
-    if arguments.work or arguments.resume or arguments.later_caption:
+    if arguments.work or arguments.resume or arguments.later_caption or arguments.anchor:
         return True
     return frames > bundle.train_size[0] and arguments.fill == "off"
 
@@ -125,7 +128,7 @@ def _edit_chained(
 
 
 def _edit_whole(
-    bundle: ModelBundle, request: LongEditRequest, runtime: Runtime
+    bundle: ModelBundle, request: LongEditRequest, footage: Footage, runtime: Runtime
 ) -> tuple[str, dict[str, Any]]:
     """A clip in memory."""
     clip = read_clip(request.source)
@@ -140,10 +143,18 @@ def _edit_whole(
     if len(clip) <= bundle.train_size[0]:
         edit = replace(edit, match_colors=False)  # there are no joins
     result = edit_clip(bundle, edit, runtime)
-    write_clip(request.out, result.frames, fps=clip.fps, audio_from=request.source)
+    fps, pts = footage.info.fps, footage.times(footage.whole)
+    write_clip(
+        request.out,
+        result.frames,
+        fps=fps,
+        pts=pts,
+        bit_depth=footage.bit_depth,
+        audio_from=request.source,
+    )
     assert request.mask_out is not None
     white = result.effective_mask[..., None].expand(-1, -1, -1, 3)
-    write_clip(request.mask_out, white, fps=clip.fps)
+    write_clip(request.mask_out, white, fps=fps, pts=pts)
     written = _measure_written(request.out, edit, result)
     return report_text(result.report), report_data(result.report) | written
 

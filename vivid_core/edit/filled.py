@@ -110,7 +110,8 @@ def _with_keyframes(
     frames, unfinished = request.clip.frames.clone(), hole.clone()
     for keyframe in request.keyframes:
         at = slice(keyframe.frame, keyframe.frame + 1)
-        frames[at] = composite(frames[at], keyframe.pixels[None], hole[at], feather=request.feather)
+        feather = keyframe.feather(request.feather)
+        frames[at] = composite(frames[at], keyframe.pixels[None], hole[at], feather=feather)
         unfinished[at] = 0.0
     return frames, unfinished
 

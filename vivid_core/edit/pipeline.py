@@ -94,7 +94,7 @@ class _Edit:
                 self.source[at],
                 keyframe.pixels[None],
                 self.effective[at],
-                feather=self.request.feather,
+                feather=keyframe.feather(self.request.feather),
             )
 
     def _edit_window(

@@ -26,10 +26,19 @@ MAX_STEPS = 1000  # length of the training schedule
 
 @dataclass(frozen=True, kw_only=True)
 class Keyframe:
-    """A finished frame that guides the others (KIVE). `pixels` is float32 [H, W, 3] in 0..1."""
+    """A frame that guides the others (KIVE). `pixels` is float32 [H, W, 3] in 0..1.
+
+    A `finished` one, such as a candidate or a frame of an edit, stays inside the mask as it is.
+    Any other picture is still blended into the source at the mask's border.
+    """
 
     frame: int
     pixels: Float[Tensor, "h w 3"]
+    finished: bool = True
+
+    def feather(self, wanted: int) -> int:
+        """Pixels over which it is to be softened, where edits are by `wanted`."""
+        return 0 if self.finished else wanted
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,9 +11,10 @@ The name is the digest of the 8-bit pixels: the same name is always the same pic
 from __future__ import annotations
 
 import json
+import logging
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -30,6 +31,7 @@ from ..media._pending import write_whole_file
 from ..media._pixels import pixels_to_array
 from ..track.store import digest_of
 
+log = logging.getLogger(__name__)
 FORMAT, VERSION = "vivid-candidate", 1
 _NUMBER = re.compile(r"[0-9]{1,3}")
 _DIGEST = re.compile(r"([0-9a-f]{16})(?: seed ([0-9]{1,19}))?")
@@ -136,7 +138,7 @@ class CandidateLibrary:
         found: dict[str, Record] = {}
         for folder in self._groups():
             if any((folder / f"{digest}.json").is_file() for digest in digests):
-                found |= {path.stem: _read(path) for path in folder.glob("*.json")}
+                found |= {record.digest: record for record in _readable(folder)}
         others = [record for digest, record in found.items() if digest not in digests]
         return sorted(others, key=lambda record: (-record.made, record.number))
 
@@ -187,7 +189,7 @@ def pick(batch: Float[Tensor, "n h w 3"], choice: Choice, library: CandidateLibr
         if picture_digest(pixels) == choice.digest:
             return _of_batch(pixels, library)
     record = library.find(choice.digest)
-    if record is None:
+    if record is None or not record.path.is_file():
         again = "" if choice.seed is None else f" with seed {choice.seed}"
         raise InputError(
             "choice",
@@ -203,6 +205,15 @@ def _of_batch(pixels: Picture, library: CandidateLibrary) -> Picked:
     digest = picture_digest(pixels)
     eight_bit = torch.from_numpy(array.astype(np.float32) / 255)
     return Picked(pixels=eight_bit, digest=digest, record=library.find(digest))
+
+
+def _readable(folder: Path) -> Iterator[Record]:
+    """The records of a group; a damaged one hides no other."""
+    for path in folder.glob("*.json"):
+        try:
+            yield _read(path)
+        except MediaError as error:
+            log.warning("%s", error)
 
 
 def _read(path: Path) -> Record:

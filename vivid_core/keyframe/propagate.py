@@ -12,7 +12,7 @@ from ..edit.composite import effective_mask, measure_change
 from ..edit.pipeline import edit_clip
 from ..edit.request import EditRequest, EditResult, Keyframe
 from ..edit.windows import Window, plan_windows
-from ..errors import InputError
+from ..errors import InputError, MaskError
 from ..model.bundle import ModelBundle
 from ..runtime import Runtime
 from ..video import Clip, FrameRange, MaskTrack
@@ -112,8 +112,12 @@ def _edit_again(
 
 
 def _mask_of(request: EditRequest, low: int, high: int) -> MaskTrack:
-    clip = Clip(frames=request.clip.frames[low:high])
-    return MaskTrack.fit(request.mask.values[low:high], clip)
+    values = request.mask.values[low:high]
+    if not (values > 0.5).any():
+        raise MaskError(
+            "mask", f"is empty on frames {low} to {high - 1}: choose a range where it is not"
+        )
+    return MaskTrack(values=values)
 
 
 def _ends(previous: Tensor, span: FrameRange, low: int, high: int) -> tuple[Keyframe, ...]:

@@ -11,7 +11,7 @@ import torch
 
 from vivid_core.cli import main
 from vivid_core.data.shapes import draw_scene
-from vivid_core.media import read_clip, save_image, write_clip
+from vivid_core.media import frame_times, read_clip, save_image, write_clip
 
 FPS = Fraction(8)
 
@@ -48,6 +48,16 @@ def test_a_lossless_file_differs_inside_the_effective_mask_only(files, capsys):
     assert report["written_max_difference_outside"] == 0
     assert not torch.equal(result[mask], source[mask])
     assert "max difference 0" in capsys.readouterr().out
+
+
+def test_times_and_depth_are_the_sources(files):
+    """Of a deep clip with uneven timing, edited in memory."""
+    frames = read_clip(files / "clip.mkv").frames * 0.999
+    times = [Fraction(i * i + 10 * i, 100) for i in range(len(frames) + 1)]
+    write_clip(files / "clip.mkv", frames, fps=FPS, pts=times, bit_depth=16)
+    assert edit(files, "--report", str(files / "report.json")) == 0
+    assert list(frame_times(files / "out.mkv")) == list(frame_times(files / "clip.mkv"))
+    assert json.loads((files / "report.json").read_text())["written_max_difference_outside"] == 0
 
 
 def test_a_lossy_file_reports_its_encoding_error_apart(files):

@@ -89,6 +89,17 @@ def test_a_keyframe_is_kept_inside_the_mask_and_ignored_outside(tiny):
     assert torch.equal(result.frames[3][~inside], asked.clip.frames[3][~inside])
 
 
+def test_a_finished_keyframe_is_kept_to_its_border_and_another_one_blended(tiny):
+    pixels = torch.rand(32, 32, 3)
+    for finished in (True, False):
+        keyframe = Keyframe(frame=0, pixels=pixels, finished=finished)
+        asked = request(keyframes=(keyframe,), feather=4)
+        result = edit_clip(tiny, asked)
+        inside = result.effective_mask[0] == 1
+        assert torch.equal(result.frames[0][inside], pixels[inside]) is finished
+        assert torch.equal(result.frames[0][~inside], asked.clip.frames[0][~inside])
+
+
 def test_a_keyframe_steers_the_other_frames(tiny):
     dark = request(keyframes=(Keyframe(frame=0, pixels=torch.zeros(32, 32, 3)),))
     light = request(keyframes=(Keyframe(frame=0, pixels=torch.ones(32, 32, 3)),))

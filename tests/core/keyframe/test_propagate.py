@@ -10,6 +10,7 @@ import torch
 from vivid_core.edit.pipeline import edit_clip
 from vivid_core.edit.request import EditRequest, Keyframe
 from vivid_core.errors import InputError, MaskError
+from vivid_core.keyframe.edit import edit_keyframe
 from vivid_core.keyframe.propagate import Again, describe_way, propagate_keyframes
 from vivid_core.video import Clip, FrameRange, MaskTrack
 
@@ -29,6 +30,14 @@ def request(*keyframes: tuple[int, float], **changes) -> EditRequest:
     )
     options = {"task": "add", "caption": "a red circle", "steps": 1, "keyframes": given}
     return EditRequest(clip=clip, mask=MaskTrack.fit(mask, clip), **(options | changes))
+
+
+def test_a_picked_candidate_is_in_the_edit_as_it_was(tiny):
+    asked = request(feather=4)
+    picked = edit_keyframe(tiny, asked, frame=3).candidates[0]
+    given = (Keyframe(frame=3, pixels=picked.pixels),)
+    result = propagate_keyframes(tiny, replace(asked, keyframes=given))
+    assert torch.equal(result.frames[3], picked.pixels)
 
 
 def test_a_middle_keyframe_decides_both_directions(tiny):
@@ -104,7 +113,7 @@ def test_what_cannot_be_propagated_is_refused(tiny):
     mask = torch.zeros(FRAMES, SIZE, SIZE)
     mask[0, 4:9, 4:9] = 1
     empty = replace(request(), mask=MaskTrack.fit(mask, clip))
-    with pytest.raises(MaskError, match="empty"):
+    with pytest.raises(MaskError, match="empty on frames 9 to 12: choose a range"):
         propagate_keyframes(
             tiny, empty, again=Again(previous=whole, span=FrameRange(start=10, stop=12))
         )

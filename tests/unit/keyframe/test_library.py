@@ -116,6 +116,19 @@ def test_a_damaged_record_is_named(library, text):
         library.find(digest)
 
 
+def test_a_damaged_record_hides_no_other(library):
+    good, bad, shown = keep(library, "g", 5, 6, 7)
+    (library.root / "g" / f"{bad}.json").write_text("{")
+    assert [record.digest for record in library.beside([shown])] == [good]
+
+
+def test_a_picture_that_was_deleted_says_what_to_run(library):
+    (digest,) = keep(library, "g", 5)
+    (library.root / "g" / f"{digest}.png").unlink()
+    with pytest.raises(InputError, match="run Vivid Edit Keyframe again with seed 5"):
+        pick(picture(1)[None], Choice(digest=digest, seed=5), library)
+
+
 def test_a_record_of_a_newer_version_is_refused(library):
     (digest,) = keep(library, "g", 5)
     path = library.root / "g" / f"{digest}.json"
