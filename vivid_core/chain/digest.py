@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import fields
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -19,8 +19,8 @@ SAMPLES = 8  # values of each weight that tell models apart
 _PIXELS = ("clip", "mask", "keyframes")
 
 
-def model_digest(bundle: ModelBundle) -> str:
-    """Stands for everything of a model that decides what it makes."""
+def model_digest(bundle: ModelBundle, device: torch.device) -> str:
+    """Stands for everything of a model, and of where it runs, that decides what it makes."""
     facts: dict[str, Any] = {
         "layout": bundle.layout.name,
         "version": bundle.layout.version,
@@ -28,6 +28,8 @@ def model_digest(bundle: ModelBundle) -> str:
         "knows_last_frame": bundle.knows_last_frame,
         "schedule": {key: repr(value) for key, value in bundle.schedule.items()},
         "lora_scales": list(_lora_scales(bundle.transformer)),
+        "tiling": _tiling(bundle.vae),
+        "device": device.type,
     }
     parts = (bundle.transformer, bundle.vae, bundle.text_encoder)
     return digest_of(facts, *(list(_samples(part)) for part in parts))
@@ -40,7 +42,7 @@ def request_digest(request: EditRequest) -> str:
         for item in fields(request)
         if item.name not in _PIXELS
     }
-    keyframes = [(k.frame, pixel_digest(k.pixels)) for k in request.keyframes]
+    keyframes = [(k.frame, k.finished, pixel_digest(k.pixels)) for k in request.keyframes]
     pixels = pixel_digest(request.clip.frames), pixel_digest(request.mask.values)
     return digest_of(settings, pixels, keyframes)
 
@@ -57,6 +59,14 @@ def _samples(module: torch.nn.Module) -> Iterator[list[Any]]:
         flat = weight.detach().flatten()
         picked = flat[:: max(1, flat.numel() // SAMPLES)][:SAMPLES].float().cpu()
         yield [name, list(weight.shape), str(weight.dtype), [float(value) for value in picked]]
+
+
+def _tiling(vae: Any) -> dict[str, Any]:
+    """In which tiles a VAE works, if it does."""
+    if not vae.use_tiling:
+        return {}
+    options = cast("dict[str, Any]", vars(vae))
+    return {name: value for name, value in options.items() if name.startswith("tile_")}
 
 
 def _lora_scales(module: Any) -> Iterator[str]:

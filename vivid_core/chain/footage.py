@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ..edit.composite import effective_mask
 from ..edit.request import Keyframe
-from ..errors import InputError
+from ..errors import InputError, MaskError
 from ..latents import Geometry
 from ..media import VideoInfo, frame_times, probe
 from ..media._formats import BitDepth, choose_format
@@ -69,15 +69,17 @@ class Footage:
 
 def look_at(request: LongEditRequest, host: Runtime) -> Footage:
     """What a request names, read once. Raises InputError and MediaError for what is wrong."""
-    if request.source.absolute() == request.out.absolute():
-        raise InputError("out", f"{request.out} is the source itself: choose another name")
+    _keep_source(request)
     info = probe(request.source)
     size = info.height, info.width
+    _require_captions_inside(request.caption_starts, info.frame_count)
     for keyframe in request.keyframes:
         _require_fit(keyframe, info.frame_count, size)
     masks = FittedMasks(
         request.masks, frames=info.frame_count, size=size, watch=host.check_cancelled
     )
+    for keyframe in request.keyframes:
+        _require_mask(keyframe.frame, masks.active)
     frame = Clip(frames=torch.zeros(1, *size, 3))
     one = request.window_request(frame, MaskTrack(values=frame.frames[..., 0]), caption=0)
     return Footage(
@@ -87,6 +89,34 @@ def look_at(request: LongEditRequest, host: Runtime) -> Footage:
         growth=one.growth,
         bit_depth=_bit_depth(request.out, info.bit_depth),
     )
+
+
+def _keep_source(request: LongEditRequest) -> None:
+    source = request.source
+    for name, target in (("out", request.out), ("mask_out", request.mask_out)):
+        if target is None or not target.exists() or not source.exists():
+            continue
+        if target.samefile(source):
+            raise InputError(name, f"{target} is the source itself: choose another name")
+
+
+def _require_captions_inside(starts: Sequence[int], frames: int) -> None:
+    if starts[-1] >= frames:
+        raise InputError(
+            "later_captions",
+            f"one begins at frame {starts[-1]}, the clip has frames 0 to {frames - 1}: leave it "
+            "out, or begin it earlier",
+        )
+
+
+def _require_mask(frame: int, active: Sequence[bool]) -> None:
+    if not active[frame]:
+        seen = [number for number, selected in enumerate(active) if selected]
+        raise MaskError(
+            "keyframe",
+            f"the mask is empty on frame {frame}: choose one of frames {seen[0]} to {seen[-1]} on "
+            "which it is not",
+        )
 
 
 def _require_fit(keyframe: Keyframe, frames: int, size: tuple[int, int]) -> None:

@@ -14,6 +14,7 @@ the video after its facts; nothing of it is ever deleted. Two runs at once need 
 
 from __future__ import annotations
 
+import glob
 import json
 import logging
 from collections.abc import Iterator
@@ -82,20 +83,28 @@ class Journal:
         self.folder = folder
         if folder.exists() and not folder.is_dir():
             raise InputError("work", f"{folder} is a file: name a folder")
+        with write_errors(folder):
+            remove_unfinished(folder / HEADER)
         if not self.exists(folder) and folder.is_dir() and any(folder.iterdir()):
             raise InputError("work", f"{folder} is not empty and no journal: choose another folder")
-        with write_errors(folder):
-            (folder / WINDOWS).mkdir(parents=True, exist_ok=True)
-            _remove_unfinished(folder / WINDOWS)
         if self.exists(folder):
             _require_known(folder / HEADER)
-        header = {"format": FORMAT, "version": VERSION}
-        write_whole_file(folder / HEADER, json.dumps(header).encode())
+        self._begin()
 
     @staticmethod
     def exists(folder: Path) -> bool:
         """Whether a folder holds a journal."""
         return (folder / HEADER).is_file()
+
+    def _begin(self) -> None:
+        """The header first: a folder with anything else but no header is not ours."""
+        header = {"format": FORMAT, "version": VERSION}
+        with write_errors(self.folder):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            write_whole_file(self.folder / HEADER, json.dumps(header).encode())
+            (self.folder / WINDOWS).mkdir(exist_ok=True)
+            for folder in (self.folder, self.folder / WINDOWS):
+                _remove_parts(folder, "*")
 
     def find(self, own: FrameRange, digest: str) -> StoredWindow | None:
         """The window of these frames and this digest, if it is there and undamaged."""
@@ -147,7 +156,11 @@ def _read_facts(path: Path) -> WindowFacts:
         raise MediaError(f"{path}: cannot be read ({error!r})") from error
 
 
-def _remove_unfinished(folder: Path) -> None:
-    """What a killed run was writing."""
-    for path in folder.glob(".*.part"):
+def remove_unfinished(target: Path) -> None:
+    """What a killed run was writing under a temporary name beside `target`."""
+    _remove_parts(target.parent, glob.escape(target.name))
+
+
+def _remove_parts(folder: Path, pattern: str) -> None:
+    for path in folder.glob(f".{pattern}.????????.part"):
         path.unlink(missing_ok=True)

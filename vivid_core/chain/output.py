@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import glob
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 
 from torch import Tensor
@@ -18,30 +18,36 @@ from .request import WrittenDifference
 from .sources import Whole, to_float
 
 Piece = tuple[FrameRange, int | None]  # frames, and which window makes them
-WindowAt = Callable[[int], StoredWindow]
 
 
-def compose(
-    footage: Footage, pieces: Sequence[Piece], window_at: WindowAt
-) -> Iterator[tuple[Whole, Whole]]:
-    """Each frame of the source and of the result, in order, one at a time."""
-    with closing(footage.open()) as frames:
-        for piece, index in pieces:
-            stored = None if index is None else window_at(index)
-            parts = iter(()) if stored is None else stored.parts()
-            for number in range(piece.start, piece.stop):
-                source = frames.read(FrameRange(start=number, stop=number + 1))[0]
-                result = source
-                if stored is not None:
-                    result = source.copy()
-                    stored.facts.crop(result)[...] = next(parts)
-                yield source, result
+@dataclass(frozen=True, kw_only=True)
+class Composition:
+    """A source with windows pasted in. `check` is called for every frame, and raises to stop."""
+
+    footage: Footage
+    pieces: Sequence[Piece]
+    window_at: Callable[[int], StoredWindow]
+    check: Callable[[], None]
+
+    def frames(self) -> Iterator[tuple[Whole, Whole]]:
+        """Each frame of the source and of the result, in order, one at a time."""
+        with closing(self.footage.open()) as frames:
+            for piece, index in self.pieces:
+                stored = None if index is None else self.window_at(index)
+                parts = iter(()) if stored is None else stored.parts()
+                for number in range(piece.start, piece.stop):
+                    self.check()
+                    source = frames.read(FrameRange(start=number, stop=number + 1))[0]
+                    result = source
+                    if stored is not None:
+                        result = source.copy()
+                        stored.facts.crop(result)[...] = next(parts)
+                    yield source, result
 
 
-def write_output(
-    footage: Footage, pieces: Sequence[Piece], window_at: WindowAt, path: Path
-) -> None:
+def write_output(made: Composition, path: Path) -> None:
     """The finished file, with the timing and the audio of its source."""
+    footage = made.footage
     with VideoWriter(
         path,
         fps=footage.info.fps,
@@ -50,44 +56,38 @@ def write_output(
         audio_from=footage.path,
         bit_depth=footage.bit_depth,
     ) as writer:
-        for _, result in compose(footage, pieces, window_at):
+        for _, result in made.frames():
             writer.write(result)
+        made.check()
 
 
-def write_part(footage: Footage, pieces: Sequence[Piece], window_at: WindowAt, path: Path) -> None:
-    """What is finished of it, without audio. `pieces` begin at frame 0."""
-    span = FrameRange(start=0, stop=pieces[-1][0].stop)
+def write_part(made: Composition, path: Path) -> None:
+    """What is finished of it, without audio. Its pieces begin at frame 0."""
+    footage = made.footage
+    span = FrameRange(start=0, stop=made.pieces[-1][0].stop)
     write_clip(
         path,
-        (result for _, result in compose(footage, pieces, window_at)),
+        (result for _, result in made.frames()),
         fps=footage.info.fps,
         pts=footage.times(span),
         bit_depth=footage.bit_depth,
     )
 
 
-def write_effective_mask(footage: Footage, path: Path) -> None:
+def write_effective_mask(made: Composition, path: Path) -> None:
     """The effective mask of every frame, white on black."""
+    footage = made.footage
     with VideoWriter(
         path, fps=footage.info.fps, size=footage.size, pts=footage.times(footage.whole)
     ) as writer:
         for number in range(len(footage.whole)):
+            made.check()
             mask = footage.effective(FrameRange(start=number, stop=number + 1))[0]
             writer.write(mask[..., None].expand(-1, -1, 3))
 
 
-def remove_unfinished(target: Path) -> None:
-    """What a killed run was writing under a temporary name beside `target`."""
-    for path in target.parent.glob(f".{glob.escape(target.name)}.????????.part"):
-        path.unlink(missing_ok=True)
-
-
 def measure_output(
-    footage: Footage,
-    pieces: Sequence[Piece],
-    window_at: WindowAt,
-    path: Path,
-    watch: Callable[[int], None],
+    made: Composition, path: Path, watch: Callable[[int], None]
 ) -> tuple[Change, WrittenDifference]:
     """What changed, and what the file shows of it, decoding everything once more.
 
@@ -95,11 +95,9 @@ def measure_output(
     """
     inside, outside, encoding, written = (_Tally() for _ in range(4))
     with VideoReader(path) as reader:
-        for number, ((source, result), frame) in enumerate(
-            zip(compose(footage, pieces, window_at), reader, strict=True)
-        ):
+        for number, ((source, result), frame) in enumerate(zip(made.frames(), reader, strict=True)):
             watch(number)
-            effective = footage.effective(FrameRange(start=number, stop=number + 1))[0] > 0
+            effective = made.footage.effective(FrameRange(start=number, stop=number + 1))[0] > 0
             before, after = to_float(source), to_float(result)
             decoded = to_float(frame.pixels[..., :3])
             change = (after - before).abs().amax(dim=-1)

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
+from itertools import takewhile
 
 import numpy as np
 import torch
@@ -25,16 +26,16 @@ from ..video import Clip, FrameRange, MaskTrack
 from .color import ColorStats, pull_colors
 from .digest import model_digest, request_digest
 from .footage import Footage, layout_of, look_at
-from .journal import VERSION, Journal, StoredWindow, WindowFacts
+from .journal import VERSION, Journal, StoredWindow, WindowFacts, remove_unfinished
 from .output import (
+    Composition,
     Piece,
     measure_output,
-    remove_unfinished,
     write_effective_mask,
     write_output,
     write_part,
 )
-from .plan import Window, find_pieces, plan_chain
+from .plan import ChainWindow, find_pieces, plan_chain
 from .request import LongEditReport, LongEditRequest
 from .sources import Whole, to_float, to_whole
 from .summary import sum_up
@@ -54,9 +55,9 @@ def edit_long_video(
     changed caption, mask or keyframe makes only those windows again that depend on it. While
     one window is edited the next is read, and those before it are encoded.
 
-    Where a run is stopped, what is finished of the video lies in the work folder as `partial`
-    with the suffix of `out`. Raises InputError and MediaError for requests that cannot be served,
-    and whatever `runtime.check_cancelled` raises.
+    Where a run is stopped before its last window, what is finished of the video lies in the work
+    folder as `partial` with the suffix of `out`. Raises InputError and MediaError for requests
+    that cannot be served, and whatever `runtime.check_cancelled` raises.
     """
     started, host = time.monotonic(), runtime or Runtime()
     require_video_target(request.out)
@@ -73,7 +74,7 @@ class _Material:
     """What a window is made of: its frames at the depth that is written, and its masks."""
 
     index: int
-    window: Window
+    window: ChainWindow
     source: Whole
     mask: Bool[Tensor, "t h w"]
 
@@ -91,14 +92,20 @@ class _Run:
         request: LongEditRequest,
         host: Runtime,
         footage: Footage,
-        windows: Sequence[Window],
+        windows: Sequence[ChainWindow],
         journal: Journal,
     ) -> None:
         self._bundle, self._request, self._host = bundle, request, host
         self._footage, self._windows, self._journal = footage, windows, journal
         self._pieces = list(find_pieces(windows, footage.info.frame_count))
-        self._model = model_digest(bundle)
+        self._model = model_digest(bundle, host.device)
         self._shelf = Shelf[StoredWindow]()
+        self._composition = Composition(
+            footage=footage,
+            pieces=self._pieces,
+            window_at=self._shelf.wait,
+            check=self._shelf.check,
+        )
         self._anchors: dict[int, ColorStats] = {}
         self._made: list[int] = []  # by this run, not by an earlier one
 
@@ -128,9 +135,7 @@ class _Run:
         def watch(frame: int) -> None:
             self._host.advance(Progress(stage="write", done=frame + 1, total=total))
 
-        change, written = measure_output(
-            self._footage, self._pieces, self._shelf.wait, self._request.out, watch
-        )
+        change, written = measure_output(self._composition, self._request.out, watch)
         skipped = sum(len(frames) for frames, index in self._pieces if index is None)
         return LongEditReport(
             edit=sum_up(
@@ -156,8 +161,8 @@ class _Run:
             if target is not None:
                 remove_unfinished(target)
         if self._request.mask_out is not None:
-            write_effective_mask(self._footage, self._request.mask_out)
-        write_output(self._footage, self._pieces, self._shelf.wait, self._request.out)
+            write_effective_mask(self._composition, self._request.mask_out)
+        write_output(self._composition, self._request.out)
 
     def _materials(self) -> Iterator[_Material]:
         with closing(self._footage.open()) as frames:
@@ -232,6 +237,7 @@ class _Run:
         target = self._anchors.get(window.shot)
         if target is None:
             return result.frames
+        feather = self._request.feather if result.report.fill == "off" else 0
         made = result.effective_mask.clone()
         for frame in (window.carried, *window.keyframes):
             if frame is not None:
@@ -241,7 +247,7 @@ class _Run:
             to_float(material.source),
             made,
             target,
-            feather=self._request.feather,
+            feather=feather,
         )
 
     def _first_colors(self, material: _Material, stored: StoredWindow) -> ColorStats:
@@ -262,16 +268,18 @@ class _Run:
 
     def _keep_part(self) -> None:
         """Write what is finished from the first frame on, so that it can be looked at."""
-        done = list[Piece]()
-        for frames, index in self._pieces:
-            if index is not None and self._shelf.get(index) is None:
-                break
-            done.append((frames, index))
+        done = list(takewhile(self._is_finished, self._pieces))
         if all(index is None for _, index in done):
             return
+        if len(done) == len(self._pieces):
+            log.warning("stopped: every window is finished; run again to write the file")
+            return
         path = self._journal.folder / f"partial{self._request.out.suffix}"
+        finished = replace(
+            self._composition, pieces=done, window_at=self._finished, check=lambda: None
+        )
         try:
-            write_part(self._footage, done, self._finished, path)
+            write_part(finished, path)
         except VividError as error:
             log.warning("what is finished could not be written (%s)", error)
             return
@@ -281,6 +289,10 @@ class _Run:
             self._footage.info.frame_count,
             path,
         )
+
+    def _is_finished(self, piece: Piece) -> bool:
+        _, index = piece
+        return index is None or self._shelf.get(index) is not None
 
     def _finished(self, index: int) -> StoredWindow:
         stored = self._shelf.get(index)

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from ..errors import InputError, MaskError, MediaError
 from ..media import VideoReader, decode_rle, read_mask
+from ..media._images import IMAGE_SUFFIXES
 from ..media._pixels import full_scale, pixels_to_array
 from ..video import FrameRange
 
@@ -23,7 +24,6 @@ Whole = NDArray[np.unsignedinteger]
 """Pixels as they are written: [..., 3], white at 255 or 65535."""
 
 READ_FRAMES = 16
-VIDEO_SUFFIXES = frozenset({".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi"})
 
 
 @runtime_checkable
@@ -98,11 +98,10 @@ def open_masks(path: Path) -> MaskSource:
 
     A folder is read at once and held as one byte a pixel. Raises MediaError for anything else.
     """
-    if path.is_file() and path.suffix.lower() in VIDEO_SUFFIXES:
-        return MaskVideo(path)
-    if path.is_file() and path.suffix.lower() == ".json":
-        return RunLengthMasks(path)
-    return MasksInMemory(read_mask(path))
+    suffix = path.suffix.lower()
+    if path.is_dir() or suffix in IMAGE_SUFFIXES:
+        return MasksInMemory(read_mask(path))
+    return RunLengthMasks(path) if suffix == ".json" else MaskVideo(path)
 
 
 class FittedMasks:

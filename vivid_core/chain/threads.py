@@ -123,6 +123,11 @@ class Shelf(Generic[T]):
                 raise Stopped
             return self._items[number]
 
+    def check(self) -> None:
+        """Raise Stopped once `stop` was called."""
+        if self._stopped:
+            raise Stopped
+
     def stop(self) -> None:
         """Let nobody wait any longer."""
         with self._changed:

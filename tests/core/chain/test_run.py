@@ -160,6 +160,7 @@ def test_masks_come_from_files_of_any_kind(quick, asked, scene, tmp_path, name):
         ({"out": Path("nowhere/o.mkv")}, MediaError, "nowhere"),
         ({"keyframes": (Keyframe(frame=99, pixels=torch.zeros(32, 32, 3)),)}, InputError, "99"),
         ({"keyframes": (Keyframe(frame=0, pixels=torch.zeros(8, 32, 3)),)}, InputError, "32x8"),
+        ({"later_captions": ((25, "a"),)}, InputError, "frame 25, the clip has frames 0 to 24"),
         ({"caption": "red " * 5000}, CaptionError, "caption"),
         ({"mask_out": Path("nowhere/m.mkv")}, MediaError, "nowhere"),
     ],
@@ -172,10 +173,27 @@ def test_what_cannot_be_served_is_named_and_leaves_no_file(
     assert not list(tmp_path.glob("*out*"))
 
 
-def test_the_source_is_never_written_over(quick, asked, tmp_path):
-    with pytest.raises(InputError, match="out: .*is the source itself"):
-        edit_long_video(quick, asked(out=tmp_path / "clip.mkv"))
-    assert read_clip(tmp_path / "clip.mkv").frames.shape[0] == 25
+@pytest.mark.parametrize("name", ["clip.mkv", "sub/../clip.mkv", "linked.mkv", "same.mkv"])
+@pytest.mark.parametrize("argument", ["out", "mask_out"])
+def test_the_source_is_never_written_over(quick, asked, tmp_path, name, argument):
+    request = asked(**{argument: tmp_path / name})
+    before = request.source.read_bytes()
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "linked.mkv").symlink_to(request.source)
+    (tmp_path / "same.mkv").hardlink_to(request.source)
+    with pytest.raises(InputError, match=f"^{argument}: .*is the source itself"):
+        edit_long_video(quick, request)
+    assert request.source.read_bytes() == before
+
+
+def test_a_keyframe_where_the_mask_is_empty_is_refused(quick, asked, scene):
+    frames, masks = scene
+    keyframe = Keyframe(frame=20, pixels=frames[20])
+    hidden = MasksInMemory(
+        masks * ((torch.arange(25) >= 2) & (torch.arange(25) < 18)).view(-1, 1, 1)
+    )
+    with pytest.raises(MaskError, match="keyframe: .*on frame 20: .* 2 to 17 on"):
+        edit_long_video(quick, asked(masks=hidden, keyframes=(keyframe,)))
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
-from vivid_core.chain.plan import LONGEST_BRIDGE, Layout, Window, find_pieces, plan_chain
+from vivid_core.chain.plan import LONGEST_BRIDGE, ChainWindow, Layout, find_pieces, plan_chain
 from vivid_core.video import FrameRange
 
 
@@ -28,13 +28,13 @@ def layouts(draw) -> dict[str, Any]:
     return {
         "active": active,
         "shots": ranges(draw(st.lists(frame, max_size=3)), len(active)),
-        "longest": draw(st.sampled_from([9, 13, 17])),
+        "longest": draw(st.sampled_from([5, 9, 13, 17])),
         "keyframes": draw(st.lists(frame, max_size=4)),
         "captions": tuple(sorted({0, *captions})),
     }
 
 
-def owners(windows: tuple[Window, ...]) -> dict[int, int]:
+def owners(windows: tuple[ChainWindow, ...]) -> dict[int, int]:
     made: dict[int, int] = {}
     for index, window in enumerate(windows):
         for frame in range(window.own.start, window.own.stop):
@@ -67,6 +67,7 @@ def test_a_carried_frame_is_an_end_that_an_earlier_window_made(parts):
     for index, window in enumerate(windows):
         if window.carried is not None:
             assert window.carried in (window.start, window.stop - 1)
+            assert layout.active[window.carried]
             assert made[window.carried] < index
 
 
@@ -132,12 +133,33 @@ def test_a_short_gap_is_bridged_and_a_long_one_ends_the_chain(gap, joined):
     assert starts == ({0} if joined else {0, 4 + gap})
 
 
+def test_a_join_in_a_gap_moves_back_to_a_masked_frame():
+    active = [not 46 <= frame <= 50 for frame in range(101)]
+    assert plan(active, longest=49) == [(0, 46, None), (45, 94, 45), (93, 101, 93)]
+
+
+def test_a_gap_that_no_window_reaches_over_ends_the_chain():
+    active = [True] + [False] * 4 + [True]
+    assert plan(active, longest=5) == [(0, 1, None), (5, 6, None)]
+    assert plan([True, *active[2:]], longest=5) == [(0, 5, None)]
+
+
+def test_a_caption_that_begins_in_a_gap_carries_the_masked_frame_before_it():
+    active = [True] * 4 + [False] * 3 + [True] * 3
+    assert plan(active, captions=(0, 6)) == [(0, 4, None), (3, 10, 3)]
+
+
 def test_before_the_first_keyframe_time_runs_backwards():
     assert plan([True] * 20, keyframes=[12]) == [(4, 13, None), (0, 5, 4), (12, 20, 12)]
 
 
 def test_between_keyframes_windows_are_even():
     assert plan([True] * 11, keyframes=[0, 10]) == [(0, 6, None), (5, 11, 5)]
+
+
+def test_between_keyframes_a_window_reaches_over_a_gap():
+    active = [True] + [False] * 3 + [True] * 3
+    assert plan(active, keyframes=[0, 6], longest=5) == [(0, 5, None), (4, 7, 4)]
 
 
 def test_a_caption_begins_at_its_frame():

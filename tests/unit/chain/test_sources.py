@@ -10,8 +10,16 @@ import numpy as np
 import pytest
 import torch
 
-from vivid_core.chain.sources import FittedMasks, MasksInMemory, VideoFrames, to_float, to_whole
-from vivid_core.errors import MaskError
+from vivid_core.chain.sources import (
+    FittedMasks,
+    MasksInMemory,
+    MaskVideo,
+    VideoFrames,
+    open_masks,
+    to_float,
+    to_whole,
+)
+from vivid_core.errors import MaskError, MediaError
 from vivid_core.media import write_clip
 from vivid_core.video import FrameRange
 
@@ -73,6 +81,21 @@ def test_one_mask_serves_every_frame(shape):
     masks = fit(values)
     assert masks.active == [True] * COUNT
     assert int(masks.read(FrameRange(start=7, stop=12)).sum()) == 5
+
+
+@pytest.mark.parametrize("name", ["masks.mkv", "masks.mpg", "masks.TS", "masks.wmv", "masks"])
+def test_a_mask_video_of_any_name_is_read_frame_by_frame(tmp_path, name):
+    values = (torch.rand(COUNT, *SIZE, generator=torch.Generator().manual_seed(2)) > 0.5).float()
+    write_clip(tmp_path / "a.mkv", values[..., None].expand(-1, -1, -1, 3), fps=Fraction(8))
+    masks = open_masks((tmp_path / "a.mkv").rename(tmp_path / name))
+    assert isinstance(masks, MaskVideo)
+    assert torch.equal(masks.read(FrameRange(start=3, stop=8)), values[3:8])
+
+
+@pytest.mark.parametrize("name", ["none.mkv", "none.png", "none.json", "none"])
+def test_masks_that_are_not_there_are_named(tmp_path, name):
+    with pytest.raises(MediaError, match=name):
+        open_masks(tmp_path / name)
 
 
 @pytest.mark.parametrize(

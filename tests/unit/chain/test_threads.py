@@ -9,7 +9,7 @@ from contextlib import closing
 
 import pytest
 
-from vivid_core.chain.threads import Background, Shelf, prefetch
+from vivid_core.chain.threads import Background, Shelf, Stopped, prefetch
 
 
 def names() -> set[str]:
@@ -82,7 +82,10 @@ def test_a_stop_ends_what_waits_for_a_result_without_an_error():
     work = Background(wait)
     shelf.put(0, "first")
     settle(lambda: seen == ["first"])
+    shelf.check()
     shelf.stop()
+    with pytest.raises(Stopped):
+        shelf.check()
     work.join()
     work.check()
     assert seen == ["first"]
