@@ -19,8 +19,15 @@ help:
 demo: .venv/.standalone
 	$(BIN)/vivid demo --out demo
 
+# Three at once, each on one core at most: the browser waits more than it works.
 test: setup comfyui
-	$(BIN)/pytest
+	@export OMP_NUM_THREADS=1; \
+	$(BIN)/pytest tests/core tests/unit tests/workflows >.venv/core.log 2>&1 & core=$$!; \
+	$(BIN)/pytest tests/nodes >.venv/nodes.log 2>&1 & nodes=$$!; \
+	trap "kill $$core $$nodes" INT TERM; \
+	$(BIN)/pytest tests/e2e; status=$$?; \
+	wait $$core || status=1; wait $$nodes || status=1; \
+	cat .venv/core.log .venv/nodes.log; exit $$status
 
 soak: setup comfyui
 	$(BIN)/pytest -m soak
