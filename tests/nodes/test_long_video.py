@@ -111,6 +111,7 @@ def test_what_was_stopped_goes_on_and_gives_the_same_file(comfy: ComfyServer, gr
     assert "finished by an earlier run" in resumed.outputs[find(graph, NODE)]["text"][0]
     first = read_clip(written(comfy, graph, resumed.outputs)).frames
     apart = renamed(graph, find(graph, NODE), "unstopped")
+    set_inputs(apart, NODE, filename_prefix="vivid/unstopped")  # else ComfyUI takes the first's
     whole = comfy.run(apart)
     assert "finished by an earlier run" not in whole.outputs["unstopped"]["text"][0]
     assert torch.equal(first, read_clip(written(comfy, apart, whole.outputs)).frames)
