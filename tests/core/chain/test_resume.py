@@ -294,7 +294,7 @@ def kill_and_go_on(folder: Path, kills: int) -> None:
             )
             kept = len(list(finished.glob("[0-9]*.mkv")))
             assert worker.started() - kept <= 1
-            assert number or 0 < kept < windows
+            assert number or kept > 0
             assert worker.run("out.mkv", "work")
             assert worker.made() == windows - kept
             assert (folder / "out.mkv").read_bytes() == (folder / "whole.mkv").read_bytes()
