@@ -135,9 +135,10 @@ def _fill_frame(target: _Target, reach: int, filled: Floats, left: Floats) -> bo
         if not remaining.any():
             break
         target.footage.pace.runtime.check_cancelled()
-        if not _shows(target, s, window, remaining):
+        other, matrix = target.footage.view(s), target.camera.between(target.t, s)
+        if not (_sample_seen(other, matrix, window) & remaining).any():
             continue
-        source = _fetch(target, view, s, (window, ring))
+        source = _fetch(target.footage.engine, view, other, (matrix, window, ring))
         if source is None:
             unlike = True
             continue
@@ -156,21 +157,15 @@ def _nearest(t: int, camera: CameraPath, reach: int) -> Iterator[int]:
                 yield s
 
 
-def _shows(target: _Target, s: int, window: Window, remaining: Bools) -> bool:
-    """Whether frame s shows something of what remains."""
-    matrix = target.camera.between(target.t, s)
-    return bool((_sample_seen(target.footage.view(s), matrix, window) & remaining).any())
-
-
-def _fetch(target: _Target, view: View, s: int, around: tuple[Window, Bools]) -> _Source | None:
-    """What frame s shows of the window, matched to it; None if it is unlike."""
-    window, ring = around
-    other = target.footage.view(s)
-    matrix = target.camera.between(target.t, s)
+def _fetch(
+    engine: FlowEngine, view: View, other: View, where: tuple[Matrix, Window, Bools]
+) -> _Source | None:
+    """What another frame shows of the window, matched to it; None if it is unlike."""
+    matrix, window, ring = where
     open_ring = ring & ~view.hidden[window]
     source = _match(view.pixels.numpy()[window], _sample(other, matrix, window), open_ring)
     if source.misfit > GOOD_FIT:
-        for own in _fit_ring(target.footage.engine, view, other, (matrix, window, ring)):
+        for own in _fit_ring(engine, view, other, where):
             better = _match(view.pixels.numpy()[window], _sample(other, own, window), open_ring)
             source = better if better.misfit < LOCAL_MISFIT * source.misfit else source
     return source if source.misfit < LARGEST_MISFIT else None
