@@ -27,6 +27,9 @@ from vivid_core.chain.run import edit_long_video
 from vivid_core.chain.sources import MasksInMemory
 from vivid_core.data.cases import FULLY_COVERED
 from vivid_core.data.shapes import HELD_OUT_SEED, Scene, draw_scene
+from vivid_core.edit.focus import plan_focus
+from vivid_core.edit.pipeline import encode_captions
+from vivid_core.edit.render import Draw, Renderer
 from vivid_core.edit.request import EditRequest, Keyframe
 from vivid_core.mask.grow import grow_mask
 from vivid_core.media import read_clip, save_image, write_clip
@@ -111,10 +114,6 @@ def run_naive(bundle: ModelBundle, task: Task) -> Tensor:
 
 def _with_own_mask(bundle: ModelBundle, request: EditRequest, mask: Tensor) -> Tensor:
     """The model sees the object's mask, but all of its pixels are kept."""
-    from vivid_core.edit.focus import plan_focus
-    from vivid_core.edit.pipeline import encode_captions
-    from vivid_core.edit.render import Draw, Renderer
-
     caption, negative = encode_captions(bundle, request)
     size = request.clip.size
     plan = plan_focus(None, size, bundle.geometry, bundle.train_size[1:], "off")

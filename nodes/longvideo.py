@@ -15,6 +15,7 @@ from torch import Tensor
 from . import convert, host, previews
 from .edit_inputs import (
     DEFAULT_GROWTH,
+    activation_bytes,
     caption_input,
     check_caption,
     check_fill,
@@ -242,7 +243,6 @@ def _activation_bytes(
     import torch
 
     from ..vivid_core.video import Clip, MaskTrack
-    from .edit_inputs import activation_bytes
 
     width, height = dimensions
     clip = Clip(frames=torch.zeros(1, height, width, 3))

@@ -45,7 +45,11 @@ log = logging.getLogger(__name__)
 
 
 def edit_long_video(
-    bundle: ModelBundle, request: LongEditRequest, runtime: Runtime | None = None
+    bundle: ModelBundle,
+    request: LongEditRequest,
+    runtime: Runtime | None = None,
+    *,
+    footage: Footage | None = None,
 ) -> LongEditReport:
     """Edit a video file inside its masks; everything outside stays exactly as it was.
 
@@ -58,10 +62,11 @@ def edit_long_video(
     Where a run is stopped before its last window, what is finished of the video lies in the work
     folder as `partial` with the suffix of `out`. Raises InputError and MediaError for requests
     that cannot be served, and whatever `runtime.check_cancelled` raises.
+    `footage` is what `look_at` found, where it was called already.
     """
     started, host = time.monotonic(), runtime or Runtime()
     require_video_target(request.out)
-    footage = look_at(request, host)
+    footage = footage or look_at(request, host)
     journal = Journal(request.work)
     windows = plan_chain(layout_of(bundle, request, footage, host))
     run = _Run(bundle, request, host, footage, windows, journal)

@@ -99,7 +99,7 @@ def run(arguments: argparse.Namespace) -> None:
     bundle = load_model(arguments, device)
     runtime = runtime_for(device)
     if _wants_chain(arguments, footage.info.frame_count, bundle):
-        text, data = _edit_chained(bundle, request, runtime)
+        text, data = _edit_chained(bundle, request, footage, runtime)
     else:
         text, data = _edit_whole(bundle, request, footage, runtime)
     print(text)
@@ -120,10 +120,10 @@ def _wants_chain(arguments: argparse.Namespace, frames: int, bundle: ModelBundle
 
 
 def _edit_chained(
-    bundle: ModelBundle, request: LongEditRequest, runtime: Runtime
+    bundle: ModelBundle, request: LongEditRequest, footage: Footage, runtime: Runtime
 ) -> tuple[str, dict[str, Any]]:
     """Window by window, with a journal; memory does not grow with the clip."""
-    report = edit_long_video(bundle, request, runtime)
+    report = edit_long_video(bundle, request, runtime, footage=footage)
     return f"{report.text}\njournal: {request.work}", report.data
 
 
