@@ -46,6 +46,14 @@ def load_model(nodes: Any, model: str = "vivid-tiny (bundled)") -> Any:
         return nodes.LoadModel.execute(model=model, offload="auto").args[0]
 
 
+def starting_loads_no_core(nodes: Any) -> None:
+    """ComfyUI starts as fast as without the pack; benchmarks/import_time.py has the seconds."""
+    core = nodes.__name__.replace("nodes", "vivid_core")
+    ours = [name for name in sys.modules if name.startswith(f"{core}.")]
+    assert ours == []
+    assert not {"diffusers", "peft"} & set(sys.modules)
+
+
 def weights_can_be_trained(nodes: Any) -> None:
     model = load_model(nodes)
     model.prepare(0)
@@ -164,6 +172,7 @@ def models_are_found_where_people_keep_them(nodes: Any) -> None:
 CHECKS: dict[str, Callable[[Any], None]] = {
     check.__name__: check
     for check in (
+        starting_loads_no_core,  # first: the others load it
         weights_can_be_trained,
         parts_move_as_a_whole,
         dropped_models_are_forgotten,

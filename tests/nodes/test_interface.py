@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from pathlib import Path
 from typing import Any, get_args
 
@@ -16,7 +15,6 @@ from vivid_core.mask.augment import MASK_MODES
 from ..comfyui import PACK, ComfyServer
 
 SNAPSHOT = Path(__file__).parent / "interface.json"
-MOST_IMPORT_SECONDS = 0.1
 Nodes = dict[str, dict[str, Any]]
 
 
@@ -101,8 +99,3 @@ def test_choices_are_those_of_the_core(
     """They are repeated in the schemas so that ComfyUI starts without importing the core."""
     _, options = vivid_nodes[node]["input"]["required"][name]
     assert options["options"] == list(expected)
-
-
-def test_import_is_quick(comfy: ComfyServer) -> None:
-    times = re.findall(rf"([\d.]+) seconds: .*custom_nodes/{PACK}", comfy.log)
-    assert [float(seconds) for seconds in times] == pytest.approx([0], abs=MOST_IMPORT_SECONDS)
