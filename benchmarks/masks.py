@@ -65,6 +65,7 @@ def best_milliseconds(work: Callable[[], object], repeats: int) -> tuple[float, 
 
 def main() -> None:
     arguments = _parser().parse_args()
+    threads = torch.get_num_threads()
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
     size = {"frames": arguments.frames, "height": arguments.height, "width": arguments.width}
@@ -76,6 +77,9 @@ def main() -> None:
     )
     print(f"{'what':44} {'wall ms':>9} {'CPU ms':>9} {'x ours':>7}")
     _compare_growth(mask, arguments.radius, arguments.repeats)
+    _time_variants(mask, arguments.radius, arguments.repeats)
+    torch.set_num_threads(threads)
+    print(f"\n{threads} threads")
     _time_variants(mask, arguments.radius, arguments.repeats)
 
 

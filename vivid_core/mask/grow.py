@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import cv2
 import numpy as np
@@ -24,8 +26,7 @@ def grow_mask(mask: Shaped[Tensor, "t h w"], radius_pixels: float) -> Float[Tens
         raise InputError("radius_pixels", f"must be 0 or more pixels, got {radius_pixels:g}")
     selected = select(mask)
     grown = np.zeros(selected.shape, np.float32)
-    for frame, out in zip(selected, grown, strict=True):
-        grow_frame(frame, radius_pixels, out=out)
+    for_each_frame(lambda i: grow_frame(selected[i], radius_pixels, out=grown[i]), len(selected))
     return torch.as_tensor(grown).to(mask.device)
 
 
@@ -38,10 +39,13 @@ def feather_inside(mask: Shaped[Tensor, "t h w"], pixels: float) -> Float[Tensor
         raise InputError("feather", f"must be 0 or more pixels, got {pixels:g}")
     selected = select(mask)
     alpha = np.zeros(selected.shape, np.float32)
-    for frame, out in zip(selected, alpha, strict=True):
-        window = find_window(frame, margin=1)
+
+    def soften(i: int) -> None:
+        window = find_window(selected[i], margin=1)
         if window is not None:
-            out[window] = np.minimum(distance_inside(frame[window]) / (pixels + 1), 1)
+            alpha[i][window] = np.minimum(distance_inside(selected[i][window]) / (pixels + 1), 1)
+
+    for_each_frame(soften, len(selected))
     return torch.as_tensor(alpha).to(mask.device)
 
 
@@ -51,7 +55,30 @@ def select(mask: Shaped[Tensor, "t h w"]) -> Bytes:
     if mask.dtype == torch.bool:
         return on_cpu.numpy().view(np.uint8)
     # numpy compares five times faster than torch here
-    return (on_cpu.float().numpy() > np.float32(0.5)).view(np.uint8)
+    values = on_cpu.float().numpy()
+    chosen = np.empty(values.shape, np.bool_)
+    for_each_frame(lambda i: np.greater(values[i], np.float32(0.5), out=chosen[i]), len(values))
+    return chosen.view(np.uint8)
+
+
+def for_each_frame(work: Callable[[int], object], count: int) -> None:
+    """`work` for every frame number, on as many threads as torch may use.
+
+    OpenCV and numpy let other threads run while they work on a frame.
+    """
+    workers = min(torch.get_num_threads(), count)
+    if workers < 2:
+        for i in range(count):
+            work(i)
+        return
+    with ThreadPoolExecutor(workers) as pool:
+        for _ in pool.map(lambda first: _every(work, range(first, count, workers)), range(workers)):
+            pass
+
+
+def _every(work: Callable[[int], object], frames: range) -> None:
+    for i in frames:
+        work(i)
 
 
 def find_window(frame: Bytes, margin: int) -> Window | None:

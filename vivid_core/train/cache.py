@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -19,7 +19,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from ..data.captions import background_caption, local_caption, scene_caption
-from ..data.shapes import draw_scene
+from ..data.shapes import SHAPES, Scene, draw_scene
 from ..edit.conditioning import build_conditioning
 from ..edit.request import DELETE_CAPTION
 from ..mask.augment import MASK_MODES, augment_mask
@@ -30,6 +30,7 @@ from ..model.vae import encode
 KeyframeDraw = Literal["none", "first", "last", "both"]
 CAPTIONS_PER_SAMPLE = 4
 TRAIN_RADIUS = (0.05, 0.35)  # of the mask's own size
+FOREIGN_SIZES = (1.0, 1.3)  # of another shape whose outline a hole follows, beside the target's
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +49,8 @@ class VariantConfig:
         default_factory=lambda: {"none": 0.5, "first": 0.3, "last": 0.1, "both": 0.1}
     )
     uncolored_share: float = 0.25  # captions that leave the colour to the keyframe
+    # Ours: holes of additions that follow another shape's outline, as those of modifications do.
+    foreign_share: float = 0.0
 
     @property
     def draws_last_frame(self) -> bool:
@@ -149,7 +152,10 @@ class VariantEncoder:
         variants.add_clip(_pixels(scene.render()[frames]), scene_caption(scene))
         seen = torch.from_numpy(scene.mask()[frames])
         for _ in range(c.draw_variants):
-            variants.add_hole(self._hole(seen, rng), "add", captions)
+            outline = seen
+            if c.foreign_share and rng.random() < c.foreign_share:
+                outline = seen.maximum(torch.from_numpy(_foreign_mask(scene, rng)[frames]))
+            variants.add_hole(self._hole(outline, rng), "add", captions)
         variants.add_clip(_pixels(scene.background()[frames]), background_caption(scene))
         whole = torch.from_numpy(scene.mask(visible=False)[frames])
         for _ in range(c.delete_variants):
@@ -171,6 +177,19 @@ class VariantEncoder:
         if self.config.frames > 1 and draw in ("last", "both"):
             hole[-1] = 0
         return hole
+
+
+def _foreign_mask(scene: Scene, rng: np.random.Generator) -> np.ndarray:
+    """Where another shape of about the target's size would be seen in its place, [T, H, W]."""
+    thing = scene.target_thing
+    shapes = [shape for shape in SHAPES if shape != thing.shape]
+    things = list(scene.things)
+    things[scene.target] = replace(
+        thing,
+        shape=shapes[int(rng.integers(len(shapes)))],
+        radius=thing.radius * float(rng.uniform(*FOREIGN_SIZES)),
+    )
+    return replace(scene, things=tuple(things)).mask()
 
 
 class _Variants:

@@ -13,7 +13,7 @@ from .loop import LoopConfig
 from .sampler import RecipeConfig
 from .vae import VaeConfig
 
-Stage = Literal["vae", "encode", "base", "vivid", "export"]
+Stage = Literal["vae", "encode", "base", "vivid", "joint", "export"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,13 +34,15 @@ class TrainConfig:
     """One stage of training vivid-tiny. `work` holds states and shards of all stages.
 
     `continue_pack` starts from the weights the pack carries instead of random ones, and takes its
-    base where the work folder holds none.
+    base where the work folder holds none. `on_joint`: stages vivid and export take the base of
+    stage joint, and keep the adapter's state in a folder of its own.
     """
 
     stage: Stage
     work: Path
     threads: int = 1
     continue_pack: bool = False
+    on_joint: bool = False
     loop: LoopConfig | None = None
     vae: VaeConfig = field(default_factory=VaeConfig)
     encode: EncodeConfig = field(default_factory=EncodeConfig)

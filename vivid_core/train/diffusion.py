@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -10,10 +11,19 @@ from torch import Tensor, nn
 
 from ..edit.sampling import NoiseSchedule
 from ..model.rotary import rotary_embedding
-from .cache import VariantCache
+from .cache import Sample, VariantCache
 from .sampler import Medium, RecipeConfig, draw_medium, draw_samples
+from .window import window_around
 
 _BLOCK_WEIGHT = re.compile(r"^transformer_blocks\.\d+\.(attn1|ff)\.")
+
+
+class _Batch(NamedTuple):
+    """Samples with their latents [b, t, c, h, w]; `conditions` are None for text to video."""
+
+    samples: list[Sample]
+    clean: Tensor
+    conditions: Tensor | None
 
 
 class DiffusionTask:
@@ -45,6 +55,7 @@ class DiffusionTask:
         self.caches, self.held_out, self.recipe = caches, held_out, recipe
         self.trained, self.conditioned, self.mask_level = trained, conditioned, mask_level
         self._pools = {m: _pool(cache, conditioned) for m, cache in caches.items()}
+        self._scene_pools = {m: _pool(cache, conditioned=False) for m, cache in caches.items()}
         self._held_out_pools = {m: _pool(cache, conditioned) for m, cache in held_out.items()}
 
     def parameters(self) -> list[nn.Parameter]:
@@ -60,13 +71,18 @@ class DiffusionTask:
         ]
 
     def loss(self, generator: torch.Generator) -> dict[str, Tensor]:
-        medium = draw_medium(self.recipe, generator)
-        count = self.recipe.image_batch if medium == "image" else self.recipe.video_batch
-        pool = self._pools[medium]
-        tasks = [self.caches[medium].samples[i].task for i in pool]
-        picked = [pool[i] for i in draw_samples(tasks, count, self.recipe, generator)]
-        weight = self.recipe.hole_weight
-        loss = self._velocity_loss(self.caches[medium], picked, generator, weight=weight)
+        recipe, medium = self.recipe, draw_medium(self.recipe, generator)
+        cache = self.caches[medium]
+        count = recipe.image_batch if medium == "image" else recipe.video_batch
+        scenes = recipe.scene_share > 0 and float(_uniform((), generator)) < recipe.scene_share
+        pool = (self._scene_pools if scenes else self._pools)[medium]
+        tasks = [cache.samples[i].task for i in pool]
+        picked = [pool[i] for i in draw_samples(tasks, count, recipe, generator)]
+        t = (_uniform((count,), generator) ** recipe.noise_power * len(self.schedule)).long()
+        batch = self._batch(cache, picked)
+        if recipe.window and not scenes:
+            batch = _around_holes(batch, recipe.window, self.mask_level, generator)
+        loss = self._velocity_loss(batch, t, generator, weight=recipe.hole_weight)
         return {"loss": loss, medium: loss}
 
     @torch.no_grad()
@@ -75,40 +91,57 @@ class DiffusionTask:
         values = {}
         for medium, cache in self.held_out.items():
             pool, generator = self._held_out_pools[medium], torch.Generator().manual_seed(7)
-            losses = [
-                float(self._velocity_loss(cache, pool[i : i + 32], generator, weight=1))
-                for i in range(0, min(128, len(pool)), 32)
-            ]
+            losses = []
+            for i in range(0, min(128, len(pool)), 32):
+                batch = self._batch(cache, pool[i : i + 32])
+                t = torch.randint(len(self.schedule), (len(batch.samples),), generator=generator)
+                losses.append(float(self._velocity_loss(batch, t, generator, weight=1)))
             values[f"held_out_{medium}"] = sum(losses) / len(losses)
         return values
 
-    def _velocity_loss(
-        self, cache: VariantCache, picked: list[int], generator: torch.Generator, *, weight: float
-    ) -> Tensor:
-        """Mean squared error of v; the hole counts `weight` times as much as the rest."""
+    def _batch(self, cache: VariantCache, picked: list[int]) -> _Batch:
         samples = [cache.samples[i] for i in picked]
         clean = torch.stack([cache.targets[s.target] for s in samples]).float().transpose(1, 2)
-        noise = torch.randn(clean.shape, generator=generator)
-        t = torch.randint(len(self.schedule), (len(samples),), generator=generator)
-        noisy = self.schedule.add_noise(clean, noise, t)
-        inputs = noisy
-        if self.conditioned:
-            conditions = torch.stack([cache.conditions[s.condition] for s in samples])
-            inputs = torch.cat([noisy, conditions.float().transpose(1, 2)], dim=2)
+        if not self.conditioned:
+            return _Batch(samples, clean, None)
+        channels = self.transformer.config.in_channels - clean.shape[2]
+        nothing = clean.new_zeros(channels, clean.shape[1], *clean.shape[3:])
+        conditions = [
+            cache.conditions[s.condition].float() if s.condition >= 0 else nothing for s in samples
+        ]
+        return _Batch(samples, clean, torch.stack(conditions).transpose(1, 2))
+
+    def _velocity_loss(
+        self, batch: _Batch, t: Tensor, generator: torch.Generator, *, weight: float
+    ) -> Tensor:
+        """Mean squared error of v; the hole counts `weight` times as much as the rest."""
+        clean, noise = batch.clean, torch.randn(batch.clean.shape, generator=generator)
+        inputs = self.schedule.add_noise(clean, noise, t)
+        if batch.conditions is not None:
+            inputs = torch.cat([inputs, batch.conditions], dim=2)
         predicted = self.transformer(
             hidden_states=inputs,
-            encoder_hidden_states=self._embed(samples, generator),
+            encoder_hidden_states=self._embed(batch.samples, generator),
             timestep=t,
-            image_rotary_emb=rotary_embedding(
-                self.transformer.config, (clean.shape[1], clean.shape[-2], clean.shape[-1])
-            ),
+            image_rotary_emb=self._positions(clean.shape[1], clean.shape[3]),
             return_dict=False,
         )[0]
         squares = (predicted - self.schedule.velocity(clean, noise, t)).square()
-        if not self.conditioned:
+        if batch.conditions is None:
             return squares.mean()
-        kept = inputs[:, :, clean.shape[2] : clean.shape[2] + 1] / self.mask_level
-        return hole_weighted_mean(squares, kept, weight)
+        return hole_weighted_mean(squares, batch.conditions[:, :, :1] / self.mask_level, weight)
+
+    def _positions(self, frames: int, size: int) -> tuple[Tensor, Tensor] | None:
+        """Rotary positions of a window: those of the frame's first corner, since only distances
+        count."""
+        config = self.transformer.config
+        sides = config.sample_height // config.patch_size, config.sample_width // config.patch_size
+        whole = rotary_embedding(config, (frames, config.sample_height, config.sample_width))
+        if whole is None or size == config.sample_height == config.sample_width:
+            return whole
+        n = size // config.patch_size
+        cos, sin = (part.unflatten(0, (frames, *sides))[:, :n, :n].flatten(0, 2) for part in whole)
+        return cos, sin
 
     def _embed(self, samples: list, generator: torch.Generator) -> Tensor:
         captions = []
@@ -131,6 +164,26 @@ def hole_weighted_mean(
     """
     weights = 1 + (weight - 1) * (1 - kept).clamp(0, 1)
     return (weights * squares).mean() / weights.mean()
+
+
+def _around_holes(
+    batch: _Batch, side: int, mask_level: float, generator: torch.Generator
+) -> _Batch:
+    """Each sample cut to a window with its hole inside, or its middle where it is larger."""
+    if batch.conditions is None:
+        return batch
+    clean, conditions = [], []
+    for target, condition in zip(batch.clean, batch.conditions, strict=True):
+        hole = (condition[:, 0] < mask_level * 0.99).any(dim=0)
+        rows = window_around(hole.any(dim=1), side, generator)
+        columns = window_around(hole.any(dim=0), side, generator)
+        clean.append(target[:, :, rows, columns])
+        conditions.append(condition[:, :, rows, columns])
+    return _Batch(batch.samples, torch.stack(clean), torch.stack(conditions))
+
+
+def _uniform(shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
+    return torch.rand(shape, generator=generator)
 
 
 def _pool(cache: VariantCache, conditioned: bool) -> list[int]:

@@ -21,12 +21,20 @@ class RecipeConfig:
     video_batch: int = 16
     caption_dropout: float = 0.1  # for classifier-free guidance
     hole_weight: float = 1.0  # of the loss inside the mask; 1 is the paper's plain mean
+    # Ours, the paper's at the defaults:
+    scene_share: float = 0.0  # batches of plain text to video, condition channels 0 (joint stage)
+    window: int = 0  # latents a side of a window around each hole to train on; 0: whole frames
+    noise_power: float = 1.0  # timesteps are drawn as u ** power of the schedule: below 1 noisier
 
     def __post_init__(self) -> None:
         if min(self.images_per_video, self.draws_per_deletion) < 0:
             raise ValueError("ratios must be 0 or more")
         if self.hole_weight <= 0:
             raise ValueError("hole_weight must be above 0")
+        if not 0 <= self.scene_share <= 1 or self.noise_power <= 0:
+            raise ValueError("scene_share must be 0 to 1, noise_power above 0")
+        if self.window < 0 or self.window % 2:
+            raise ValueError("window must be an even number of latents, or 0")
 
 
 def draw_medium(config: RecipeConfig, generator: torch.Generator) -> Medium:

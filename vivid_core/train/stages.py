@@ -28,7 +28,7 @@ from ..model.adapter import (
 from ..model.bundle import ModelBundle
 from ..model.layout import layout_named
 from ..model.save import save_bundle
-from ..model.surgery import widen_patch_embedder
+from ..model.surgery import set_patch_embedder, widen_patch_embedder
 from ..model.tiny.build import (
     LATENT_SCALE,
     SCHEDULE,
@@ -50,7 +50,7 @@ from .vae import VaeTask
 log = logging.getLogger(__name__)
 Stop = Callable[[], bool]
 _DIFFUSION_CURVES = ("image", "video", "held out image", "held out video")
-_CURVES = {"vae": ("loss",), "base": _DIFFUSION_CURVES, "vivid": _DIFFUSION_CURVES}
+_VAE_CURVES = ("loss",)
 IMAGE_SEEDS = 500_000  # images start here, so that no image shows a frame of a training video
 
 
@@ -84,7 +84,7 @@ def _shard_plan(c: EncodeConfig) -> list[tuple[str, int, list[int]]]:
         ("held_out_image", 1, _seeds(HELD_OUT_SEED, c.held_out_images)),
     ]
     videos = [_seeds(c.first_seed + i, c.shard) for i in range(0, c.videos, c.shard)]
-    step = c.shard * max(1, c.images // max(1, c.videos))
+    step = c.shard * max(1, c.images // c.videos) if c.videos else c.shard
     first = c.first_seed + IMAGE_SEEDS
     images = [_seeds(first + i, step) for i in range(0, c.images, step)]
     for i in range(max(len(videos), len(images))):
@@ -104,14 +104,25 @@ def _train_base(config: TrainConfig, should_stop: Stop) -> None:
 
 def _train_vivid(config: TrainConfig, should_stop: Stop) -> None:
     """LoRA and a widened patch embedder on the frozen base (VIVID, sec. 4.2)."""
-    _run(_vivid_task(config), config, "vivid", should_stop)
+    _run(_vivid_task(config), config, _adapter_folder(config), should_stop)
+
+
+def _train_joint(config: TrainConfig, should_stop: Stop) -> None:
+    """All weights, with the adapter of stage vivid merged: text to video and captioned holes.
+
+    Ours. CogVideoX knows what words mean before VIVID's adapter is trained on it; a tiny base
+    trained on text alone had learnt colours, but no shapes. Where all condition channels are 0
+    this is a text-to-video model, so its base is what is left without them.
+    """
+    _run(_joint_task(config), config, "joint", should_stop)
 
 
 def _run(task: TrainingTask, config: TrainConfig, name: str, should_stop: Stop) -> None:
     """Train, and leave the curves as a picture beside the state."""
     folder = config.work / name
     Trainer(task, _loop(config), folder).run(should_stop=should_stop)
-    curves = [one for one in read_log(folder / "log.jsonl") if one.name in _CURVES[name]]
+    shown = _VAE_CURVES if name == "vae" else _DIFFUSION_CURVES
+    curves = [one for one in read_log(folder / "log.jsonl") if one.name in shown]
     if curves:
         save_image(folder / "curves.png", draw_curves(f"vivid-tiny, stage {name}: loss", curves))
 
@@ -122,7 +133,7 @@ def _export(config: TrainConfig, should_stop: Stop) -> None:
     base = _base_bundle(config)
     save_bundle(base, weights / "base", dtype=torch.float16)
     task = _vivid_task(config)
-    step = _load_average(task.parameters(), config.work / "vivid")
+    step = _load_average(task.parameters(), config.work / _adapter_folder(config))
     facts = AdapterFacts(
         layout="vivid",
         rank=config.lora_rank,
@@ -142,6 +153,7 @@ _STAGES: dict[str, Callable[[TrainConfig, Stop], None]] = {
     "encode": _encode,
     "base": _train_base,
     "vivid": _train_vivid,
+    "joint": _train_joint,
     "export": _export,
 }
 
@@ -194,11 +206,35 @@ def _pack_parts(*, adapter: bool) -> _Parts:
 
 
 def _trained_base(config: TrainConfig) -> _Parts:
+    if config.on_joint:
+        parts = _joint_parts(config)
+        proj = parts.transformer.patch_embed.proj
+        text_to_video = {"weight": proj.weight[:, : layout_named("t2v").in_channels]}
+        set_patch_embedder(parts.transformer, text_to_video)
+        return parts
     if config.continue_pack and not (config.work / "base" / "state.pt").exists():
         return _pack_parts(adapter=False)
     parts = _new_base()
     _load_average(parts.parameters, config.work / "base")
     return parts
+
+
+def _joint_parts(config: TrainConfig) -> _Parts:
+    parts = _new_base()
+    widen_patch_embedder(parts.transformer, layout_named("vivid").in_channels)
+    _load_average(parts.parameters, config.work / "joint")
+    return parts
+
+
+def _joint_task(config: TrainConfig) -> DiffusionTask:
+    parts = _with_new_adapter(config)
+    trained = [p for name, p in parts.transformer.named_parameters() if _is_trained(name)]
+    _load_average(trained, config.work / _adapter_folder(config))
+    parts.transformer.fuse_lora()
+    parts.transformer.unload_lora()
+    for parameter in parts.parameters:
+        parameter.requires_grad_(True)
+    return _task(config, parts, parts.parameters, conditioned=True)
 
 
 def _base_task(config: TrainConfig) -> DiffusionTask:
@@ -230,10 +266,17 @@ def _vivid_task(config: TrainConfig) -> DiffusionTask:
 
 
 def _with_new_adapter(config: TrainConfig) -> _Parts:
-    parts = _trained_base(config)
-    widen_patch_embedder(parts.transformer, layout_named("vivid").in_channels)
+    if config.on_joint:
+        parts = _joint_parts(config)  # its embedder reads the condition channels already
+    else:
+        parts = _trained_base(config)
+        widen_patch_embedder(parts.transformer, layout_named("vivid").in_channels)
     parts.transformer.add_adapter(lora_config(config.lora_rank, targets=config.lora_targets))
     return parts
+
+
+def _adapter_folder(config: TrainConfig) -> str:
+    return "vivid_on_joint" if config.on_joint else "vivid"
 
 
 def _is_trained(name: str) -> bool:

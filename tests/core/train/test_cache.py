@@ -59,3 +59,20 @@ def test_images_are_one_latent_frame(vae, tmp_path):
     cache = cache_of(vae, tmp_path, frames=1)
     assert cache.targets[0].shape == (16, 1, 16, 16)
     assert all(c.shape == (17, 1, 16, 16) for c in cache.conditions)
+
+
+def test_holes_of_another_outline_still_hold_the_thing(vae, tmp_path):
+    """They are the union with the thing's own mask, so no part of it is given away outside."""
+    own = cache_of(vae, tmp_path / "own", frames=1, delete_variants=0)
+    foreign = cache_of(vae, tmp_path / "foreign", frames=1, delete_variants=0, foreign_share=1.0)
+    for cache in (own, foreign):
+        for sample in (s for s in cache.samples if s.task == "add"):
+            with_thing, without = cache.targets[sample.target], cache.targets[sample.target + 1]
+            changed = (with_thing - without).abs().float().mean(0)
+            kept = cache.conditions[sample.condition][0] > 1.15 * 0.99
+            assert changed[~kept].mean() > 2 * changed[kept].mean()
+    assert _hole_area(foreign) > 1.1 * _hole_area(own)
+
+
+def _hole_area(cache: VariantCache) -> float:
+    return sum(float((c[0] < c[0].max()).sum()) for c in cache.conditions)

@@ -79,3 +79,49 @@ def test_every_stage_in_turn(config: TrainConfig):
     assert any(
         a.shape == embedder.shape and torch.allclose(a, embedder, atol=1e-2) for a in trained
     )
+
+
+def test_the_joint_stage_gives_a_base_and_an_adapter_on_it(config: TrainConfig):
+    """Its base is the same network without the condition channels; the adapter starts as it is."""
+    recipe = RecipeConfig(
+        image_batch=2, video_batch=2, images_per_video=1, scene_share=0.5, window=8, noise_power=0.7
+    )
+    config = replace(_after_vivid(config, "joint"), recipe=recipe)
+    run_stage(replace(config, stage="joint", loop=replace(config.loop, steps=4)))
+    still = LoopConfig(steps=1, learning_rate=0.0, warmup=1)
+    for stage in ("vivid", "export"):
+        run_stage(replace(config, stage=stage, on_joint=True, loop=still))
+    tiny = load_tiny(weights=config.work / "weights")
+    assert tiny.warnings == ()
+    joint = load_state(config.work / "joint" / "state.pt")["average"]["averages"]
+    wide = next(a for a in joint if a.shape == (192, 33, 2, 2))
+    assert torch.allclose(tiny.transformer.patch_embed.proj.weight, wide, atol=1e-3)
+    base = load_tiny(weights=config.work / "weights", adapter=False)
+    assert torch.allclose(base.transformer.patch_embed.proj.weight, wide[:, :16], atol=1e-3)
+
+
+def test_batches_of_text_to_video_leave_the_condition_weights_alone(config: TrainConfig):
+    """With every batch a plain scene nothing reads the condition channels."""
+    recipe = RecipeConfig(image_batch=2, video_batch=2, scene_share=1.0)
+    config = replace(_after_vivid(config, "scenes"), stage="joint", recipe=recipe)
+    still = LoopConfig(steps=1, learning_rate=0.0, warmup=1, weight_decay=0.0)
+    run_stage(replace(config, loop=still))
+    before = _wide_weights(config)
+    run_stage(replace(config, loop=replace(config.loop, steps=4)))
+    after = _wide_weights(config)
+    assert torch.equal(before[:, 16:], after[:, 16:])
+    assert not torch.equal(before[:, :16], after[:, :16])
+
+
+def _after_vivid(config: TrainConfig, name: str) -> TrainConfig:
+    """A work folder of its own after stage vivid."""
+    work = config.work / name
+    work.mkdir()
+    for finished in ("vae", "shards", "base", "vivid"):
+        (work / finished).symlink_to(config.work / finished)
+    return replace(config, work=work, lora_targets=("to_q", "ff.net.2"))
+
+
+def _wide_weights(config: TrainConfig) -> torch.Tensor:
+    parameters = load_state(config.work / "joint" / "state.pt")["parameters"]
+    return next(p for p in parameters if p.shape == (192, 33, 2, 2)).clone()
