@@ -64,6 +64,8 @@ class LongEditRequest:
             raise InputError(
                 "out", f"{self.out} has no suffix: name a video file, .mkv is lossless"
             )
+        if self.mask_out is not None and self.mask_out.resolve() == self.out.resolve():
+            raise InputError("mask_out", f"{self.out} is to hold the edit: choose another name")
         starts = [0, *(frame for frame, _ in self.later_captions)]
         if any(b <= a for a, b in zip(starts, starts[1:], strict=False)):
             raise InputError(

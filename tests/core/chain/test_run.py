@@ -186,6 +186,12 @@ def test_the_source_is_never_written_over(quick, asked, tmp_path, name, argument
     assert request.source.read_bytes() == before
 
 
+def test_edit_and_mask_need_two_files(asked, tmp_path):
+    (tmp_path / "sub").mkdir()
+    with pytest.raises(InputError, match=r"^mask_out: .*is to hold the edit"):
+        asked(out=tmp_path / "a.mkv", mask_out=tmp_path / "sub" / ".." / "a.mkv")
+
+
 def test_a_keyframe_where_the_mask_is_empty_is_refused(quick, asked, scene):
     frames, masks = scene
     keyframe = Keyframe(frame=20, pixels=frames[20])
