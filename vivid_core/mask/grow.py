@@ -71,14 +71,13 @@ def for_each_frame(work: Callable[[int], object], count: int) -> None:
         for i in range(count):
             work(i)
         return
+
+    def every(first: int) -> None:
+        for i in range(first, count, workers):
+            work(i)
+
     with ThreadPoolExecutor(workers) as pool:
-        for _ in pool.map(lambda first: _every(work, range(first, count, workers)), range(workers)):
-            pass
-
-
-def _every(work: Callable[[int], object], frames: range) -> None:
-    for i in frames:
-        work(i)
+        list(pool.map(every, range(workers)))  # raises what a frame raised
 
 
 def find_window(frame: Bytes, margin: int) -> Window | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -37,7 +37,7 @@ class DiffusionTask:
     def __init__(
         self,
         *,
-        transformer: nn.Module,
+        transformer: Any,
         text_encoder: nn.Module,
         tokenizer,
         schedule: dict,
@@ -132,8 +132,7 @@ class DiffusionTask:
         return hole_weighted_mean(squares, batch.conditions[:, :, :1] / self.mask_level, weight)
 
     def _positions(self, frames: int, size: int) -> tuple[Tensor, Tensor] | None:
-        """Rotary positions of a window: those of the frame's first corner, since only distances
-        count."""
+        """Rotary positions of a window: those of the first corner, for only distances count."""
         config = self.transformer.config
         sides = config.sample_height // config.patch_size, config.sample_width // config.patch_size
         whole = rotary_embedding(config, (frames, config.sample_height, config.sample_width))
