@@ -107,6 +107,16 @@ class ComfyServer:
             outputs=entry["outputs"],
         )
 
+    def stop(self, prompt: str) -> Run:
+        """Interrupt a prompt that runs. ComfyUI forgets a request that comes as it starts."""
+
+        def ended() -> bool:
+            self.post("/interrupt", {"prompt_id": prompt})
+            return self._finished(prompt) is not None
+
+        wait_until(ended, RUN_SECONDS, "the prompt has stopped")
+        return self.wait(prompt)
+
     def file(self, place: dict[str, str]) -> bytes:
         """A file that a node reported."""
         keys = ("filename", "subfolder", "type")

@@ -64,8 +64,7 @@ def stop_one(comfy: ComfyServer, repository: Path) -> None:
     set_inputs(graph, "Vivid_EditVideo", steps=1000, seed=999)
     prompt = comfy.queue(graph)
     wait_until(lambda: running(comfy) == prompt, 600, "the prompt to cancel runs")
-    comfy.post("/interrupt", {"prompt_id": prompt})
-    assert comfy.wait(prompt).status == "interrupted"
+    assert comfy.stop(prompt).status == "interrupted"
 
 
 def running(comfy: ComfyServer) -> str:
