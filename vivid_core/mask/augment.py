@@ -16,7 +16,7 @@ from torch import Tensor
 
 from ..errors import InputError, MaskError
 from ..video import INVERTED_SHARE
-from .grow import Bytes, Floats, Window, find_window, for_each_frame, grow_frame, select
+from .grow import Bytes, Floats, Window, find_window, grow_frame, select
 
 MaskMode = Literal["none", "expand", "hull", "box", "hull+expand", "box+expand"]
 MASK_MODES: tuple[MaskMode, ...] = ("none", "expand", "hull", "box", "hull+expand", "box+expand")
@@ -73,12 +73,8 @@ def augment_mask(
     selected = select(mask)
     radii = _radii(selected, _draw(*radius, len(selected) if per_frame else 1, seed), unit)
     augmented = np.zeros(selected.shape, np.float32)
-
-    def augment(i: int) -> None:
-        grown_by = radii[i] if "expand" in mode else 0.0
-        _augment_frame(selected[i], mode, grown_by, components, augmented[i])
-
-    for_each_frame(augment, len(selected))
+    for frame, out, pixels in zip(selected, augmented, radii, strict=True):
+        _augment_frame(frame, mode, pixels if "expand" in mode else 0.0, components, out)
     result = torch.as_tensor(augmented).to(mask.device)
     if limits is not None:
         _check_limits(result, limits, mode)

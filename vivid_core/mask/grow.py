@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 
 import cv2
 import numpy as np
@@ -26,7 +24,8 @@ def grow_mask(mask: Shaped[Tensor, "t h w"], radius_pixels: float) -> Float[Tens
         raise InputError("radius_pixels", f"must be 0 or more pixels, got {radius_pixels:g}")
     selected = select(mask)
     grown = np.zeros(selected.shape, np.float32)
-    for_each_frame(lambda i: grow_frame(selected[i], radius_pixels, out=grown[i]), len(selected))
+    for frame, out in zip(selected, grown, strict=True):
+        grow_frame(frame, radius_pixels, out=out)
     return torch.as_tensor(grown).to(mask.device)
 
 
@@ -39,13 +38,10 @@ def feather_inside(mask: Shaped[Tensor, "t h w"], pixels: float) -> Float[Tensor
         raise InputError("feather", f"must be 0 or more pixels, got {pixels:g}")
     selected = select(mask)
     alpha = np.zeros(selected.shape, np.float32)
-
-    def soften(i: int) -> None:
-        window = find_window(selected[i], margin=1)
+    for frame, out in zip(selected, alpha, strict=True):
+        window = find_window(frame, margin=1)
         if window is not None:
-            alpha[i][window] = np.minimum(distance_inside(selected[i][window]) / (pixels + 1), 1)
-
-    for_each_frame(soften, len(selected))
+            out[window] = np.minimum(distance_inside(frame[window]) / (pixels + 1), 1)
     return torch.as_tensor(alpha).to(mask.device)
 
 
@@ -55,29 +51,7 @@ def select(mask: Shaped[Tensor, "t h w"]) -> Bytes:
     if mask.dtype == torch.bool:
         return on_cpu.numpy().view(np.uint8)
     # numpy compares five times faster than torch here
-    values = on_cpu.float().numpy()
-    chosen = np.empty(values.shape, np.bool_)
-    for_each_frame(lambda i: np.greater(values[i], np.float32(0.5), out=chosen[i]), len(values))
-    return chosen.view(np.uint8)
-
-
-def for_each_frame(work: Callable[[int], object], count: int) -> None:
-    """`work` for every frame number, on as many threads as torch may use.
-
-    OpenCV and numpy let other threads run while they work on a frame.
-    """
-    workers = min(torch.get_num_threads(), count)
-    if workers < 2:
-        for i in range(count):
-            work(i)
-        return
-
-    def every(first: int) -> None:
-        for i in range(first, count, workers):
-            work(i)
-
-    with ThreadPoolExecutor(workers) as pool:
-        list(pool.map(every, range(workers)))  # raises what a frame raised
+    return (on_cpu.float().numpy() > np.float32(0.5)).view(np.uint8)
 
 
 def find_window(frame: Bytes, margin: int) -> Window | None:

@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from vivid_core.data.shapes import draw_scene
 from vivid_core.errors import InputError, MaskError
 from vivid_core.mask.augment import (
     MASK_MODES,
@@ -196,18 +195,3 @@ def test_a_bad_range_is_named(radius):
 def test_bad_limits_are_named():
     with pytest.raises(InputError, match="limits: need"):
         MaskLimits(smallest=0.6)
-
-
-@pytest.mark.parametrize("mode", MASK_MODES)
-def test_any_number_of_threads_gives_the_same_mask(mode):
-    mask = torch.from_numpy(draw_scene(7, frames=11, height=48, width=64).mask())
-    threads = torch.get_num_threads()
-    variants = []
-    try:
-        for count in (1, 3, 16):
-            torch.set_num_threads(count)
-            variants.append(augment_mask(mask, mode=mode, radius=(1, 6), unit="pixels", seed=5))
-    finally:
-        torch.set_num_threads(threads)
-    assert torch.equal(variants[0], variants[1])
-    assert torch.equal(variants[0], variants[2])
