@@ -13,13 +13,13 @@ import torch
 from diffusers import AutoencoderKLCogVideoX, CogVideoXTransformer3DModel
 from torch import Tensor, nn
 
-from vivid_core.edit.conditioning import REFERENCE_NOISE, build_conditioning
-from vivid_core.edit.guidance import guided_predictor
+from vivid_core.cogvideox.conditioning import REFERENCE_NOISE, build_conditioning
+from vivid_core.cogvideox.guidance import guided_predictor
+from vivid_core.cogvideox.layout import Layout, LayoutName, Version, layout_named
+from vivid_core.cogvideox.rotary import rotary_embedding
+from vivid_core.cogvideox.sampling import NoiseSchedule, denoise
+from vivid_core.cogvideox.vae import decode
 from vivid_core.edit.request import Sampler
-from vivid_core.edit.sampling import NoiseSchedule, denoise
-from vivid_core.model.layout import Layout, LayoutName, Version, layout_named
-from vivid_core.model.rotary import rotary_embedding
-from vivid_core.model.vae import decode
 
 SCHEDULE = {
     "beta_schedule": "scaled_linear",

@@ -26,8 +26,6 @@ from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from vivid_core.data.shapes import HELD_OUT_SEED, Scene, Thing, draw_scene
-from vivid_core.data.textures import PATTERNS, draw_texture
 from vivid_core.flow.background import Method, propagate_background_mask
 from vivid_core.flow.dis import DisFlow
 from vivid_core.flow.engine import FlowEngine
@@ -40,6 +38,8 @@ from vivid_core.metrics.baselines import fill_telea
 from vivid_core.metrics.flicker import flicker_ratio
 from vivid_core.metrics.psnr import psnr
 from vivid_core.metrics.sheet import SheetRow, draw_sheet
+from vivid_core.tiny.scenes.shapes import HELD_OUT_SEED, Scene, Thing, draw_scene
+from vivid_core.tiny.scenes.textures import PATTERNS, draw_texture
 
 ONE_WAY = ("stripes", "planks")  # patterns that leave motion along themselves open
 DISC_COLOR = (0.85, 0.15, 0.60)

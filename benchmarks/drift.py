@@ -25,19 +25,19 @@ from torch import Tensor
 from vivid_core.chain.request import LongEditRequest
 from vivid_core.chain.run import edit_long_video
 from vivid_core.chain.sources import MasksInMemory
-from vivid_core.data.cases import FULLY_COVERED
-from vivid_core.data.shapes import HELD_OUT_SEED, Scene, draw_scene
+from vivid_core.cogvideox.bundle import ModelBundle
+from vivid_core.cogvideox.render import Draw, Renderer
 from vivid_core.edit.focus import plan_focus
 from vivid_core.edit.pipeline import encode_captions
-from vivid_core.edit.render import Draw, Renderer
 from vivid_core.edit.request import EditRequest, Keyframe
 from vivid_core.mask.grow import grow_mask
 from vivid_core.media import read_clip, save_image, write_clip
 from vivid_core.metrics.color import color_error
 from vivid_core.metrics.report import Figure, Report
 from vivid_core.metrics.sheet import SheetRow, draw_sheet
-from vivid_core.model.bundle import ModelBundle
-from vivid_core.model.tiny import load_tiny
+from vivid_core.tiny import load_tiny
+from vivid_core.tiny.cases import FULLY_COVERED
+from vivid_core.tiny.scenes.shapes import HELD_OUT_SEED, Scene, draw_scene
 from vivid_core.video import Clip, MaskTrack
 
 STEP, SIZE = 16, 64  # frames a window adds

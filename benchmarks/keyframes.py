@@ -18,7 +18,7 @@ from statistics import fmean, median
 import torch
 from torch import Tensor
 
-from vivid_core.data.cases import FRAMES, FULLY_COVERED, Case, Settings, keyframe_case
+from vivid_core.cogvideox.bundle import ModelBundle
 from vivid_core.edit.pipeline import edit_clip
 from vivid_core.edit.request import Keyframe
 from vivid_core.keyframe.propagate import propagate_keyframes
@@ -26,8 +26,8 @@ from vivid_core.media import save_image
 from vivid_core.metrics.color import color_error
 from vivid_core.metrics.report import Figure, Report
 from vivid_core.metrics.sheet import SheetRow, draw_sheet
-from vivid_core.model.bundle import ModelBundle
-from vivid_core.model.tiny import load_tiny
+from vivid_core.tiny import load_tiny
+from vivid_core.tiny.cases import FRAMES, FULLY_COVERED, Case, Settings, keyframe_case
 
 LAST, MIDDLE = FRAMES - 1, FRAMES // 2
 WAYS: dict[str, tuple[int, ...]] = {

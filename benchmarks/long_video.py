@@ -26,8 +26,8 @@ from vivid_core.chain.request import LongEditRequest
 from vivid_core.chain.run import edit_long_video
 from vivid_core.chain.sources import open_masks
 from vivid_core.media import VideoWriter
-from vivid_core.model.tiny import load_tiny
 from vivid_core.runtime import Progress, Runtime
+from vivid_core.tiny import load_tiny
 
 HEIGHT, WIDTH, SIDE = 96, 128, 24
 RATE = Fraction(24)

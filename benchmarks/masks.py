@@ -21,9 +21,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vivid_core.data.shapes import HELD_OUT_SEED, draw_scene
 from vivid_core.mask.augment import MASK_MODES, MaskMode, augment_mask
 from vivid_core.mask.grow import feather_inside, grow_mask
+from vivid_core.tiny.scenes.shapes import HELD_OUT_SEED, draw_scene
 
 CROSS = np.array([[0, 1, 0], [1, 1, 1], [0, 1, 0]])
 OURS = "grow_mask: exact disc"

@@ -266,7 +266,7 @@ def map_sizes() -> None:
 def check_fit(tensors: dict[str, Tensor], config: dict[str, Any]) -> None:
     from transformers import Sam2VideoConfig, Sam2VideoModel
 
-    from vivid_core.model.build import check_shapes
+    from vivid_core.files.modules import check_shapes
     from vivid_core.track.sam2_keys import respell_original
 
     with torch.device("meta"):

@@ -32,13 +32,13 @@ from diffusers import (
 )
 from torch import Tensor
 
-from vivid_core.edit.flops import transformer_flops
-from vivid_core.edit.guidance import guided_predictor
-from vivid_core.edit.memory import denoise_bytes, weight_bytes
+from vivid_core.cogvideox.flops import transformer_flops
+from vivid_core.cogvideox.guidance import guided_predictor
+from vivid_core.cogvideox.memory import denoise_bytes, weight_bytes
+from vivid_core.cogvideox.rotary import rotary_embedding
+from vivid_core.cogvideox.sampling import NoiseSchedule, denoise
 from vivid_core.edit.request import MAX_STEPS
-from vivid_core.edit.sampling import NoiseSchedule, denoise
-from vivid_core.model.rotary import rotary_embedding
-from vivid_core.model.tiny.build import SCHEDULE
+from vivid_core.tiny.build import SCHEDULE
 
 Kind = Literal["ours", "stock"]
 ALLOWED_RATIO = 1.03

@@ -17,8 +17,10 @@ from pathlib import Path
 
 import torch
 
-from vivid_core.data.cases import Settings
-from vivid_core.data.quality import (
+from vivid_core.edit.request import DEFAULT_GUIDANCE
+from vivid_core.metrics.report import Report
+from vivid_core.tiny.cases import Settings
+from vivid_core.tiny.quality import (
     NOTES,
     Edit,
     background_energy,
@@ -27,8 +29,6 @@ from vivid_core.data.quality import (
     summarise,
     write_results,
 )
-from vivid_core.edit.request import DEFAULT_GUIDANCE
-from vivid_core.metrics.report import Report
 
 ENERGY_SCENES = 64  # drawing them is quick
 
@@ -36,7 +36,7 @@ ENERGY_SCENES = 64  # drawing them is quick
 def load_editor(model: str) -> Edit:
     """The model's editing function: "tiny", or a folder laid out like its weights."""
     from vivid_core.edit.pipeline import edit_clip
-    from vivid_core.model.tiny.load import load_tiny
+    from vivid_core.tiny.load import load_tiny
 
     bundle = load_tiny() if model == "tiny" else load_tiny(weights=Path(model))
     return lambda request: edit_clip(bundle, request).frames

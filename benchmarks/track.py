@@ -21,7 +21,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from vivid_core.data.shapes import HELD_OUT_SEED, Scene, Thing, draw_scene
+from vivid_core.tiny.scenes.shapes import HELD_OUT_SEED, Scene, Thing, draw_scene
 from vivid_core.track.flow import FlowEngine
 from vivid_core.track.frames import FrameSource
 from vivid_core.track.prompts import FramePrompt, ObjectPrompts, PaintedMask, Prompts

@@ -13,8 +13,8 @@ from .schema import check_choices, schema
 from .sockets import VividAdapter, VividModel
 
 if TYPE_CHECKING:
-    from ..vivid_core.model.adapter import Adapter
-    from ..vivid_core.model.bundle import ModelBundle
+    from ..vivid_core.cogvideox.adapter import Adapter
+    from ..vivid_core.cogvideox.bundle import ModelBundle
 
 CATEGORY = "VIVID/1 Load"
 USUAL_GUIDANCE = 6.0
@@ -195,7 +195,7 @@ class ApplyAdapter(io.ComfyNode):
     ) -> io.NodeOutput:
         if trained is None and adapter == host.NO_ADAPTER:
             return io.NodeOutput(model)
-        from ..vivid_core.model.adapter import apply_adapter
+        from ..vivid_core.cogvideox.adapter import apply_adapter
 
         with memory.normal_tensors():
             chosen = _read_adapter(adapter) if trained is None else trained
@@ -206,7 +206,7 @@ def _load(
     model: str, offload: Offload, *, precision: str, tiling: str, **parts: str
 ) -> memory.HostedModel:
     """Read weights into main memory; they reach the device when an edit runs."""
-    from ..vivid_core.model.load import load_bundle
+    from ..vivid_core.cogvideox.load import load_bundle
 
     bundle = load_bundle(
         host.find("model", model),
@@ -222,8 +222,8 @@ def _load(
 
 
 def _read_adapter(adapter: str) -> Adapter:
-    from ..vivid_core.model.adapter import load_adapter
-    from ..vivid_core.model.tiny.load import ADAPTER_FILE, TINY_WEIGHTS
+    from ..vivid_core.cogvideox.adapter import load_adapter
+    from ..vivid_core.tiny.load import ADAPTER_FILE, TINY_WEIGHTS
 
     bundled = adapter == host.BUNDLED_ADAPTER
     return load_adapter(TINY_WEIGHTS / ADAPTER_FILE if bundled else host.find("adapter", adapter))
@@ -247,6 +247,6 @@ def _usual_bytes(bundle: ModelBundle) -> int:
 
 
 def _bundled(model: str) -> ModelBundle:
-    from ..vivid_core.model.tiny import load_tiny
+    from ..vivid_core.tiny import load_tiny
 
     return load_tiny(adapter=model == host.BUNDLED_MODEL)

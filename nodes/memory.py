@@ -12,7 +12,7 @@ import torch
 from comfy.model_patcher import ModelPatcher
 
 if TYPE_CHECKING:
-    from ..vivid_core.model.bundle import ModelBundle
+    from ..vivid_core.cogvideox.bundle import ModelBundle
 
 ALL_OF_IT = 1e32  # bytes; what ComfyUI itself passes for "no limit"
 PARTS = ("transformer", "vae", "text_encoder")
@@ -76,7 +76,7 @@ class HostedModel:
     @classmethod
     def offload(cls, bundle: ModelBundle) -> HostedModel:
         """Let the model bring its own weights to the device block by block."""
-        from ..vivid_core.model.placement import place
+        from ..vivid_core.cogvideox.placement import place
 
         placement = replace(bundle.placement, offload="group")
         parts = {name: place(getattr(bundle, name), placement) for name in PARTS}

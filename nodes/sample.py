@@ -87,7 +87,7 @@ class SampleClip(io.ComfyNode):
     def execute(
         cls, scene: str, seed: int, width: int, height: int, length: int, fps: int
     ) -> io.NodeOutput:
-        from ..vivid_core.data.shapes import draw_scene
+        from ..vivid_core.tiny.scenes.shapes import draw_scene
 
         drawn = draw_scene(seed, frames=length, height=height, width=width)
         pixels = drawn.background() if scene == WITHOUT_TARGET else drawn.render()

@@ -6,10 +6,10 @@ import pytest
 import torch
 from diffusers import CogVideoXTransformer3DModel
 
-from vivid_core.data.captions import vocabulary
-from vivid_core.model.bundle import ModelBundle
-from vivid_core.model.tiny.build import TEXT_TOKENS, build_text_encoder, build_tokenizer, build_vae
-from vivid_core.model.tiny.load import assemble
+from vivid_core.cogvideox.bundle import ModelBundle
+from vivid_core.tiny.build import TEXT_TOKENS, build_text_encoder, build_tokenizer, build_vae
+from vivid_core.tiny.load import assemble
+from vivid_core.tiny.scenes.captions import vocabulary
 
 
 @pytest.fixture(scope="session")

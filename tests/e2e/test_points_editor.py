@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from vivid_core.data.shapes import draw_scene
+from vivid_core.tiny.scenes.shapes import draw_scene
 from vivid_core.track.prompts import parse_prompts
 
 from .editor import Place

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 import torch
 
-from vivid_core.data.shapes import draw_scene
 from vivid_core.media import frame_times, probe, read_clip, write_clip
+from vivid_core.tiny.scenes.shapes import draw_scene
 
 from ..comfyui import ComfyServer, Graph, Rejected, wait_until
 from .conftest import STEPS, find, set_inputs

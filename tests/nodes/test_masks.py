@@ -10,8 +10,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from vivid_core.data.shapes import draw_scene
 from vivid_core.flow.raft import build_raft
+from vivid_core.tiny.scenes.shapes import draw_scene
 from vivid_core.track.sam2_keys import HieraSize, hiera_config
 from vivid_core.track.store import StoredTrack
 

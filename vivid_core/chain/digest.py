@@ -11,9 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..cogvideox.bundle import ModelBundle
 from ..edit.request import EditRequest
-from ..model.bundle import ModelBundle
-from ..track.store import digest_of
+from ..files.digest import digest_of
 
 SAMPLES = 8  # values of each weight that tell models apart
 _PIXELS = ("clip", "mask", "keyframes")

@@ -12,13 +12,13 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
+from ..cogvideox.bundle import ModelBundle
 from ..edit.composite import effective_mask
 from ..edit.request import Keyframe
 from ..errors import InputError, MaskError
 from ..latents import Geometry
 from ..media import VideoInfo, frame_times, probe
 from ..media._formats import BitDepth, choose_format
-from ..model.bundle import ModelBundle
 from ..runtime import Runtime
 from ..track.frames import VideoFrames as SurveyFrames
 from ..track.shots import survey_frames

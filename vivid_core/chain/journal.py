@@ -27,8 +27,8 @@ import numpy as np
 
 from ..edit.request import EditReport
 from ..errors import InputError, MediaError
+from ..files.atomic import write_errors, write_whole_file
 from ..media import VideoReader, write_clip
-from ..media._pending import write_errors, write_whole_file
 from ..video import FrameRange
 from .sources import Whole
 

@@ -14,14 +14,14 @@ import torch
 from jaxtyping import Bool
 from torch import Tensor
 
+from ..cogvideox.bundle import ModelBundle
+from ..cogvideox.render import SEED_STRIDE
 from ..edit.pipeline import edit_clip
-from ..edit.render import SEED_STRIDE
 from ..edit.request import EditReport, EditRequest, EditResult, Keyframe
 from ..errors import VividError
+from ..files.digest import digest_of
 from ..media import require_video_target
-from ..model.bundle import ModelBundle
 from ..runtime import Progress, Runtime
-from ..track.store import digest_of
 from ..video import Clip, FrameRange, MaskTrack
 from .color import ColorStats, pull_colors
 from .digest import model_digest, request_digest

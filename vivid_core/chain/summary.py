@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import torch
 
+from ..cogvideox.meter import peak_memory
 from ..edit.composite import Change
-from ..edit.meter import peak_memory
 from ..edit.request import EditReport
 from .footage import Footage
 from .journal import WindowFacts

@@ -11,8 +11,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ..data.cases import CASES, Case, Settings
-from ..data.quality import measure, methods_beside, summarise
+from ..cogvideox.bundle import ModelBundle
 from ..edit.composite import measure_change
 from ..edit.pipeline import edit_clip
 from ..edit.report import report_data
@@ -21,8 +20,9 @@ from ..mask.overlay import overlay_mask
 from ..media import read_clip, save_image, write_clip
 from ..metrics.report import Report
 from ..metrics.sheet import SheetRow, difference_panel, draw_sheet, mask_panel
-from ..model.bundle import ModelBundle
-from ..model.tiny import load_tiny
+from ..tiny import load_tiny
+from ..tiny.cases import CASES, Case, Settings
+from ..tiny.quality import measure, methods_beside, summarise
 
 FPS = Fraction(8)
 ENLARGE = 4  # whole pixels, so that a 64-pixel clip can be seen

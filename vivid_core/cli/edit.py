@@ -13,6 +13,7 @@ from ..chain.journal import Journal
 from ..chain.request import LongEditRequest
 from ..chain.run import edit_long_video
 from ..chain.sources import open_masks
+from ..cogvideox.bundle import ModelBundle
 from ..edit.composite import measure_change
 from ..edit.pipeline import edit_clip
 from ..edit.report import report_data, report_text
@@ -29,7 +30,6 @@ from ..edit.request import (
 )
 from ..errors import InputError
 from ..media import load_image, read_clip, require_writable, write_clip
-from ..model.bundle import ModelBundle
 from ..runtime import Runtime
 from ..video import FrameRange, MaskTrack
 from .shared import (

@@ -14,9 +14,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from ..cogvideox.bundle import ModelBundle
 from ..errors import InputError, MediaError, VividError
 from ..media import probe, require_video_target, require_writable, save_masks, write_clip
-from ..model.bundle import ModelBundle
 from ..runtime import Progress, Runtime
 from ..video import Clip
 
@@ -90,9 +90,9 @@ def device_named(name: str) -> torch.device:
 
 def load_model(arguments: argparse.Namespace, device: torch.device) -> ModelBundle:
     """The bundle that --model, --adapter, --strength and --base name."""
-    from ..model.adapter import apply_adapter, load_adapter
-    from ..model.load import load_bundle
-    from ..model.tiny import load_tiny
+    from ..cogvideox.adapter import apply_adapter, load_adapter
+    from ..cogvideox.load import load_bundle
+    from ..tiny import load_tiny
 
     if arguments.model == "tiny":
         bundle = load_tiny(device=device, adapter=arguments.adapter is None)

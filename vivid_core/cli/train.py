@@ -7,8 +7,8 @@ import signal
 from pathlib import Path
 from types import FrameType
 
-from ..train.config import load_config
-from ..train.stages import run_stage
+from ..tiny.recipe.config import load_config
+from ..tiny.recipe.stages import run_stage
 
 
 def add_command(commands: argparse._SubParsersAction) -> None:

@@ -9,13 +9,19 @@ from typing import Any
 from jaxtyping import Float
 from torch import Tensor
 
+from ..cogvideox.bundle import ModelBundle
+from ..cogvideox.flops import text_flops, transformer_flops, vae_decode_flops, vae_encode_flops
+from ..cogvideox.layout import Layout
+from ..cogvideox.memory import (
+    MemoryEstimate,
+    denoise_bytes,
+    tiled_vae_bytes,
+    vae_bytes,
+    weight_bytes,
+)
 from ..errors import InputError, MaskError
-from ..model.bundle import ModelBundle
-from ..model.layout import Layout
 from .composite import effective_mask
-from .flops import text_flops, transformer_flops, vae_decode_flops, vae_encode_flops
 from .focus import LEAST_NATIVE, plan_focus
-from .memory import MemoryEstimate, denoise_bytes, tiled_vae_bytes, vae_bytes, weight_bytes
 from .request import MAX_STEPS, Focus
 from .windows import Window, plan_windows
 

@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from ..cogvideox.meter import peak_memory
 from ..flow.dis import DisFlow
 from ..flow.engine import SMALLEST_SIDE, FlowEngine
 from ..flow.fill import fill_background
@@ -17,7 +18,6 @@ from ..mask.grow import grow_mask
 from ..runtime import Runtime
 from ..video import Clip, MaskTrack
 from .composite import composite, effective_mask, measure_change
-from .meter import peak_memory
 from .request import EditReport, EditRequest, EditResult
 
 JOIN_MARGIN = 2  # pixels of the fill beside the never-seen area that are generated too, ours

@@ -8,16 +8,16 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from ..cogvideox.bundle import ModelBundle
+from ..cogvideox.meter import EditMeter
+from ..cogvideox.render import Draw, Renderer
+from ..cogvideox.text import EncodedCaption, encode_caption
 from ..errors import InputError
 from ..flow.engine import FlowEngine
-from ..model.bundle import ModelBundle
-from ..model.text import EncodedCaption, encode_caption
 from ..runtime import Progress, Runtime, Stage
 from .composite import composite, effective_mask, match_surroundings, measure_change
 from .filled import edit_filled
 from .focus import plan_focus
-from .meter import EditMeter
-from .render import Draw, Renderer
 from .request import EditReport, EditRequest, EditResult
 from .windows import Window, plan_windows
 

@@ -10,16 +10,16 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from ..cogvideox.bundle import ModelBundle
+from ..cogvideox.render import Draw, Renderer
+from ..cogvideox.text import EncodedCaption
 from ..edit.composite import composite, effective_mask, match_surroundings
 from ..edit.cost import CostEstimate, estimate_cost, flops_text
 from ..edit.focus import FocusPlan, plan_focus
 from ..edit.pipeline import check_layout, encode_captions, unknown_words_warning
-from ..edit.render import Draw, Renderer
 from ..edit.request import EditRequest
 from ..errors import InputError, MaskError
 from ..metrics.sheet import SheetRow, draw_sheet
-from ..model.bundle import ModelBundle
-from ..model.text import EncodedCaption
 from ..runtime import Progress, Runtime, Stage
 from ..video import Clip, MaskTrack
 

@@ -26,10 +26,10 @@ from torch import Tensor
 
 from ..edit.request import Task
 from ..errors import InputError, MediaError
+from ..files.atomic import write_whole_file
+from ..files.digest import digest_of
 from ..media import load_image, save_image
-from ..media._pending import write_whole_file
 from ..media._pixels import pixels_to_array
-from ..track.store import digest_of
 
 log = logging.getLogger(__name__)
 FORMAT, VERSION = "vivid-candidate", 1

@@ -8,12 +8,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from ..cogvideox.bundle import ModelBundle
 from ..edit.composite import effective_mask, measure_change
 from ..edit.pipeline import edit_clip
 from ..edit.request import EditRequest, EditResult, Keyframe
 from ..edit.windows import Window, plan_windows
 from ..errors import InputError, MaskError
-from ..model.bundle import ModelBundle
 from ..runtime import Runtime
 from ..video import Clip, FrameRange, MaskTrack
 

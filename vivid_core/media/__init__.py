@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from ..files.atomic import require_writable
 from ._images import load_image, save_image
 from ._info import VideoInfo, frame_times, probe
 from ._masks import read_mask, save_masks
-from ._pending import require_writable
 from ._reader import Frame, VideoReader, read_clip
 from ._rle import decode_rle, encode_rle
 from ._writer import VideoWriter, require_video_target, write_clip

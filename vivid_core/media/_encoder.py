@@ -13,10 +13,10 @@ from av.packet import Packet
 from av.video.stream import VideoStream
 
 from ..errors import MediaError
+from ..files.atomic import FULL_DISK, PendingPath, write_errors
 from ._audio import AudioPassthrough
 from ._color import TAG_BT709, FrameEncoder, default_matrix
 from ._formats import CONTAINERS, Format, choose_layout
-from ._pending import FULL_DISK, PendingPath, write_errors
 from ._schedule import Schedule
 from ._source import Source
 

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ..errors import InputError, MediaError
-from ._pending import write_whole_file
+from ..files.atomic import write_whole_file
 from ._pixels import Pixels, full_scale, pixels_to_array
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"})

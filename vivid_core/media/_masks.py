@@ -14,8 +14,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ..errors import InputError, MaskError, MediaError
+from ..files.atomic import write_whole_file
 from ._images import IMAGE_SUFFIXES, load_image
-from ._pending import write_whole_file
 from ._pixels import full_scale
 from ._reader import VideoReader
 from ._rle import decode_rle, encode_rle

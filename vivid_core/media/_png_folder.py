@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from ..errors import MediaError
+from ..files.atomic import PendingPath, write_errors
 from ._images import encode_image
-from ._pending import PendingPath, write_errors
 
 DIGITS = 6
 

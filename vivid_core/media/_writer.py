@@ -11,9 +11,9 @@ from types import TracebackType
 import numpy as np
 
 from ..errors import InputError, MediaError
+from ..files.atomic import PendingPath, require_writable
 from ._encoder import EncoderSettings, VideoFile
 from ._formats import BitDepth, FormatName, choose_depth, choose_format
-from ._pending import PendingPath, require_writable
 from ._pixels import Pixels, pixels_to_array
 from ._png_folder import PngFolder
 from ._schedule import Schedule, make_schedule

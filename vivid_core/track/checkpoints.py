@@ -10,7 +10,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from ..media._pending import write_whole_file
+from ..files.atomic import write_whole_file
 from .engine import States
 
 KEPT = 8  # for each object and direction; older ones are thinned out

@@ -18,11 +18,12 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Float32, Int, UInt8
 
+from ..files.digest import digest_of
 from .appearance import color_bins, histogram, log_odds, similarity, to_lab
 from .engine import States
 from .prompts import FramePrompt
 from .segment import segment_object
-from .store import Record, digest_of
+from .store import Record
 
 METHOD = 1  # part of the digest: a change of method makes new masks
 WORK_SIDE = 480  # shorter side at which larger frames are followed

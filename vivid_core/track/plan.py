@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from ..errors import InputError
+from ..files.digest import digest_of
 from ..video import FrameRange
 from .engine import Engine
 from .prompts import ARGUMENT, FramePrompt, ObjectPrompts, prompt_data
 from .shots import Survey
-from .store import digest_of
 
 METHOD = 1  # part of every digest: a change of this scheme makes new masks
 

@@ -19,12 +19,13 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from ..errors import ModelError
-from ..model.build import fill_module
-from ..model.files import describe, read_json, read_weights
+from ..files.digest import digest_of
+from ..files.modules import fill_module
+from ..files.weights import describe, read_json, read_weights
 from .engine import States
 from .prompts import FramePrompt, PaintedMask
 from .sam2_keys import is_original, original_config, respell_original
-from .store import Record, digest_of
+from .store import Record
 
 METHOD = 1  # part of the digest: a change of method makes new masks
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # ImageNet, as the model was trained

@@ -21,7 +21,6 @@ not at all; at most one of them is in memory.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
@@ -36,8 +35,8 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from ..errors import InputError, MediaError
+from ..files.atomic import write_whole_file
 from ..media import decode_rle, encode_rle
-from ..media._pending import write_whole_file
 from ..video import FrameRange
 
 FORMAT, VERSION = "vivid-mask-track", 1
@@ -47,15 +46,6 @@ HEADER, MASKS, STATES = "track.json", "masks", "states"
 State = Literal["prompted", "tracked", "lost", "outside"]
 """prompted: from the user's prompt. tracked: followed there. lost: hidden or not found; the mask
 is empty. outside: in a shot without prompts for this object; the mask is empty."""
-
-
-def digest_of(*parts: object) -> str:
-    """16 hexadecimal digits that stand for these values (anything JSON can hold, or bytes)."""
-    hasher = hashlib.sha256()
-    for part in parts:
-        data = part if isinstance(part, bytes) else json.dumps(part, sort_keys=True).encode()
-        hasher.update(len(data).to_bytes(8, "little") + data)
-    return hasher.hexdigest()[:16]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool
 
+from ..files.digest import digest_of
 from ..runtime import Progress, Runtime
 from ..video import FrameRange
 from .checkpoints import Checkpoint, Checkpoints
@@ -19,7 +20,7 @@ from .plan import Gap, Lane, plan_lanes
 from .prompts import Prompts, format_prompts
 from .report import report_track
 from .shots import Survey, survey_frames
-from .store import CHUNK_FRAMES, STATES, Record, StoredTrack, TrackHeader, digest_of
+from .store import CHUNK_FRAMES, STATES, Record, StoredTrack, TrackHeader
 
 
 def track_objects(

@@ -14,11 +14,11 @@ import torch
 
 from vivid_core.chain.request import LongEditRequest
 from vivid_core.chain.sources import MasksInMemory
-from vivid_core.data.shapes import draw_scene
+from vivid_core.cogvideox.bundle import ModelBundle
 from vivid_core.media import write_clip
-from vivid_core.model.bundle import ModelBundle
-from vivid_core.model.tiny import load_tiny
-from vivid_core.model.tiny.build import build_vae
+from vivid_core.tiny import load_tiny
+from vivid_core.tiny.build import build_vae
+from vivid_core.tiny.scenes.shapes import draw_scene
 
 FRAMES, SIDE = 25, 32
 

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from vivid_core.chain.digest import model_digest
-from vivid_core.model.bundle import ModelBundle
-from vivid_core.model.placement import enable_tiling
+from vivid_core.cogvideox.bundle import ModelBundle
+from vivid_core.cogvideox.placement import enable_tiling
 
 CPU = torch.device("cpu")
 

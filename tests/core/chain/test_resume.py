@@ -35,7 +35,7 @@ from vivid_core.chain.request import LongEditRequest
 from vivid_core.chain.run import edit_long_video
 from vivid_core.chain.sources import open_masks
 from vivid_core.runtime import Runtime
-from vivid_core.model.tiny import load_tiny
+from vivid_core.tiny import load_tiny
 
 folder = Path(sys.argv[1])
 bundle = load_tiny().with_(train_size=(9, 32, 32))

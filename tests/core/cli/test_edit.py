@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from vivid_core.cli import main
-from vivid_core.data.shapes import draw_scene
 from vivid_core.media import frame_times, read_clip, save_image, write_clip
+from vivid_core.tiny.scenes.shapes import draw_scene
 
 FPS = Fraction(8)
 

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from vivid_core.cli import main
-from vivid_core.data.shapes import draw_scene
 from vivid_core.media import load_image, read_clip, save_masks, write_clip
+from vivid_core.tiny.scenes.shapes import draw_scene
 
 FRAMES, SIZE = 9, 64
 SCENE = draw_scene(1_000_003, frames=FRAMES, height=SIZE, width=SIZE)

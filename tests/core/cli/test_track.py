@@ -11,8 +11,8 @@ import pytest
 import torch
 
 from vivid_core.cli import main
-from vivid_core.data.shapes import draw_scene
 from vivid_core.media import probe, read_mask, save_image, write_clip
+from vivid_core.tiny.scenes.shapes import draw_scene
 from vivid_core.track.store import StoredTrack
 
 FRAMES = 6

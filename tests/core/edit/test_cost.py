@@ -17,19 +17,19 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import T5Config, T5EncoderModel
 
-from vivid_core.edit.cost import CostEstimate, estimate_cost
-from vivid_core.edit.flops import (
+from vivid_core.cogvideox.bundle import ModelBundle
+from vivid_core.cogvideox.flops import (
     text_flops,
     transformer_flops,
     vae_decode_flops,
     vae_encode_flops,
 )
+from vivid_core.cogvideox.layout import layout_named
+from vivid_core.cogvideox.placement import Placement
+from vivid_core.cogvideox.vae import decode
+from vivid_core.edit.cost import CostEstimate, estimate_cost
 from vivid_core.errors import InputError, MaskError, SizeError
-from vivid_core.model.bundle import ModelBundle
-from vivid_core.model.layout import layout_named
-from vivid_core.model.placement import Placement
-from vivid_core.model.tiny import build as tiny
-from vivid_core.model.vae import decode
+from vivid_core.tiny import build as tiny
 
 TOLERANCE = 0.02
 FULL, CROP = (480, 720), (240, 368)

@@ -10,8 +10,7 @@ from contextlib import contextmanager
 import pytest
 import torch
 
-from vivid_core.data.shapes import Camera, Scene
-from vivid_core.data.textures import Texture
+from vivid_core.cogvideox.bundle import ModelBundle
 from vivid_core.edit.filled import JOIN_MARGIN
 from vivid_core.edit.pipeline import edit_clip
 from vivid_core.edit.report import report_data, report_text
@@ -21,7 +20,8 @@ from vivid_core.flow.dis import DisFlow
 from vivid_core.flow.engine import Field, Frame, OtherFrame
 from vivid_core.flow.fill import fill_background
 from vivid_core.mask.grow import grow_mask
-from vivid_core.model.bundle import ModelBundle
+from vivid_core.tiny.scenes.shapes import Camera, Scene
+from vivid_core.tiny.scenes.textures import Texture
 from vivid_core.video import Clip, MaskTrack
 
 OBJECT = torch.tensor([0.9, 0.1, 0.1])
@@ -264,7 +264,7 @@ def test_fill_is_for_delete(task):
 
 
 def test_a_model_that_takes_no_mask_is_refused_even_where_it_would_not_run(tiny):
-    from vivid_core.model.layout import layout_named
+    from vivid_core.cogvideox.layout import layout_named
 
     truth, mask = still_scene(always=False)
     with pytest.raises(InputError, match="apply a VIVID adapter"):

@@ -214,7 +214,7 @@ def test_a_single_mask_serves_every_frame_and_an_empty_one_none():
 
 
 def test_a_model_without_a_mask_input_says_what_to_load(tiny):
-    from vivid_core.model.layout import layout_named
+    from vivid_core.cogvideox.layout import layout_named
 
     with pytest.raises(InputError, match="apply a VIVID adapter"):
         edit_clip(tiny.with_(layout=layout_named("t2v")), request())

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from vivid_core.data.shapes import Thing, draw_scene
+from vivid_core.tiny.scenes.shapes import Thing, draw_scene
 from vivid_core.track.flow import FlowEngine
 from vivid_core.track.frames import ClipFrames
 from vivid_core.track.prompts import FramePrompt, ObjectPrompts, PaintedMask, Prompts

@@ -7,7 +7,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from vivid_core.data.shapes import draw_scene
+from vivid_core.tiny.scenes.shapes import draw_scene
 from vivid_core.track.flow import FlowEngine, FlowView, dense_flow
 from vivid_core.track.prompts import Box, FramePrompt, PaintedMask, Point
 

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 import torch
 
-from vivid_core.data.shapes import BASE_SIZE, Camera, Scene, Thing
-from vivid_core.data.textures import Texture
 from vivid_core.flow.dis import DisFlow
+from vivid_core.tiny.scenes.shapes import BASE_SIZE, Camera, Scene, Thing
+from vivid_core.tiny.scenes.textures import Texture
 
 HEIGHT, WIDTH = 144, 216
 CAMERA = Camera(

@@ -7,9 +7,9 @@ import math
 import pytest
 import torch
 
-from vivid_core.data.shapes import draw_scene
 from vivid_core.errors import InputError, MaskError
 from vivid_core.metrics.flicker import flicker_ratio, temporal_flicker
+from vivid_core.tiny.scenes.shapes import draw_scene
 
 
 def blinking(step: float) -> torch.Tensor:

@@ -8,9 +8,9 @@ from statistics import fmean, median
 import pytest
 import torch
 
-from vivid_core.data.shapes import HELD_OUT_SEED, draw_scene
 from vivid_core.media import read_clip
 from vivid_core.metrics.gradient import gradient_energy
+from vivid_core.tiny.scenes.shapes import HELD_OUT_SEED, draw_scene
 
 SCENES = 64
 CLIPS = ("horse", "kitten", "train_running", "hiker")

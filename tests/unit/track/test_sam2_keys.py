@@ -10,7 +10,7 @@ import torch
 from transformers import Sam2VideoConfig, Sam2VideoModel
 
 from vivid_core.errors import ModelError
-from vivid_core.model.build import check_shapes
+from vivid_core.files.modules import check_shapes
 from vivid_core.track.sam2_keys import SIZES, original_config, respell_original
 
 GOLDEN = Path(__file__).resolve().parents[2] / "golden" / "sam2_shapes.json"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from vivid_core.data.shapes import draw_scene
+from vivid_core.tiny.scenes.shapes import draw_scene
 from vivid_core.track.shots import survey_frames
 
 

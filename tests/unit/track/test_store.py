@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vivid_core.errors import InputError, MediaError
+from vivid_core.files.digest import digest_of
 from vivid_core.media import read_mask
-from vivid_core.track.store import CHUNK_FRAMES, Record, StoredTrack, TrackHeader, digest_of
+from vivid_core.track.store import CHUNK_FRAMES, Record, StoredTrack, TrackHeader
 from vivid_core.video import FrameRange
 
 HEIGHT, WIDTH = 6, 9

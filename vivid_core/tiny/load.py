@@ -1,0 +1,56 @@
+"""Load vivid-tiny: a text-to-video base and the VIVID adapter on top of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from ..cogvideox.adapter import apply_adapter, load_adapter
+from ..cogvideox.bundle import ModelBundle
+from ..cogvideox.layout import LayoutName, layout_named
+from ..cogvideox.load import load_bundle
+from .build import SCHEDULE, TEXT_TOKENS, TRAIN_SIZE
+
+TINY_NAME = "vivid-tiny"
+TINY_WEIGHTS = Path(__file__).parent / "weights"
+ADAPTER_FILE = "vivid-tiny-adapter.safetensors"
+
+
+def load_tiny(
+    *, adapter: bool = True, weights: Path = TINY_WEIGHTS, device: torch.device | None = None
+) -> ModelBundle:
+    """The bundled model, float32. Without its adapter it is a plain text-to-video base."""
+    bundle = load_bundle(
+        weights / "base", dtype=torch.float32, device=device or torch.device("cpu")
+    ).with_(name=TINY_NAME)
+    if not adapter:
+        return bundle
+    return apply_adapter(bundle, load_adapter(weights / ADAPTER_FILE)).with_(name=TINY_NAME)
+
+
+def assemble(
+    *,
+    transformer: nn.Module,
+    vae: nn.Module,
+    text_encoder: nn.Module,
+    tokenizer: Any,
+    layout: LayoutName,
+) -> ModelBundle:
+    """A bundle of parts built in memory: by the trainer, and by tests with random weights."""
+    parts = [module.eval().requires_grad_(False) for module in (transformer, vae, text_encoder)]
+    special = set(tokenizer.all_special_tokens)
+    return ModelBundle(
+        name=TINY_NAME,
+        transformer=parts[0],
+        vae=parts[1],
+        text_encoder=parts[2],
+        tokenizer=tokenizer,
+        schedule=dict(SCHEDULE),
+        layout=layout_named(layout),
+        train_size=TRAIN_SIZE,
+        max_text_tokens=TEXT_TOKENS,
+        known_words=frozenset(set(tokenizer.get_vocab()) - special),
+    )

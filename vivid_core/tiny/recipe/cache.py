@@ -1,0 +1,226 @@
+"""Encode scene variants once for the transformer: scene x mask x keyframe draw.
+
+A shard holds latents in float16 and a JSON list of samples that point into them. The VAE is the
+slow part of training; with shards on disk, a transformer step never runs it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from diffusers import AutoencoderKLCogVideoX
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from ...cogvideox.conditioning import build_conditioning
+from ...cogvideox.layout import layout_named
+from ...cogvideox.vae import encode
+from ...edit.request import DELETE_CAPTION
+from ...mask.augment import MASK_MODES, augment_mask
+from ..build import TRAIN_SIZE
+from ..scenes.captions import background_caption, local_caption, scene_caption
+from ..scenes.shapes import SHAPES, Scene, draw_scene
+
+KeyframeDraw = Literal["none", "first", "last", "both"]
+CAPTIONS_PER_SAMPLE = 4
+TRAIN_RADIUS = (0.05, 0.35)  # of the mask's own size
+FOREIGN_SIZES = (1.0, 1.3)  # of another shape whose outline a hole follows, beside the target's
+
+
+@dataclass(frozen=True, kw_only=True)
+class VariantConfig:
+    """What is drawn for each scene.
+
+    The paper's preset draws the first frame as keyframe in half of the videos (sec. 4.3);
+    "last" and "both" are this project's extension for middle keyframes, off in that preset.
+    """
+
+    frames: int = 17
+    size: int = 64
+    draw_variants: int = 2
+    delete_variants: int = 2
+    keyframe_shares: dict[KeyframeDraw, float] = field(
+        default_factory=lambda: {"none": 0.5, "first": 0.3, "last": 0.1, "both": 0.1}
+    )
+    uncolored_share: float = 0.25  # captions that leave the colour to the keyframe
+    # Ours: holes of additions that follow another shape's outline, as those of modifications do.
+    foreign_share: float = 0.0
+
+    @property
+    def draws_last_frame(self) -> bool:
+        """Whether the model learns to work towards a known last frame."""
+        return any(self.keyframe_shares.get(draw, 0) > 0 for draw in ("last", "both"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sample:
+    """One training sample of a shard: indices into its latents, and captions to choose from."""
+
+    target: int
+    condition: int  # -1: none (text to video)
+    task: Literal["scene", "add", "delete"]
+    captions: tuple[str, ...]
+
+
+class VariantCache:
+    """All shards of a folder in memory (float16)."""
+
+    def __init__(self, folder: Path) -> None:
+        self.targets: list[Tensor] = []
+        self.conditions: list[Tensor] = []
+        self.samples: list[Sample] = []
+        for path in sorted(folder.glob("*.safetensors")):
+            self._add(path)
+
+    def _add(self, path: Path) -> None:
+        tensors = load_file(path)
+        first_target, first_condition = len(self.targets), len(self.conditions)
+        self.targets += list(tensors["targets"])
+        self.conditions += list(tensors["conditions"])
+        for record in json.loads(path.with_suffix(".json").read_text()):
+            condition = record["condition"]
+            self.samples.append(
+                Sample(
+                    target=record["target"] + first_target,
+                    condition=condition + first_condition if condition >= 0 else -1,
+                    task=record["task"],
+                    captions=tuple(record["captions"]),
+                )
+            )
+
+
+class VariantEncoder:
+    """Turns seeds into a shard.
+
+    All clips of a scene go through the VAE as one batch: a 3D convolution over a batch of one is
+    several times slower on a CPU.
+    """
+
+    def __init__(self, vae: AutoencoderKLCogVideoX, config: VariantConfig) -> None:
+        self.vae, self.config = vae.eval(), config
+        self.layout = layout_named("vivid")
+
+    @torch.no_grad()
+    def write_shard(self, path: Path, seeds: Sequence[int]) -> None:
+        """Encode the scenes of these seeds; the tensors come last and mark it complete."""
+        targets, conditions, records = [], [], []
+        for seed in seeds:
+            scene = self._draw(seed)
+            for record in scene.records:
+                offset = len(conditions) if record["condition"] >= 0 else 0
+                records.append(
+                    record
+                    | {
+                        "target": record["target"] + len(targets),
+                        "condition": record["condition"] + offset,
+                    }
+                )
+            targets += list(_half(encode(self.vae, torch.stack(scene.clips))))
+            conditions += list(self._encode_conditions(scene))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_suffix(".part")
+        save_file(
+            {"targets": torch.stack(targets), "conditions": torch.stack(conditions)}, temporary
+        )
+        path.with_suffix(".json").write_text(json.dumps(records))
+        temporary.replace(path)
+
+    def _encode_conditions(self, scene: _Variants) -> Tensor:
+        pixels = torch.stack([scene.clips[target] for target, _ in scene.holes])
+        masks = torch.stack([hole for _, hole in scene.holes])[:, None]
+        return _half(build_conditioning(self.layout, self.vae, pixels, masks).transpose(1, 2))
+
+    def _draw(self, seed: int) -> _Variants:
+        """The scene with and without its target, and random masks on both."""
+        rng = np.random.default_rng([seed, 17])
+        c = self.config
+        scene = draw_scene(seed, frames=TRAIN_SIZE[0], height=c.size, width=c.size)
+        frames = slice(0, c.frames)
+        if c.frames == 1:
+            frames = slice(at := int(rng.integers(scene.frames)), at + 1)
+        captions = [
+            local_caption(scene, rng, name_color=rng.random() >= c.uncolored_share)
+            for _ in range(CAPTIONS_PER_SAMPLE)
+        ]
+        variants = _Variants()
+        variants.add_clip(_pixels(scene.render()[frames]), scene_caption(scene))
+        seen = torch.from_numpy(scene.mask()[frames])
+        for _ in range(c.draw_variants):
+            outline = seen
+            if c.foreign_share and rng.random() < c.foreign_share:
+                outline = seen.maximum(torch.from_numpy(_foreign_mask(scene, rng)[frames]))
+            variants.add_hole(self._hole(outline, rng), "add", captions)
+        variants.add_clip(_pixels(scene.background()[frames]), background_caption(scene))
+        whole = torch.from_numpy(scene.mask(visible=False)[frames])
+        for _ in range(c.delete_variants):
+            variants.add_hole(self._hole(whole, rng), "delete", [DELETE_CAPTION])
+        return variants
+
+    def _hole(self, mask: Tensor, rng: np.random.Generator) -> Tensor:
+        """A random mask around the thing, black where a keyframe is known (VIVID, sec. 4.3)."""
+        hole = augment_mask(
+            mask,
+            mode=MASK_MODES[int(rng.integers(len(MASK_MODES)))],
+            radius=TRAIN_RADIUS,
+            seed=int(rng.integers(2**31)),
+        ).clone()
+        shares = self.config.keyframe_shares
+        draw = str(rng.choice(list(shares), p=np.array(list(shares.values()))))
+        if self.config.frames > 1 and draw in ("first", "both"):
+            hole[0] = 0
+        if self.config.frames > 1 and draw in ("last", "both"):
+            hole[-1] = 0
+        return hole
+
+
+def _foreign_mask(scene: Scene, rng: np.random.Generator) -> np.ndarray:
+    """Where another shape of about the target's size would be seen in its place, [T, H, W]."""
+    thing = scene.target_thing
+    shapes = [shape for shape in SHAPES if shape != thing.shape]
+    things = list(scene.things)
+    things[scene.target] = replace(
+        thing,
+        shape=shapes[int(rng.integers(len(shapes)))],
+        radius=thing.radius * float(rng.uniform(*FOREIGN_SIZES)),
+    )
+    return replace(scene, things=tuple(things)).mask()
+
+
+class _Variants:
+    """What one scene gives: clips, (clip, hole) pairs, and a record for each sample."""
+
+    def __init__(self) -> None:
+        self.clips: list[Tensor] = []
+        self.holes: list[tuple[int, Tensor]] = []
+        self.records: list[dict] = []
+
+    def add_clip(self, pixels: Tensor, caption: str) -> None:
+        self.clips.append(pixels)
+        self._record(-1, "scene", [caption])
+
+    def add_hole(self, hole: Tensor, task: str, captions: list[str]) -> None:
+        """A hole in the newest clip; one that keyframes closed is left out."""
+        if hole.any():
+            self.holes.append((len(self.clips) - 1, hole))
+            self._record(len(self.holes) - 1, task, captions)
+
+    def _record(self, condition: int, task: str, captions: list[str]) -> None:
+        target = len(self.clips) - 1
+        self.records.append(
+            {"target": target, "condition": condition, "task": task, "captions": captions}
+        )
+
+
+def _pixels(frames: np.ndarray) -> Tensor:
+    """[T, H, W, 3] in 0..1 to [3, T, H, W] in -1..1."""
+    return torch.from_numpy(frames).permute(3, 0, 1, 2) * 2 - 1
+
+
+def _half(latents: Tensor) -> Tensor:
+    return latents.to(torch.float16).contiguous()
