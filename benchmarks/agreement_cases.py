@@ -19,7 +19,7 @@ from vivid_core.cogvideox.layout import Layout, LayoutName, Version, layout_name
 from vivid_core.cogvideox.rotary import rotary_embedding
 from vivid_core.cogvideox.sampling import NoiseSchedule, denoise
 from vivid_core.cogvideox.vae import decode
-from vivid_core.edit.request import Sampler
+from vivid_core.settings import Sampler
 
 SCHEDULE = {
     "beta_schedule": "scaled_linear",

@@ -18,7 +18,6 @@ from diffusers import AutoencoderKLCogVideoX, CogVideoXTransformer3DModel
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import T5Config, T5EncoderModel
 
-from vivid_core.cogvideox.bundle import ModelBundle
 from vivid_core.cogvideox.flops import (
     text_flops,
     transformer_flops,
@@ -26,8 +25,11 @@ from vivid_core.cogvideox.flops import (
     vae_encode_flops,
 )
 from vivid_core.cogvideox.layout import layout_named
+from vivid_core.cogvideox.model import CogVideoX
 from vivid_core.cogvideox.vae import decode
 from vivid_core.edit.cost import estimate_cost
+from vivid_core.edit.job import plan_unseen
+from vivid_core.settings import Settings
 from vivid_core.tiny import build as tiny
 
 TOLERANCE = 0.02
@@ -125,7 +127,7 @@ def clip_rows(networks: Networks, frames: int, height: int, width: int) -> Itera
 
 def edit_rows(networks: Networks) -> Iterator[Row]:
     """Whole edits of the VIVID layout: 50 steps with guidance, VAE and text included."""
-    bundle = ModelBundle(
+    bundle = CogVideoX(
         name=networks.name,
         transformer=networks.transformer,
         vae=networks.vae,
@@ -143,15 +145,9 @@ def edit_rows(networks: Networks) -> Iterator[Row]:
         ("one keyframe, whole frame", 1, None),
         ("one keyframe, focus crop 240x368", 1, mask),
     ):
-        cost = estimate_cost(
-            bundle,
-            frames=frames,
-            height=480,
-            width=720,
-            steps=STEPS,
-            guidance=GUIDANCE,
-            mask=area,
-        )
+        settings = Settings(task="delete", grow=0, steps=STEPS, guidance=GUIDANCE)
+        job = plan_unseen(bundle, settings, frames=frames, size=(480, 720), mask=area)
+        cost = estimate_cost(bundle, job)
         counted = count_edit(networks, frames, *cost.model_size)
         yield Row(model=networks.name, work=words, planned=cost.pflops * 1e15, counted=counted)
 

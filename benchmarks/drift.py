@@ -22,23 +22,21 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vivid_core.chain.request import LongEditRequest
-from vivid_core.chain.run import edit_long_video
+from vivid_core.chain.request import VideoFiles
+from vivid_core.chain.run import edit_video
 from vivid_core.chain.sources import MasksInMemory
-from vivid_core.cogvideox.bundle import ModelBundle
-from vivid_core.cogvideox.render import Draw, Renderer
-from vivid_core.edit.focus import plan_focus
-from vivid_core.edit.pipeline import encode_captions
-from vivid_core.edit.request import EditRequest, Keyframe
+from vivid_core.cogvideox.model import CogVideoX
+from vivid_core.inpainter import Draw, Region
 from vivid_core.mask.grow import grow_mask
 from vivid_core.media import read_clip, save_image, write_clip
 from vivid_core.metrics.color import color_error
 from vivid_core.metrics.report import Figure, Report
 from vivid_core.metrics.sheet import SheetRow, draw_sheet
+from vivid_core.settings import Settings
 from vivid_core.tiny import load_tiny
 from vivid_core.tiny.cases import FULLY_COVERED
 from vivid_core.tiny.scenes.shapes import HELD_OUT_SEED, Scene, draw_scene
-from vivid_core.video import Clip, MaskTrack
+from vivid_core.video import Keyframe
 
 STEP, SIZE = 16, 64  # frames a window adds
 MASK_MARGIN = 3  # pixels
@@ -51,13 +49,20 @@ class Task:
     """A scene without its object, and what a perfect edit shows."""
 
     def __init__(self, scene: Scene, arguments: argparse.Namespace) -> None:
-        self.scene, self.arguments = scene, arguments
+        self.scene = scene
         self.source = torch.from_numpy(scene.background())
         self.truth = torch.from_numpy(scene.render())
         self.thing = torch.from_numpy(scene.mask())
         self.mask = grow_mask((self.thing > 0.5).float(), MASK_MARGIN)
         self.caption = f"a {scene.target_thing.words}"
         self.keyframe = Keyframe(frame=0, pixels=self.truth[0])
+        self.settings = Settings(
+            task="add",
+            caption=self.caption,
+            steps=arguments.steps,
+            guidance=arguments.guidance,
+            feather=0,
+        )
 
     def error(self, frames: Tensor, window: int) -> float:
         """Of the object's mean colour (0..255) over the second half of a window, 0 the first."""
@@ -66,68 +71,44 @@ class Task:
         return color_error(frames[at], self.truth[at], inside).rgb
 
 
-def run_chain(bundle: ModelBundle, task: Task, chain: str) -> Tensor:
+def run_chain(bundle: CogVideoX, task: Task, chain: str) -> Tensor:
     if chain == "naive":
         return run_naive(bundle, task)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write_clip(folder / "source.mkv", task.source, fps=Fraction(8))
-        edit_long_video(
-            bundle,
-            LongEditRequest(
-                source=folder / "source.mkv",
-                masks=MasksInMemory(task.mask),
-                out=folder / "edit.mkv",
-                work=folder / "work",
-                task="add",
-                caption=task.caption,
-                steps=task.arguments.steps,
-                guidance=task.arguments.guidance,
-                keyframes=(task.keyframe,),
-                feather=0,
-                match_colors=chain != "rebuilt",
-                anchor=chain == "anchored",
-            ),
+        files = VideoFiles(
+            source=folder / "source.mkv",
+            masks=MasksInMemory(task.mask),
+            out=folder / "edit.mkv",
+            work=None,
+            keyframes=(task.keyframe,),
         )
+        settings = replace(
+            task.settings, match_colors=chain != "rebuilt", anchor=chain == "anchored"
+        )
+        edit_video(bundle, files, settings)
         return read_clip(folder / "edit.mkv").frames
 
 
-def run_naive(bundle: ModelBundle, task: Task) -> Tensor:
+def run_naive(bundle: CogVideoX, task: Task) -> Tensor:
     """Every window starts from the last frame as the model made it, nothing pasted back."""
-    made = [task.truth[:1]]
+    settings, made = task.settings, [task.truth[:1]]
+    prompt, negative = bundle.read(task.caption, settings), bundle.read_negative(settings)
     for start in range(0, len(task.source) - 1, STEP):
-        clip = Clip(frames=task.source[start : start + STEP + 1].clone())
-        request = EditRequest(
-            clip=replace(clip, frames=torch.cat([made[-1][-1:], clip.frames[1:]])),
-            mask=MaskTrack(values=torch.ones(clip.frames.shape[:3])),
-            task="add",
-            caption=task.caption,
-            steps=task.arguments.steps,
-            guidance=task.arguments.guidance,
-            seed=start,
-            keyframes=(Keyframe(frame=0, pixels=made[-1][-1]),),
-            feather=0,
+        pixels = task.source[start : start + STEP + 1].clone()
+        hole = task.mask[start : start + STEP + 1].clone()
+        pixels[0], hole[0] = made[-1][-1], 0
+        draw = Draw(prompt=prompt, negative=negative, seed=start)
+        painted = bundle.inpaint(
+            Region(pixels=pixels, hole=hole),
+            [draw],
+            settings,
+            device=torch.device("cpu"),
+            on_stage=lambda *_: None,
         )
-        made.append(_with_own_mask(bundle, request, task.mask[start : start + STEP + 1])[1:])
+        made.append(painted.pixels[0, 1:].clamp(0, 1))
     return torch.cat(made)
-
-
-def _with_own_mask(bundle: ModelBundle, request: EditRequest, mask: Tensor) -> Tensor:
-    """The model sees the object's mask, but all of its pixels are kept."""
-    caption, negative = encode_captions(bundle, request)
-    size = request.clip.size
-    plan = plan_focus(None, size, bundle.geometry, bundle.train_size[1:], "off")
-    renderer = Renderer(
-        bundle=bundle, plan=plan, request=request, negative=negative, device=torch.device("cpu")
-    )
-    hole = mask.clone()
-    hole[0] = 0
-    frames = len(request.clip)
-    draw = Draw(caption=caption, seed=request.seed)
-    with torch.no_grad():
-        return renderer.render(
-            request.clip.frames, hole, range(frames), [draw], on_stage=lambda *_: None
-        )[0]
 
 
 def main() -> int:
@@ -194,7 +175,7 @@ def _report(arguments: argparse.Namespace, errors: dict[str, list[tuple[float, f
     )
 
 
-def _load(model: str) -> ModelBundle:
+def _load(model: str) -> CogVideoX:
     return load_tiny() if model == "tiny" else load_tiny(weights=Path(model))
 
 

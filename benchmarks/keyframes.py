@@ -18,16 +18,16 @@ from statistics import fmean, median
 import torch
 from torch import Tensor
 
-from vivid_core.cogvideox.bundle import ModelBundle
-from vivid_core.edit.pipeline import edit_clip
-from vivid_core.edit.request import Keyframe
+from vivid_core.cogvideox.model import CogVideoX
+from vivid_core.edit.clip import edit_clip
 from vivid_core.keyframe.propagate import propagate_keyframes
 from vivid_core.media import save_image
 from vivid_core.metrics.color import color_error
 from vivid_core.metrics.report import Figure, Report
 from vivid_core.metrics.sheet import SheetRow, draw_sheet
 from vivid_core.tiny import load_tiny
-from vivid_core.tiny.cases import FRAMES, FULLY_COVERED, Case, Settings, keyframe_case
+from vivid_core.tiny.cases import FRAMES, FULLY_COVERED, Case, Sampling, keyframe_case
+from vivid_core.video import Keyframe
 
 LAST, MIDDLE = FRAMES - 1, FRAMES // 2
 WAYS: dict[str, tuple[int, ...]] = {
@@ -57,14 +57,14 @@ class Score:
     start: float
 
 
-def run_way(bundle: ModelBundle, case: Case, way: str) -> Tensor:
+def run_way(bundle: CogVideoX, case: Case, way: str) -> Tensor:
     """The edited frames, with the truth's frames as keyframes."""
     keyframes = tuple(Keyframe(frame=f, pixels=case.truth[f]) for f in WAYS[way])
-    request = replace(case.request, keyframes=keyframes)
+    material = replace(case.material, keyframes=keyframes)
     if not keyframes:
-        return edit_clip(bundle, request).frames
+        return edit_clip(bundle, material, case.settings).frames
     known = bundle.with_(knows_last_frame=way != "two halves")
-    return propagate_keyframes(known, request).frames
+    return propagate_keyframes(known, material, case.settings).frames
 
 
 def score(case: Case, way: str, frames: Tensor) -> Score:
@@ -130,10 +130,10 @@ def figures(scores: list[Score], truth_step: float) -> Iterator[Figure]:
 
 def main() -> int:
     arguments = _parser().parse_args()
-    settings = Settings(steps=arguments.steps, guidance=arguments.guidance)
+    sampling = Sampling(steps=arguments.steps, guidance=arguments.guidance)
     bundle, scores, rows, truth = _load(arguments.model), [], [], []
     for scene in range(arguments.scenes):
-        case = keyframe_case(scene, settings)
+        case = keyframe_case(scene, sampling)
         truth.append(max(steps(case.truth, case.hole)[EDGE:-EDGE]))
         pictures = {"truth": case.truth}
         for way in WAYS:
@@ -146,8 +146,8 @@ def main() -> int:
             ]
         print(f"\rscene {scene + 1} of {arguments.scenes}", end="", file=sys.stderr, flush=True)
     report = Report(
-        title=f"keyframes: {arguments.scenes} held-out scenes, {settings.steps} steps, "
-        f"guidance {settings.guidance:g}",
+        title=f"keyframes: {arguments.scenes} held-out scenes, {sampling.steps} steps, "
+        f"guidance {sampling.guidance:g}",
         figures=tuple(figures(scores, median(truth))),
         notes=("Colour errors are of the object's mean colour; the caption names no colour.",),
     )
@@ -158,7 +158,7 @@ def main() -> int:
     return 0 if report.met else 1
 
 
-def _load(model: str) -> ModelBundle:
+def _load(model: str) -> CogVideoX:
     return load_tiny() if model == "tiny" else load_tiny(weights=Path(model))
 
 

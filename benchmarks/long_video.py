@@ -1,6 +1,6 @@
 """Memory and overlap of long edits: peak memory by length, and writing beside the model's work.
 
-    python benchmarks/long_video.py [--frames 120 1200]
+    python benchmarks/long_video.py [--frames 120 1200] [--fill auto]
 
 Each measure is a process of its own: vivid-tiny, frames of 128x96, one step, a moving mask.
 """
@@ -17,16 +17,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from vivid_core.chain.request import LongEditRequest
-from vivid_core.chain.run import edit_long_video
+from vivid_core.chain.request import VideoFiles
+from vivid_core.chain.run import edit_video
 from vivid_core.chain.sources import open_masks
 from vivid_core.media import VideoWriter
 from vivid_core.runtime import Progress, Runtime
+from vivid_core.settings import Fill, Settings
 from vivid_core.tiny import load_tiny
 
 HEIGHT, WIDTH, SIDE = 96, 128, 24
@@ -61,16 +63,17 @@ class Clock:
 def main() -> None:
     parser = argparse.ArgumentParser(description="Measure long edits.")
     parser.add_argument("--frames", type=int, nargs="+", default=[120, 1200])
-    counts = parser.parse_args().frames
-    print(f"{WIDTH}x{HEIGHT}, vivid-tiny, one step, lossless output")
+    parser.add_argument("--fill", choices=get_args(Fill), default="off")
+    arguments = parser.parse_args()
+    print(f"{WIDTH}x{HEIGHT}, vivid-tiny, one step, lossless output, fill {arguments.fill}")
     print(
         f"{'frames':>7} {'windows':>8} {'editing s':>10} {'tail s':>7} {'file alone s':>13}"
         f" {'overlapped':>11} {'peak MiB':>9} {'of first':>9}"
     )
     context, first = multiprocessing.get_context("spawn"), None
-    for count in counts:
+    for count in arguments.frames:
         with context.Pool(1) as pool:
-            found = pool.apply(measure, (count,))
+            found = pool.apply(measure, (count, arguments.fill))
         first = first or found.peak_mib
         print(
             f"{found.frames:7} {found.windows:8} {found.editing:10.1f} {found.tail:7.2f}"
@@ -80,15 +83,15 @@ def main() -> None:
         )
 
 
-def measure(count: int) -> Measure:
+def measure(count: int, fill: Fill) -> Measure:
     """One edit of this many frames, then the same with every window there, in this process."""
     bundle, clock = load_tiny(), Clock()
     with tempfile.TemporaryDirectory() as name:
-        request = make_request(Path(name), count)
-        report = edit_long_video(bundle, request, Runtime(report=clock))
+        request = make_request(Path(name), count, fill)
+        report = edit_video(bundle, *request, Runtime(report=clock))
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         started, again = time.monotonic(), Clock()
-        edit_long_video(bundle, request, Runtime(report=again))
+        edit_video(bundle, *request, Runtime(report=again))
     return Measure(
         frames=count,
         windows=report.edit.windows,
@@ -99,18 +102,16 @@ def measure(count: int) -> Measure:
     )
 
 
-def make_request(folder: Path, count: int) -> LongEditRequest:
+def make_request(folder: Path, count: int, fill: Fill) -> tuple[VideoFiles, Settings]:
     write(folder / "clip.mkv", (frame for frame, _ in scene(count)))
     write(folder / "mask.mkv", (mask for _, mask in scene(count)))
-    return LongEditRequest(
+    files = VideoFiles(
         source=folder / "clip.mkv",
         masks=open_masks(folder / "mask.mkv"),
         out=folder / "out.mkv",
         work=folder / "work",
-        task="delete",
-        steps=1,
-        guidance=1.0,
     )
+    return files, Settings(task="delete", steps=1, guidance=1.0, fill=fill)
 
 
 def scene(count: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:

@@ -37,7 +37,7 @@ from vivid_core.cogvideox.guidance import guided_predictor
 from vivid_core.cogvideox.memory import denoise_bytes, weight_bytes
 from vivid_core.cogvideox.rotary import rotary_embedding
 from vivid_core.cogvideox.sampling import NoiseSchedule, denoise
-from vivid_core.edit.request import MAX_STEPS
+from vivid_core.settings import MAX_STEPS
 from vivid_core.tiny.build import SCHEDULE
 
 Kind = Literal["ours", "stock"]

@@ -17,9 +17,9 @@ from pathlib import Path
 
 import torch
 
-from vivid_core.edit.request import DEFAULT_GUIDANCE
 from vivid_core.metrics.report import Report
-from vivid_core.tiny.cases import Settings
+from vivid_core.settings import DEFAULT_GUIDANCE
+from vivid_core.tiny.cases import Sampling
 from vivid_core.tiny.quality import (
     NOTES,
     Edit,
@@ -35,22 +35,22 @@ ENERGY_SCENES = 64  # drawing them is quick
 
 def load_editor(model: str) -> Edit:
     """The model's editing function: "tiny", or a folder laid out like its weights."""
-    from vivid_core.edit.pipeline import edit_clip
+    from vivid_core.edit.clip import edit_clip
     from vivid_core.tiny.load import load_tiny
 
     bundle = load_tiny() if model == "tiny" else load_tiny(weights=Path(model))
-    return lambda request: edit_clip(bundle, request).frames
+    return lambda *asked: edit_clip(bundle, *asked).frames
 
 
 def main() -> int:
     arguments = _parser().parse_args()
-    settings = Settings(steps=arguments.steps, guidance=arguments.guidance)
+    sampling = Sampling(steps=arguments.steps, guidance=arguments.guidance)
     editor, started = load_editor(arguments.model), time.monotonic()
-    measured = measure(methods_beside(editor), range(arguments.scenes), settings, _progress)
+    measured = measure(methods_beside(editor), range(arguments.scenes), sampling, _progress)
     energy, clips = background_energy(ENERGY_SCENES, arguments.clips)
     setup = (
-        f"{arguments.scenes} held-out scenes, {settings.steps} steps, guidance "
-        f"{settings.guidance:g}, torch {torch.__version__} on {platform.machine()}, "
+        f"{arguments.scenes} held-out scenes, {sampling.steps} steps, guidance "
+        f"{sampling.guidance:g}, torch {torch.__version__} on {platform.machine()}, "
         f"{time.monotonic() - started:.0f} s"
     )
     report = Report(

@@ -22,10 +22,10 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from vivid_core.tiny.scenes.shapes import HELD_OUT_SEED, Scene, Thing, draw_scene
-from vivid_core.track.flow import FlowEngine
+from vivid_core.track.flow import FlowTracker
 from vivid_core.track.frames import FrameSource
 from vivid_core.track.prompts import FramePrompt, ObjectPrompts, PaintedMask, Prompts
-from vivid_core.track.store import Record
+from vivid_core.track.store import ObjectMask
 from vivid_core.track.track import track_objects
 from vivid_core.video import FrameRange
 
@@ -114,7 +114,7 @@ def peak_memory(task: tuple[int, int, int, bool]) -> int:
     prompt = FramePrompt(frame=frame, mask=PaintedMask.of(mask))
     with tempfile.TemporaryDirectory() as folder:
         prompts = Prompts(objects=(ObjectPrompts(id=1, frames=(prompt,)),))
-        track_objects(source, prompts, FlowEngine(), Path(folder) / "track")
+        track_objects(source, prompts, FlowTracker(), Path(folder) / "track")
     status = Path("/proc/self/status").read_text()
     line = next(line for line in status.splitlines() if line.startswith("VmHWM"))
     return int(line.split()[1]) * 1024
@@ -189,10 +189,10 @@ def add_twin(scene: Scene) -> Scene:
     return replace(scene, things=(twin, *scene.things), target=1)
 
 
-def follow(scene: Scene, truth: np.ndarray) -> list[Record]:
+def follow(scene: Scene, truth: np.ndarray) -> list[ObjectMask]:
     """Records of all frames, from the true mask of the first."""
     frames = (scene.render() * 255).round().astype(np.uint8)
-    engine = FlowEngine()
+    engine = FlowTracker()
     follower = engine.follower()
     prompt = FramePrompt(frame=0, mask=PaintedMask.of(truth[0]))
     first = follower.prompt(engine.view(frames[0]), prompt)

@@ -16,7 +16,7 @@ from .sockets import FLOWS, FRAMES, MASKS
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from ..vivid_core.mask.animate import PaintedMask
+    from ..vivid_core.mask.animate import MaskKey
 
 PAINTED = "painted"
 SHAPES = ["ellipse", "box", "diamond", PAINTED]
@@ -193,7 +193,7 @@ def _moved(mask: Tensor, path: str, length: int, settings: dict[str, Any]) -> Te
 def _painted(masks: Tensor, path: str, length: int, settings: dict[str, Any]) -> Tensor:
     """One painted mask along the path, or several that turn into each other."""
     from ..vivid_core.errors import InputError
-    from ..vivid_core.mask.animate import PaintedMask, animate_masks
+    from ..vivid_core.mask.animate import MaskKey, animate_masks
 
     if len(masks) == 1:
         return _moved(masks[0], path, length, settings)
@@ -204,8 +204,8 @@ def _painted(masks: Tensor, path: str, length: int, settings: dict[str, Any]) ->
             f"names {len(numbers)} frames for {len(masks)} masks: name one for each, such as "
             f"{', '.join(str(i * 8) for i in range(len(masks)))}",
         )
-    painted: list[PaintedMask] = [
-        PaintedMask(frame=frame, mask=mask) for frame, mask in zip(numbers, masks, strict=True)
+    painted: list[MaskKey] = [
+        MaskKey(frame=frame, mask=mask) for frame, mask in zip(numbers, masks, strict=True)
     ]
     return animate_masks(painted, length, ease=settings["ease"], motion=settings["motion"])
 

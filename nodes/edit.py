@@ -8,16 +8,17 @@ from comfy_api.latest import io
 
 from . import convert, host, previews
 from .edit_inputs import (
-    activation_bytes,
     caption_input,
     check_caption,
     check_fill,
     clip_inputs,
+    edit_material,
     edit_output,
     edit_outputs,
-    edit_request,
+    edit_settings,
     fill_input,
     paste_inputs,
+    prepare,
     prompt_inputs,
     task_input,
     work_inputs,
@@ -78,14 +79,17 @@ class EditVideo(io.ComfyNode):
     def execute(
         cls, model: HostedModel, video: Any, mask: Any, keyframe: Any = None, **settings: Any
     ) -> io.NodeOutput:
-        from ..vivid_core.edit.pipeline import edit_clip
+        from ..vivid_core.edit.clip import run_edit
+        from ..vivid_core.edit.job import plan_edit
 
-        request = edit_request(convert.to_clip(video), mask, keyframes=keyframe or (), **settings)
-        model.prepare(activation_bytes(model, request))
+        clip = convert.to_clip(video)
+        material = edit_material(clip, mask, keyframes=keyframe)
+        job = plan_edit(model.bundle, material, edit_settings(**settings))
+        prepare(model, job)
         runtime = host.runtime()
-        result = edit_clip(model.bundle, request, runtime)
+        result = run_edit(model.bundle, job, runtime)
         host.show_result(runtime, result.frames)
-        return edit_output(request, result)
+        return edit_output(clip, result)
 
 
 class EstimateCost(io.ComfyNode):
@@ -143,12 +147,17 @@ class EstimateCost(io.ComfyNode):
         **settings: Any,
     ) -> io.NodeOutput:
         from ..vivid_core.edit.cost import estimate_cost
+        from ..vivid_core.edit.job import plan_unseen
+        from ..vivid_core.settings import Settings
 
         values = None if mask is None else convert.mask_values(mask)
         if values is not None:
             height, width = values.shape[1:]
             length = len(values) if len(values) > 1 else length
-        cost = estimate_cost(
-            model.bundle, frames=length, height=height, width=width, mask=values, **settings
-        )
+        asked = Settings(task="delete", grow=0, **settings)
+        job = plan_unseen(model.bundle, asked, frames=length, size=(height, width), mask=values)
+        cost = estimate_cost(model.bundle, job)
+        if cost is None:
+            words = f"{model.bundle.name} cannot tell what an edit costs"
+            return io.NodeOutput(words, 0.0, ui=previews.text(words))
         return io.NodeOutput(cost.text, cost.pflops, ui=previews.text(cost.text))

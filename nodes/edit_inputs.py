@@ -12,7 +12,9 @@ from .memory import HostedModel
 from .sockets import FRAMES, MASKS, VividModel
 
 if TYPE_CHECKING:
-    from ..vivid_core.edit.request import EditRequest, EditResult
+    from ..vivid_core.edit.job import Job, Material
+    from ..vivid_core.edit.report import EditResult
+    from ..vivid_core.settings import Settings
     from ..vivid_core.video import Clip
 
 TASKS = ["add", "modify", "delete"]
@@ -184,39 +186,28 @@ def check_fill(task: str | None, fill: str | None) -> str | None:
     return None
 
 
-def edit_request(clip: Clip, mask: Any, *, grow: int, **settings: Any) -> EditRequest:
-    """What is asked of the core; `mask` as it comes through the socket."""
-    from ..vivid_core.edit.request import EditRequest
+def edit_settings(*, grow: int, **settings: Any) -> Settings:
+    """What is asked, from a node's widgets."""
+    from ..vivid_core.settings import Settings
 
-    return EditRequest(
-        clip=clip,
-        mask=convert.to_mask(mask, clip),
-        grow=None if grow == DEFAULT_GROWTH else grow,
-        **settings,
-    )
+    return Settings(grow=None if grow == DEFAULT_GROWTH else grow, **settings)
 
 
-def activation_bytes(model: HostedModel, request: EditRequest, *, frames: int = 0) -> int:
-    """What an edit of the clip, or of `frames` frames of its size, needs beside the weights."""
-    from ..vivid_core.edit.cost import estimate_cost
+def edit_material(clip: Clip, mask: Any, *, keyframes: Any = None) -> Material:
+    """What it is asked of; `mask` and `keyframes` as they come through their sockets."""
+    from ..vivid_core.edit.job import Material
 
-    height, width = request.clip.size
-    memory = estimate_cost(
-        model.bundle,
-        frames=frames or len(request.clip),
-        height=height,
-        width=width,
-        steps=request.steps,
-        guidance=request.guidance,
-        mask=request.mask.values.amax(dim=0, keepdim=True),
-        focus=request.focus,
-        grow=request.growth,
-    ).memory
-    tiled = getattr(model.bundle.vae, "use_tiling", False)
-    return max(memory.denoise, memory.vae_tiled if tiled else memory.vae_whole)
+    return Material(clip=clip, mask=convert.to_mask(mask, clip), keyframes=keyframes or ())
 
 
-def edit_output(request: EditRequest, result: EditResult, *, lead: str = "") -> io.NodeOutput:
+def prepare(model: HostedModel, job: Job) -> None:
+    """Bring the model to its device, with room for what the job needs beside it."""
+    from ..vivid_core.edit.cost import activation_bytes
+
+    model.prepare(activation_bytes(model.bundle, job))
+
+
+def edit_output(clip: Clip, result: EditResult, *, lead: str = "") -> io.NodeOutput:
     """The edited clip with its preview and report; `lead` is the report's first line."""
     from ..vivid_core.edit.report import report_text
 
@@ -229,5 +220,5 @@ def edit_output(request: EditRequest, result: EditResult, *, lead: str = "") -> 
         frames,
         convert.to_socket(result.effective_mask),
         words,
-        ui=previews.animation(frames, float(request.clip.fps)) | previews.text(words),
+        ui=previews.animation(frames, float(clip.fps)) | previews.text(words),
     )

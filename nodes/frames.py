@@ -42,8 +42,8 @@ def show_tracked(
 
 def editor_frames(clip: Clip) -> dict[str, Any]:
     """The pictures of a clip in memory."""
+    from ..vivid_core.plan.cuts import survey_frames
     from ..vivid_core.track.frames import ClipFrames
-    from ..vivid_core.track.shots import survey_frames
     from ..vivid_core.video import FrameRange
 
     source = ClipFrames(clip)

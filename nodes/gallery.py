@@ -11,9 +11,9 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from ..vivid_core.edit.request import Task
     from ..vivid_core.keyframe.edit import KeyframeResult
-    from ..vivid_core.keyframe.library import CandidateLibrary, Record
+    from ..vivid_core.keyframe.library import CandidateLibrary, CandidateRecord
+    from ..vivid_core.settings import Task
     from ..vivid_core.video import Clip
 
 MOST_EARLIER = 200  # pictures of earlier runs in the gallery; older ones stay on disk
@@ -51,11 +51,11 @@ def show(batch: Tensor) -> dict[str, Any]:
     return {"vivid_gallery": (data,)}
 
 
-def _card(digest: str, record: Record | None, pixels: Tensor) -> dict[str, Any]:
+def _card(digest: str, record: CandidateRecord | None, pixels: Tensor) -> dict[str, Any]:
     return _of_foreign(digest, pixels) if record is None else _of_record(record)
 
 
-def _of_record(record: Record) -> dict[str, Any]:
+def _of_record(record: CandidateRecord) -> dict[str, Any]:
     return {
         "digest": record.digest,
         "caption": record.caption,

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from comfy_api.latest import io
 
 from . import convert, gallery, host, previews
 from .edit_inputs import (
-    activation_bytes,
     caption_input,
     check_caption,
     clip_inputs,
+    edit_material,
     edit_output,
     edit_outputs,
-    edit_request,
+    edit_settings,
     paste_inputs,
+    prepare,
     prompt_inputs,
     task_input,
     work_inputs,
@@ -26,6 +28,7 @@ from .sockets import VividKeyframe
 
 if TYPE_CHECKING:
     from ..vivid_core.keyframe.propagate import Again
+    from ..vivid_core.settings import Settings
 
 CATEGORY = "VIVID/4 Keyframe"
 EVERYTHING = -1  # stands for "from the first" and "to the last frame"
@@ -119,22 +122,26 @@ class EditKeyframe(io.ComfyNode):
     ) -> io.NodeOutput:
         import torch
 
+        from ..vivid_core.edit.job import plan_edit
         from ..vivid_core.keyframe.edit import candidate_sheet, edit_keyframe
 
-        texts = _captions(model, settings["task"], captions)
         clip = convert.to_clip(video)
-        request = edit_request(clip, mask, caption=texts[0], **settings)
-        model.prepare(activation_bytes(model, request, frames=model.bundle.train_size[0]))
+        material = edit_material(clip, mask)
+        texts, asked = _captions(model, captions, settings)
+        job = plan_edit(model.bundle, material, asked)
+        prepare(model, job)
         runtime = host.runtime()
         result = edit_keyframe(
             model.bundle,
-            request,
+            material,
+            asked,
             frame=frame,
             captions=texts,
             candidates=candidates,
             runtime=runtime,
+            job=job,
         )
-        gallery.keep(result, clip, request.task, node=f"{cls.hidden.unique_id}")
+        gallery.keep(result, clip, asked.task, node=f"{cls.hidden.unique_id}")
         batch = torch.stack([candidate.pixels for candidate in result.candidates])
         host.show_result(runtime, batch)
         sheet = convert.to_socket(candidate_sheet(result))[None]
@@ -168,9 +175,9 @@ class PropagateKeyframes(io.ComfyNode):
                 *paste_inputs(),
                 io.Boolean.Input(
                     "match_colors",
-                    default=False,
-                    tooltip="Shift what the model makes so that its surroundings have the source's "
-                    "colours: against a tint that grows along a long clip.",
+                    default=True,
+                    tooltip="Where a clip takes more than one window: colours are matched to the "
+                    "untouched surroundings, so that they do not drift.",
                 ),
                 io.Int.Input(
                     "first_frame",
@@ -225,27 +232,28 @@ class PropagateKeyframes(io.ComfyNode):
         previous: Any = None,
         **settings: Any,
     ) -> io.NodeOutput:
-        from ..vivid_core.keyframe.propagate import describe_way, propagate_keyframes
+        from ..vivid_core.keyframe.propagate import plan_propagation, run_propagation
 
-        request = edit_request(convert.to_clip(video), mask, keyframes=keyframe or (), **settings)
-        again = _again(previous, first_frame, last_frame, len(request.clip))
-        model.prepare(activation_bytes(model, request))
+        clip = convert.to_clip(video)
+        material = edit_material(clip, mask, keyframes=keyframe)
+        again = _again(previous, first_frame, last_frame, len(clip))
+        planned = plan_propagation(model.bundle, material, edit_settings(**settings), again=again)
+        prepare(model, planned.job)
         runtime = host.runtime()
-        result = propagate_keyframes(model.bundle, request, runtime, again=again)
+        result = run_propagation(model.bundle, planned, runtime)
         host.show_result(runtime, result.frames)
-        if again is None:
-            way = describe_way(model.bundle, len(request.clip), request.keyframes)
-        else:
-            first, last = again.span.start, again.span.stop - 1
-            way = f"frames {first} to {last} made anew, the others kept as they were"
-        return edit_output(request, result, lead=way)
+        return edit_output(clip, result, lead=planned.way)
 
 
-def _captions(model: HostedModel, task: str, text: str) -> list[str]:
-    """One a line; a single empty one where there are none, or nobody would read them."""
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    reads = task != "delete" or model.bundle.layout.text_describes == "scene after removal"
-    return lines if lines and reads else [""]
+def _captions(
+    model: HostedModel, text: str, settings: dict[str, Any]
+) -> tuple[list[str], Settings]:
+    """One a line, and the settings with the first; a single empty one where nobody reads them."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()] or [""]
+    asked = edit_settings(caption=lines[0], **settings)
+    if model.bundle.reads_caption(asked):
+        return lines, asked
+    return [""], replace(asked, caption="")
 
 
 def _again(previous: Any, first: int, last: int, frames: int) -> Again | None:

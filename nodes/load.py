@@ -14,7 +14,7 @@ from .sockets import VividAdapter, VividModel
 
 if TYPE_CHECKING:
     from ..vivid_core.cogvideox.adapter import Adapter
-    from ..vivid_core.cogvideox.bundle import ModelBundle
+    from ..vivid_core.cogvideox.model import CogVideoX
 
 CATEGORY = "VIVID/1 Load"
 USUAL_GUIDANCE = 6.0
@@ -235,18 +235,16 @@ def _chosen(parts: dict[str, str]) -> dict[str, Path]:
     return {k: host.find(k, parts[k]) for k in kinds if parts[k] != host.FROM_MODEL}
 
 
-def _usual_bytes(bundle: ModelBundle) -> int:
+def _usual_bytes(bundle: CogVideoX) -> int:
     """Memory of an edit at the size the model was trained at, everything loaded."""
-    from ..vivid_core.edit.cost import estimate_cost
+    from ..vivid_core.settings import Settings
 
-    frames, height, width = bundle.train_size
-    cost = estimate_cost(
-        bundle, frames=frames, height=height, width=width, steps=1, guidance=USUAL_GUIDANCE
-    )
-    return cost.memory_bytes
+    frames, *size = bundle.train_size
+    settings = Settings(task="delete", steps=1, guidance=USUAL_GUIDANCE)
+    return bundle.work([(frames, (size[0], size[1]))], settings).memory.needed
 
 
-def _bundled(model: str) -> ModelBundle:
+def _bundled(model: str) -> CogVideoX:
     from ..vivid_core.tiny import load_tiny
 
     return load_tiny(adapter=model == host.BUNDLED_MODEL)

@@ -14,13 +14,13 @@ from torch import Tensor
 
 from . import convert, host, previews
 from .edit_inputs import (
-    DEFAULT_GROWTH,
-    activation_bytes,
     caption_input,
     check_caption,
     check_fill,
+    edit_settings,
     fill_input,
     paste_inputs,
+    prepare,
     prompt_inputs,
     task_input,
     work_inputs,
@@ -30,8 +30,7 @@ from .schema import check_choices, schema
 from .sockets import MASKS, VividKeyframe, VividModel
 
 if TYPE_CHECKING:
-    from ..vivid_core.chain.request import LongEditRequest
-    from ..vivid_core.chain.sources import MaskSource
+    from ..vivid_core.edit.masks import MaskSource
 
 CATEGORY = "VIVID/5 Long video"
 SUFFIXES = {"mp4 (H.264)": ".mp4", "mkv (lossless)": ".mkv", "mov (ProRes 4444)": ".mov"}
@@ -81,8 +80,8 @@ class EditLongVideo(io.ComfyNode):
                 io.Boolean.Input(
                     "match_colors",
                     default=True,
-                    tooltip="At each join, colours are matched to the untouched surroundings, so "
-                    "that they do not drift.",
+                    tooltip="Where a clip takes more than one window: colours are matched to the "
+                    "untouched surroundings, so that they do not drift.",
                 ),
                 io.Boolean.Input(
                     "anchor",
@@ -129,7 +128,7 @@ class EditLongVideo(io.ComfyNode):
         format: str | None = None,
     ) -> bool | str:
         """Before anything is loaded."""
-        from ..vivid_core.chain.captions import parse_later_captions
+        from ..vivid_core.edit.captions import parse_later_captions
         from ..vivid_core.errors import InputError
 
         problem = check_choices(
@@ -149,31 +148,31 @@ class EditLongVideo(io.ComfyNode):
         model: HostedModel,
         video: Any,
         mask: Any,
-        grow: int,
         later_captions: str,
         format: str,
         filename_prefix: str,
         keyframe: Any = None,
         **settings: Any,
     ) -> io.NodeOutput:
-        from ..vivid_core.chain.captions import parse_later_captions
-        from ..vivid_core.chain.request import LongEditRequest
-        from ..vivid_core.chain.run import edit_long_video
+        from ..vivid_core.chain.footage import plan_video
+        from ..vivid_core.chain.request import VideoFiles
+        from ..vivid_core.chain.run import edit_video
+        from ..vivid_core.edit.captions import parse_later_captions
 
+        asked = edit_settings(later_captions=parse_later_captions(later_captions), **settings)
         with _on_disk(video) as source:
             out, shown = _target(filename_prefix, SUFFIXES[format], video.get_dimensions())
-            request = LongEditRequest(
+            files = VideoFiles(
                 source=source,
                 masks=_masks(mask),
+                keyframes=keyframe or (),
                 out=out,
                 work=_journal(source, cls.hidden.unique_id),
-                later_captions=parse_later_captions(later_captions),
-                grow=None if grow == DEFAULT_GROWTH else grow,
-                keyframes=keyframe or (),
-                **settings,
             )
-            model.prepare(_activation_bytes(model, request, video.get_dimensions()))
-            report = edit_long_video(model.bundle, request, host.runtime())
+            runtime = host.runtime()
+            job = plan_video(model.bundle, files, asked, runtime)
+            prepare(model, job)
+            report = edit_video(model.bundle, files, asked, runtime, job=job)
         words = f"{report.text}\nwritten: {shown['subfolder']}/{shown['filename']}"
         return io.NodeOutput(
             InputImpl.VideoFromFile(str(out)), words, ui=_preview(out, shown) | previews.text(words)
@@ -234,17 +233,3 @@ def _masks(mask: Any) -> MaskSource:
     from ..vivid_core.chain.sources import MasksInMemory
 
     return MasksInMemory(mask.cpu()) if isinstance(mask, Tensor) else mask
-
-
-def _activation_bytes(
-    model: HostedModel, request: LongEditRequest, dimensions: tuple[int, int]
-) -> int:
-    """What the longest window needs beside the weights if its mask reaches everywhere."""
-    import torch
-
-    from ..vivid_core.video import Clip, MaskTrack
-
-    width, height = dimensions
-    clip = Clip(frames=torch.zeros(1, height, width, 3))
-    window = request.window_request(clip, MaskTrack(values=torch.ones(1, height, width)), caption=0)
-    return activation_bytes(model, window, frames=model.bundle.train_size[0])

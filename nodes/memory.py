@@ -12,10 +12,9 @@ import torch
 from comfy.model_patcher import ModelPatcher
 
 if TYPE_CHECKING:
-    from ..vivid_core.cogvideox.bundle import ModelBundle
+    from ..vivid_core.cogvideox.model import CogVideoX
 
 ALL_OF_IT = 1e32  # bytes; what ComfyUI itself passes for "no limit"
-PARTS = ("transformer", "vae", "text_encoder")
 
 
 @contextmanager
@@ -62,27 +61,26 @@ class HostedModel:
     `patchers` is empty when the model moves its own parts block by block (offload).
     """
 
-    bundle: ModelBundle
+    bundle: CogVideoX
     patchers: tuple[WholePatcher, ...] = ()
 
     @classmethod
-    def hold(cls, bundle: ModelBundle, known: tuple[WholePatcher, ...] = ()) -> HostedModel:
+    def hold(cls, bundle: CogVideoX, known: tuple[WholePatcher, ...] = ()) -> HostedModel:
         """Let ComfyUI move a model's parts; those it knows already keep their handles."""
         handles = {id(patcher.model.module): patcher for patcher in known}
-        parts = [getattr(bundle, name) for name in PARTS]
-        patchers = tuple(handles.get(id(part)) or _patcher(part) for part in parts)
+        patchers = tuple(handles.get(id(part)) or _patcher(part) for part in bundle.parts.values())
         return cls(bundle=bundle, patchers=patchers)
 
     @classmethod
-    def offload(cls, bundle: ModelBundle) -> HostedModel:
+    def offload(cls, bundle: CogVideoX) -> HostedModel:
         """Let the model bring its own weights to the device block by block."""
         from ..vivid_core.cogvideox.placement import place
 
         placement = replace(bundle.placement, offload="group")
-        parts = {name: place(getattr(bundle, name), placement) for name in PARTS}
+        parts = {name: place(part, placement) for name, part in bundle.parts.items()}
         return cls(bundle=bundle.with_(placement=placement, **parts))
 
-    def adapted(self, bundle: ModelBundle) -> HostedModel:
+    def adapted(self, bundle: CogVideoX) -> HostedModel:
         """The same model with an adapter, under the same kind of care."""
         if not self.patchers:
             return HostedModel(bundle=bundle)

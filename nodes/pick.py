@@ -83,8 +83,8 @@ class PickKeyframe(io.ComfyNode):
 
     @classmethod
     def execute(cls, candidates: Any, choice: str, frame: int) -> io.NodeOutput:
-        from ..vivid_core.edit.request import Keyframe
         from ..vivid_core.keyframe.library import parse_choice, pick
+        from ..vivid_core.video import Keyframe
 
         batch, chosen = convert.to_clip(candidates).frames, parse_choice(choice)
         if chosen is None:
@@ -143,7 +143,7 @@ class UseKeyframe(io.ComfyNode):
 
     @classmethod
     def execute(cls, image: Any, frame: int, keyframe: Any = None) -> io.NodeOutput:
-        from ..vivid_core.edit.request import Keyframe
+        from ..vivid_core.video import Keyframe
 
         pixels = convert.to_clip(image).frames[0]
         mine = Keyframe(frame=frame, pixels=pixels, finished=False)

@@ -169,8 +169,8 @@ class TrackObject(io.ComfyNode):
     def execute(
         cls, video: Any, prompts: str, mask_frame: int, tracker: Any = None, mask: Any = None
     ) -> io.NodeOutput:
+        from ..vivid_core.plan.cuts import survey_frames
         from ..vivid_core.track.report import report_lines
-        from ..vivid_core.track.shots import survey_frames
         from ..vivid_core.track.track import track_objects
         from ..vivid_core.video import FrameRange
 
@@ -199,9 +199,9 @@ class TrackObject(io.ComfyNode):
 
 
 def _flow_tracker() -> Engine:
-    from ..vivid_core.track.flow import FlowEngine
+    from ..vivid_core.track.flow import FlowTracker
 
-    return FlowEngine()
+    return FlowTracker()
 
 
 def _wanted(text: str, mask: Tensor | None, frame: int) -> Prompts | None:

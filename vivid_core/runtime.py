@@ -9,7 +9,9 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-Stage = Literal["encode", "denoise", "decode", "composite", "write", "track", "follow", "fill"]
+Stage = Literal[
+    "encode", "denoise", "decode", "composite", "write", "track", "follow", "fill", "survey"
+]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""Clips, mask tracks and frame ranges: frozen and validated once, trusted afterwards."""
+"""Clips, mask tracks, keyframes and frame ranges: frozen, validated once, trusted afterwards."""
 
 from __future__ import annotations
 
@@ -106,12 +106,38 @@ class MaskTrack:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What an artist should be told about this mask."""
-        if self.share > INVERTED_SHARE:
-            return (
-                f"the mask selects {self.share:.0%} of the clip: if it should be the other part, "
-                "the mask is inverted (white = edit)",
-            )
-        return ()
+        return inversion_warnings(self.share)
 
     def __len__(self) -> int:
         return self.values.shape[0]
+
+    def read(self, frames: FrameRange) -> Float[Tensor, "t h w"]:
+        """The masks of a range of frames."""
+        return self.values[frames.slice]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Keyframe:
+    """A frame that guides the others (KIVE). `pixels` is float32 [H, W, 3] in 0..1.
+
+    A `finished` one, such as a candidate or a frame of an edit, stays inside the mask as it is.
+    Any other picture is still blended into the source at the mask's border.
+    """
+
+    frame: int
+    pixels: Float[Tensor, "h w 3"]
+    finished: bool = True
+
+    def feather(self, wanted: int) -> int:
+        """Pixels over which it is to be softened, where edits are by `wanted`."""
+        return 0 if self.finished else wanted
+
+
+def inversion_warnings(share: float) -> tuple[str, ...]:
+    """What an artist should be told about a mask that selects this share of a clip."""
+    if share <= INVERTED_SHARE:
+        return ()
+    return (
+        f"the mask selects {share:.0%} of the clip: if it should be the other part, the mask is "
+        "inverted (white = edit)",
+    )

@@ -6,14 +6,14 @@ import pytest
 import torch
 from diffusers import CogVideoXTransformer3DModel
 
-from vivid_core.cogvideox.bundle import ModelBundle
+from vivid_core.cogvideox.model import CogVideoX
 from vivid_core.tiny.build import TEXT_TOKENS, build_text_encoder, build_tokenizer, build_vae
 from vivid_core.tiny.load import assemble
 from vivid_core.tiny.scenes.captions import vocabulary
 
 
 @pytest.fixture(scope="session")
-def tiny() -> ModelBundle:
+def tiny() -> CogVideoX:
     torch.manual_seed(0)
     tokenizer = build_tokenizer(vocabulary())
     transformer = CogVideoXTransformer3DModel(

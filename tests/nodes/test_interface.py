@@ -9,8 +9,8 @@ from typing import Any, get_args
 
 import pytest
 
-from vivid_core.edit.request import Focus, Sampler, Task
 from vivid_core.mask.augment import MASK_MODES
+from vivid_core.settings import Focus, Sampler, Task
 
 from ..comfyui import PACK, ComfyServer
 

@@ -1,56 +1,59 @@
-"""A source video as a long edit sees it: what there is, where to edit, where its shots end."""
+"""A source video as a long edit sees it: read by ranges, looked at once for masks and cuts."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from contextlib import closing
 from fractions import Fraction
 from pathlib import Path
 
-import numpy as np
-import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Float
 from torch import Tensor
 
-from ..cogvideox.bundle import ModelBundle
-from ..edit.composite import effective_mask
-from ..edit.request import Keyframe
-from ..errors import InputError, MaskError
-from ..latents import Geometry
+from ..edit.footage import Depth, Levels, to_float
+from ..edit.job import Job, plan_job
+from ..edit.masks import EffectiveMasks
+from ..errors import InputError
+from ..inpainter import Inpainter
 from ..media import VideoInfo, frame_times, probe
 from ..media._formats import BitDepth, choose_format
-from ..runtime import Runtime
-from ..track.frames import VideoFrames as SurveyFrames
-from ..track.shots import survey_frames
-from ..video import Clip, FrameRange, MaskTrack
-from .plan import Layout
-from .request import LongEditRequest
-from .sources import FittedMasks, VideoFrames
+from ..plan.cuts import CutFinder
+from ..runtime import Progress, Runtime
+from ..settings import Settings
+from ..video import FrameRange
+from .request import VideoFiles
+from .sources import VideoLevels
 
 
-@dataclass(frozen=True, kw_only=True)
-class Footage:
-    """A source video as an edit sees it: its pixels at the depth that is written, its masks."""
+class VideoFootage:
+    """A video file. Frames are given at the depth of the file; only one thread may read one."""
 
-    path: Path
-    info: VideoInfo
-    masks: FittedMasks
-    growth: int  # of the masks, in pixels
-    bit_depth: BitDepth  # of the file that is written
-
-    @property
-    def depth(self) -> int:
-        """Of the pixels given to the writer: 8 or 16."""
-        return 8 if self.bit_depth == 8 else 16
+    def __init__(self, path: Path, info: VideoInfo) -> None:
+        self.path, self.info = path, info
+        self.depth: Depth = 8 if info.bit_depth <= 8 else 16
+        self._frames = VideoLevels(path, depth=self.depth)
 
     @property
     def size(self) -> tuple[int, int]:
-        """Height, width."""
         return self.info.height, self.info.width
 
     @property
+    def fps(self) -> Fraction:
+        return self.info.fps
+
+    def __len__(self) -> int:
+        return self.info.frame_count
+
+    @property
     def whole(self) -> FrameRange:
-        return FrameRange(start=0, stop=self.info.frame_count)
+        return FrameRange(start=0, stop=len(self))
+
+    def read(self, frames: FrameRange) -> Float[Tensor, "t h w 3"]:
+        return to_float(self._frames.read(frames))
+
+    def levels(self, frame: int) -> Levels:
+        """A frame as whole numbers [H, W, 3]."""
+        return self._frames.read(FrameRange(start=frame, stop=frame + 1))[0]
 
     def times(self, frames: FrameRange) -> Sequence[Fraction] | None:
         """When frames start, where they are not evenly spaced."""
@@ -58,108 +61,63 @@ class Footage:
             return None
         return frame_times(self.path, range=frames)
 
-    def open(self) -> VideoFrames:
-        """Its frames, for one thread."""
-        return VideoFrames(self.path, depth=self.depth)
+    def again(self) -> VideoFootage:
+        """The same for another thread."""
+        return VideoFootage(self.path, self.info)
 
-    def effective(self, frames: FrameRange) -> Float[Tensor, "t h w"]:
-        """The limit of all change: 0 or 1."""
-        return effective_mask(self.masks.read(frames).float(), self.growth)
+    def close(self) -> None:
+        self._frames.close()
 
 
-def look_at(request: LongEditRequest, host: Runtime) -> Footage:
-    """What a request names, read once. Raises InputError and MediaError for what is wrong."""
-    _keep_source(request)
-    info = probe(request.source)
-    size = info.height, info.width
-    _require_captions_inside(request.caption_starts, info.frame_count)
-    for keyframe in request.keyframes:
-        _require_fit(keyframe, info.frame_count, size)
-    masks = FittedMasks(
-        request.masks, frames=info.frame_count, size=size, watch=host.check_cancelled
+def plan_video(
+    model: Inpainter, files: VideoFiles, settings: Settings, runtime: Runtime | None = None
+) -> Job:
+    """The job of editing a video file; reads it and its masks once.
+
+    Raises InputError and MediaError for what is wrong.
+    """
+    host = runtime or Runtime()
+    model.check(settings)
+    _keep_source(files)
+    footage = VideoFootage(files.source, probe(files.source))
+    masks = EffectiveMasks(
+        files.masks,
+        frames=len(footage),
+        size=footage.size,
+        growth=settings.growth(footage.size),
+        packed=True,
+        watch=host.check_cancelled,
     )
-    for keyframe in request.keyframes:
-        _require_mask(keyframe.frame, masks.active)
-    frame = Clip(frames=torch.zeros(1, *size, 3))
-    one = request.window_request(frame, MaskTrack(values=frame.frames[..., 0]), caption=0)
-    return Footage(
-        path=request.source,
-        info=info,
+    return plan_job(
+        model.limits,
+        settings,
+        footage=footage,
         masks=masks,
-        growth=one.growth,
-        bit_depth=_bit_depth(request.out, info.bit_depth),
+        shots=_find_shots(footage, host),
+        keyframes=files.keyframes,
     )
 
 
-def _keep_source(request: LongEditRequest) -> None:
-    source = request.source
-    for name, target in (("out", request.out), ("mask_out", request.mask_out)):
-        if target is None or not target.exists() or not source.exists():
-            continue
-        if target.samefile(source):
-            raise InputError(name, f"{target} is the source itself: choose another name")
+def _find_shots(footage: VideoFootage, host: Runtime) -> Sequence[FrameRange]:
+    finder, total = CutFinder(), len(footage)
+    with closing(footage.again()) as frames:
+        for number in range(total):
+            host.advance(Progress(stage="survey", done=number + 1, total=total))
+            finder.add(frames.levels(number))
+    return finder.shots
 
 
-def _require_captions_inside(starts: Sequence[int], frames: int) -> None:
-    if starts[-1] >= frames:
-        raise InputError(
-            "later_captions",
-            f"one begins at frame {starts[-1]}, the clip has frames 0 to {frames - 1}: leave it "
-            "out, or begin it earlier",
-        )
-
-
-def _require_mask(frame: int, active: Sequence[bool]) -> None:
-    if not active[frame]:
-        seen = [number for number, selected in enumerate(active) if selected]
-        raise MaskError(
-            "keyframe",
-            f"the mask is empty on frame {frame}: choose one of frames {seen[0]} to {seen[-1]} on "
-            "which it is not",
-        )
-
-
-def _require_fit(keyframe: Keyframe, frames: int, size: tuple[int, int]) -> None:
-    height, width = keyframe.pixels.shape[:2]
-    if not 0 <= keyframe.frame < frames:
-        raise InputError(
-            "keyframe", f"is at frame {keyframe.frame}, the clip has frames 0 to {frames - 1}"
-        )
-    if (height, width) != size:
-        raise InputError(
-            "keyframe",
-            f"is {width}x{height}, the clip is {size[1]}x{size[0]}: resize the keyframe",
-        )
-
-
-def layout_of(
-    bundle: ModelBundle, request: LongEditRequest, footage: Footage, host: Runtime
-) -> Layout:
-    """What a plan for this model has to respect; reads the video once to find its cuts."""
-    frames = SurveyFrames(request.source)
-
-    def watched() -> Iterator[UInt8[np.ndarray, "h w 3"]]:
-        for pixels in frames.read(footage.whole):
-            host.check_cancelled()
-            yield pixels
-
-    return Layout(
-        active=footage.masks.active,
-        shots=survey_frames(watched()).shots,
-        longest=_longest_window(bundle.geometry, bundle.train_size[0]),
-        keyframes=[keyframe.frame for keyframe in request.keyframes],
-        captions=request.caption_starts,
-    )
-
-
-def _longest_window(geometry: Geometry, trained: int) -> int:
-    """The longest legal window of at most as many frames as a model was trained with."""
-    steps = max(0, trained - geometry.shortest_video) // geometry.frame_step
-    return geometry.shortest_video + steps * geometry.frame_step
-
-
-def _bit_depth(out: Path, source_depth: int) -> BitDepth:
+def written_depth(out: Path, source_depth: int) -> BitDepth:
     """The depth a file is written with: deep where the source is, if its format can."""
     depths = sorted({depth for depth, _ in choose_format(out.absolute(), None).layouts})
     chosen = depths[-1] if source_depth > 8 else depths[0]
     return 8 if chosen == 8 else 10 if chosen == 10 else 16
+
+
+def _keep_source(files: VideoFiles) -> None:
+    source = files.source
+    for name, target in (("out", files.out), ("mask_out", files.mask_out)):
+        if target is None or not target.exists() or not source.exists():
+            continue
+        if target.samefile(source):
+            raise InputError(name, f"{target} is the source itself: choose another name")

@@ -25,33 +25,18 @@ from typing import Any
 
 import numpy as np
 
-from ..edit.request import EditReport
+from ..edit.footage import Levels
+from ..edit.report import WindowFacts
 from ..errors import InputError, MediaError
 from ..files.atomic import write_errors, write_whole_file
 from ..media import VideoReader, write_clip
 from ..video import FrameRange
-from .sources import Whole
 
 log = logging.getLogger(__name__)
 
 FORMAT, VERSION = "vivid-journal", 1
 HEADER, WINDOWS = "journal.json", "windows"
-
-
-@dataclass(frozen=True, kw_only=True)
-class WindowFacts:
-    """Where in the frame (pixels) a window's part lies; what its edit reported."""
-
-    y: int
-    x: int
-    height: int
-    width: int
-    area: int  # pixels of the effective mask on the own frames
-    report: EditReport
-
-    def crop(self, frames: Whole) -> Whole:
-        """That part of frames [..., H, W, 3]."""
-        return frames[..., self.y : self.y + self.height, self.x : self.x + self.width, :]
+DEFAULT_RATE = Fraction(8)  # of the videos in it, which nobody has to watch
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,28 +44,25 @@ class StoredWindow:
     """A window in a journal."""
 
     path: Path
-    own: FrameRange
+    made: FrameRange
     facts: WindowFacts
 
-    def parts(self) -> Iterator[Whole]:
-        """The edited part of each own frame, one at a time."""
-        with VideoReader(self.path) as reader:
-            for frame in reader:
-                yield frame.pixels
-
-    def part(self, frame: int) -> Whole:
-        """The edited part of one of its frames."""
-        at = frame - self.own.start
-        with VideoReader(self.path, range=FrameRange(start=at, stop=at + 1)) as reader:
-            return next(iter(reader)).pixels
+    def parts_from(self, frame: int) -> Iterator[Levels]:
+        """The edited part of its frames from one on, one at a time."""
+        at = FrameRange(start=frame - self.made.start, stop=len(self.made))
+        with VideoReader(self.path, range=at) as reader:
+            for item in reader:
+                yield item.pixels[..., :3]
 
 
 class Journal:
     """The windows of a folder, which an earlier run may have begun."""
 
-    def __init__(self, folder: Path) -> None:
+    lasting = True
+
+    def __init__(self, folder: Path, fps: Fraction = DEFAULT_RATE) -> None:
         """Raises InputError for a folder that holds something else, MediaError for no folder."""
-        self.folder = folder
+        self.folder, self._fps = folder, fps
         if folder.exists() and not folder.is_dir():
             raise InputError("work", f"{folder} is a file: name a folder")
         with write_errors(folder):
@@ -106,14 +88,15 @@ class Journal:
             for folder in (self.folder, self.folder / WINDOWS):
                 _remove_parts(folder, "*")
 
-    def find(self, own: FrameRange, digest: str) -> StoredWindow | None:
+    def find(self, made: FrameRange, digest: str) -> StoredWindow | None:
         """The window of these frames and this digest, if it is there and undamaged."""
-        path = self._path(own, digest)
+        path = self._path(made, digest)
         if not path.is_file():
             return None
         try:
-            stored = StoredWindow(path=path, own=own, facts=_read_facts(path.with_suffix(".json")))
-            if sum(1 for _ in stored.parts()) == len(own):
+            facts = _read_facts(path.with_suffix(".json"))
+            stored = StoredWindow(path=path, made=made, facts=facts)
+            if sum(1 for _ in stored.parts_from(made.start)) == len(made):
                 return stored
             problem = "too short"
         except MediaError as error:
@@ -121,18 +104,18 @@ class Journal:
         log.warning("%s is damaged and made again (%s)", path, problem)
         return None
 
-    def store(
-        self, own: FrameRange, digest: str, frames: Whole, facts: WindowFacts, fps: Fraction
+    def keep(
+        self, made: FrameRange, digest: str, parts: Levels, facts: WindowFacts
     ) -> StoredWindow:
-        """Keep the edited part of whole frames [T, H, W, 3]."""
-        path = self._path(own, digest)
+        """Store the part of whole frames that a window edited [T, h, w, 3]."""
+        path = self._path(made, digest)
         write_whole_file(path.with_suffix(".json"), json.dumps(asdict(facts)).encode())
-        depth = 16 if frames.dtype == np.uint16 else 8
-        write_clip(path, facts.crop(frames), fps=fps, format="ffv1", bit_depth=depth)
-        return StoredWindow(path=path, own=own, facts=facts)
+        depth = 16 if parts.dtype == np.uint16 else 8
+        write_clip(path, parts, fps=self._fps, format="ffv1", bit_depth=depth)
+        return StoredWindow(path=path, made=made, facts=facts)
 
-    def _path(self, own: FrameRange, digest: str) -> Path:
-        return self.folder / WINDOWS / f"{own.start:06}-{own.stop:06}-{digest}.mkv"
+    def _path(self, made: FrameRange, digest: str) -> Path:
+        return self.folder / WINDOWS / f"{made.start:06}-{made.stop:06}-{digest}.mkv"
 
 
 def _require_known(path: Path) -> None:
@@ -148,10 +131,9 @@ def _require_known(path: Path) -> None:
 def _read_facts(path: Path) -> WindowFacts:
     try:
         data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        known: dict[str, Any] = data.pop("report")
-        for name in ("size", "window", "model_size", "warnings"):
-            known[name] = tuple(known[name])
-        return WindowFacts(report=EditReport(**known), **data)
+        for name in ("part", "crop", "model_size", "warnings"):
+            data[name] = tuple(data[name])
+        return WindowFacts(**data)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise MediaError(f"{path}: cannot be read ({error!r})") from error
 

@@ -10,12 +10,13 @@ from pathlib import Path
 from torch import Tensor
 
 from ..edit.composite import Change
+from ..edit.finished import Finished
+from ..edit.footage import Levels, to_float, to_levels
+from ..edit.job import Job
 from ..media import VideoReader, VideoWriter, write_clip
 from ..video import FrameRange
-from .footage import Footage
-from .journal import StoredWindow
+from .footage import VideoFootage, written_depth
 from .request import WrittenDifference
-from .sources import Whole, to_float
 
 Piece = tuple[FrameRange, int | None]  # frames, and which window makes them
 
@@ -24,25 +25,46 @@ Piece = tuple[FrameRange, int | None]  # frames, and which window makes them
 class Composition:
     """A source with windows pasted in. `check` is called for every frame, and raises to stop."""
 
-    footage: Footage
+    job: Job
+    footage: VideoFootage
     pieces: Sequence[Piece]
-    window_at: Callable[[int], StoredWindow]
+    window_at: Callable[[int], Finished]
     check: Callable[[], None]
 
-    def frames(self) -> Iterator[tuple[Whole, Whole]]:
+    def frames(self) -> Iterator[tuple[Levels, Levels]]:
         """Each frame of the source and of the result, in order, one at a time."""
-        with closing(self.footage.open()) as frames:
+        with closing(self.footage.again()) as frames:
             for piece, index in self.pieces:
                 stored = None if index is None else self.window_at(index)
-                parts = iter(()) if stored is None else stored.parts()
-                for number in range(piece.start, piece.stop):
+                for number, part in _numbered(piece, stored):
                     self.check()
-                    source = frames.read(FrameRange(start=number, stop=number + 1))[0]
-                    result = source
-                    if stored is not None:
-                        result = source.copy()
-                        stored.facts.crop(result)[...] = next(parts)
-                    yield source, result
+                    source = frames.levels(number)
+                    yield source, self._result(number, source, stored, part)
+
+    def effective(self, frame: int) -> Tensor:
+        """The effective mask [H, W] of a frame, 0 or 1."""
+        return self.job.masks.read(FrameRange(start=frame, stop=frame + 1))[0]
+
+    def _result(
+        self, number: int, source: Levels, stored: Finished | None, part: Levels | None
+    ) -> Levels:
+        if stored is not None and part is not None:
+            result = source.copy()
+            stored.facts.box.crop(result)[...] = part
+            return result
+        if number in self.job.given:
+            frame = self.job.given_frame(number, to_float(source))
+            return to_levels(frame, self.footage.depth)
+        return source
+
+
+def _numbered(piece: FrameRange, stored: Finished | None) -> Iterator[tuple[int, Levels | None]]:
+    """The frames of a piece, and what its window made of each; it may have made more."""
+    numbers = range(piece.start, piece.stop)
+    if stored is None:
+        yield from ((number, None) for number in numbers)
+    else:
+        yield from zip(numbers, stored.parts_from(piece.start), strict=False)
 
 
 def write_output(made: Composition, path: Path) -> None:
@@ -50,11 +72,11 @@ def write_output(made: Composition, path: Path) -> None:
     footage = made.footage
     with VideoWriter(
         path,
-        fps=footage.info.fps,
+        fps=footage.fps,
         size=footage.size,
         pts=footage.times(footage.whole),
         audio_from=footage.path,
-        bit_depth=footage.bit_depth,
+        bit_depth=written_depth(path, footage.info.bit_depth),
     ) as writer:
         for _, result in made.frames():
             writer.write(result)
@@ -68,9 +90,9 @@ def write_part(made: Composition, path: Path) -> None:
     write_clip(
         path,
         (result for _, result in made.frames()),
-        fps=footage.info.fps,
+        fps=footage.fps,
         pts=footage.times(span),
-        bit_depth=footage.bit_depth,
+        bit_depth=written_depth(path, footage.info.bit_depth),
     )
 
 
@@ -78,12 +100,11 @@ def write_effective_mask(made: Composition, path: Path) -> None:
     """The effective mask of every frame, white on black."""
     footage = made.footage
     with VideoWriter(
-        path, fps=footage.info.fps, size=footage.size, pts=footage.times(footage.whole)
+        path, fps=footage.fps, size=footage.size, pts=footage.times(footage.whole)
     ) as writer:
-        for number in range(len(footage.whole)):
+        for number in range(len(footage)):
             made.check()
-            mask = footage.effective(FrameRange(start=number, stop=number + 1))[0]
-            writer.write(mask[..., None].expand(-1, -1, 3))
+            writer.write(made.effective(number)[..., None].expand(-1, -1, 3))
 
 
 def measure_output(
@@ -97,7 +118,7 @@ def measure_output(
     with VideoReader(path) as reader:
         for number, ((source, result), frame) in enumerate(zip(made.frames(), reader, strict=True)):
             watch(number)
-            effective = made.footage.effective(FrameRange(start=number, stop=number + 1))[0] > 0
+            effective = made.effective(number) > 0
             before, after = to_float(source), to_float(result)
             decoded = to_float(frame.pixels[..., :3])
             change = (after - before).abs().amax(dim=-1)

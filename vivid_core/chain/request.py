@@ -1,4 +1,4 @@
-"""What a long edit is asked to do, and what it gives back."""
+"""Which files a long edit reads and writes, and what it gives back."""
 
 from __future__ import annotations
 
@@ -6,57 +6,26 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-
-from ..edit.report import report_data, report_text
-from ..edit.request import (
-    DEFAULT_GUIDANCE,
-    DEFAULT_STEPS,
-    EditReport,
-    EditRequest,
-    Fill,
-    Focus,
-    Keyframe,
-    Sampler,
-    Task,
-)
+from ..edit.masks import MaskSource
+from ..edit.report import EditReport, report_data, report_text
 from ..errors import InputError
-from ..video import Clip, MaskTrack
-from .sources import MaskSource
+from ..video import Keyframe
 
 
 @dataclass(frozen=True, kw_only=True)
-class LongEditRequest:
-    """One edit of a video file of any length, into the video file `out`.
+class VideoFiles:
+    """A video file of any length that is edited into the video file `out`.
 
-    `work` is the folder of the journal; one that an earlier run began is gone on with. What is
-    not said here is as in `EditRequest`, keyframes being numbered through the whole video.
-    `later_captions` are (first frame, caption) of what follows `caption`, in ascending order.
-    `mask_out` is a file for the effective mask. `match_colors` keeps the colours of one window
-    from drifting away from those of the source around the mask; `anchor` pulls those of the
-    edited region to the first frame that was edited in its shot, across gaps of the mask too.
-    Raises InputError for values out of range, CaptionError for captions.
+    `keyframes` are numbered through the whole video. `work` is the folder of the journal, one
+    that an earlier run began is gone on with; None keeps finished windows in memory. `mask_out`
+    is a file for the effective mask. Raises InputError for targets that cannot be.
     """
 
     source: Path
     masks: MaskSource
     out: Path
-    work: Path
-    task: Task
-    caption: str = ""
-    later_captions: tuple[tuple[int, str], ...] = ()
-    negative: str = ""
-    seed: int = 0
-    steps: int = DEFAULT_STEPS
-    guidance: float = DEFAULT_GUIDANCE
-    sampler: Sampler = "ddim"
-    focus: Focus = "auto"
-    grow: int | None = None
-    feather: int = 2
+    work: Path | None
     keyframes: tuple[Keyframe, ...] = ()
-    fill: Fill = "off"
-    match_colors: bool = True
-    anchor: bool = False
     mask_out: Path | None = None
 
     def __post_init__(self) -> None:
@@ -66,47 +35,6 @@ class LongEditRequest:
             )
         if self.mask_out is not None and self.mask_out.resolve() == self.out.resolve():
             raise InputError("mask_out", f"{self.out} is to hold the edit: choose another name")
-        starts = [0, *(frame for frame, _ in self.later_captions)]
-        if any(b <= a for a, b in zip(starts, starts[1:], strict=False)):
-            raise InputError(
-                "later_captions", f"begin at frames {starts[1:]}: need ascending ones above 0"
-            )
-        pixel, mask = Clip(frames=torch.zeros(1, 1, 1, 3)), MaskTrack(values=torch.ones(1, 1, 1))
-        for number in range(len(starts)):
-            self.window_request(pixel, mask, caption=number)
-
-    @property
-    def caption_starts(self) -> tuple[int, ...]:
-        """The first frame of each caption."""
-        return (0, *(frame for frame, _ in self.later_captions))
-
-    def window_request(
-        self,
-        clip: Clip,
-        mask: MaskTrack,
-        *,
-        caption: int,
-        seed: int = 0,
-        keyframes: tuple[Keyframe, ...] = (),
-    ) -> EditRequest:
-        """The edit of one window; `caption` counts from 0."""
-        return EditRequest(
-            clip=clip,
-            mask=mask,
-            keyframes=keyframes,
-            task=self.task,
-            caption=(self.caption, *(text for _, text in self.later_captions))[caption],
-            negative=self.negative,
-            seed=seed,
-            steps=self.steps,
-            guidance=self.guidance,
-            sampler=self.sampler,
-            focus=self.focus,
-            grow=self.grow,
-            feather=self.feather,
-            fill=self.fill,
-            match_colors=self.match_colors,
-        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,8 +53,8 @@ class WrittenDifference:
 class LongEditReport:
     """The facts of a long edit.
 
-    `edit` sums up its windows: its `window` is the part of the frame that all their focus crops
-    lie in, `planned_pflops` what the whole costs, `spent_pflops` what this run spent.
+    `edit` sums up its windows: `planned_pflops` is what the whole costs, `spent_pflops` what this
+    run spent.
     """
 
     edit: EditReport

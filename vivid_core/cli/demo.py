@@ -11,17 +11,16 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ..cogvideox.bundle import ModelBundle
+from ..cogvideox.model import CogVideoX
+from ..edit.clip import edit_clip
 from ..edit.composite import measure_change
-from ..edit.pipeline import edit_clip
-from ..edit.report import report_data
-from ..edit.request import EditRequest, EditResult
+from ..edit.report import EditResult, report_data
 from ..mask.overlay import overlay_mask
 from ..media import read_clip, save_image, write_clip
 from ..metrics.report import Report
 from ..metrics.sheet import SheetRow, difference_panel, draw_sheet, mask_panel
 from ..tiny import load_tiny
-from ..tiny.cases import CASES, Case, Settings
+from ..tiny.cases import CASES, Case, Sampling
 from ..tiny.quality import measure, methods_beside, summarise
 
 FPS = Fraction(8)
@@ -45,11 +44,11 @@ def run(arguments: argparse.Namespace) -> None:
     started, out = time.monotonic(), arguments.out
     out.mkdir(parents=True, exist_ok=True)
     bundle = load_tiny()
-    settings = Settings(steps=arguments.steps, guidance=arguments.guidance)
-    edits = {name: _run_case(bundle, name, settings, out) for name in CASES}
+    sampling = Sampling(steps=arguments.steps, guidance=arguments.guidance)
+    edits = {name: _run_case(bundle, name, sampling, out) for name in CASES}
     rows = [row for case, result, _ in edits.values() for row in _sheet_rows(case, result)]
     save_image(out / "contact_sheet.png", draw_sheet(COLUMNS, rows, enlarge=ENLARGE))
-    report = _figures(bundle, arguments.scenes, settings)
+    report = _figures(bundle, arguments.scenes, sampling)
     data = {
         "edits": {name: facts for name, (_, _, facts) in edits.items()},
         "seconds": round(time.monotonic() - started, 1),
@@ -64,36 +63,36 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _run_case(
-    bundle: ModelBundle, name: str, settings: Settings, out: Path
+    bundle: CogVideoX, name: str, sampling: Sampling, out: Path
 ) -> tuple[Case, EditResult, dict]:
     """One task on the first held-out scene: its videos, and facts measured on the written file."""
-    case = CASES[name](0, settings)
-    result = edit_clip(bundle, case.request)
-    write_clip(out / f"{name}.mp4", _side_by_side(case.request, result), fps=FPS)
+    case = CASES[name](0, sampling)
+    result = edit_clip(bundle, case.material, case.settings)
+    write_clip(out / f"{name}.mp4", _side_by_side(case, result), fps=FPS)
     lossless = out / f"{name}.mkv"
     write_clip(lossless, result.frames, fps=FPS)
-    source = (case.request.clip.frames * 255).round() / 255
+    source = (case.material.clip.frames * 255).round() / 255
     change = measure_change(source, read_clip(lossless).frames, result.effective_mask)
     facts = report_data(result.report) | {
-        "caption": case.request.model_caption,
+        "caption": bundle.caption_for(case.settings.caption, case.settings),
         "written_max_difference_outside": change.outside,
     }
     return case, result, facts
 
 
-def _figures(bundle: ModelBundle, scenes: int, settings: Settings) -> Report:
+def _figures(bundle: CogVideoX, scenes: int, sampling: Sampling) -> Report:
     """The quality figures on the next held-out scenes, beside simpler methods."""
-    methods = methods_beside(lambda request: edit_clip(bundle, request).frames)
-    figures = summarise(measure(methods, range(1, scenes + 1), settings))
+    methods = methods_beside(lambda *asked: edit_clip(bundle, *asked).frames)
+    figures = summarise(measure(methods, range(1, scenes + 1), sampling))
     return Report(
         title=f"vivid-tiny on {scenes} held-out scenes (the card has all 64)",
         figures=tuple(figures),
     )
 
 
-def _side_by_side(request: EditRequest, result: EditResult) -> Tensor:
+def _side_by_side(case: Case, result: EditResult) -> Tensor:
     """Source, source with the mask over it, and edit: enlarged, [T, H, W, 3]."""
-    source = request.clip.frames
+    source = case.material.clip.frames
     panels = (source, overlay_mask(source, result.effective_mask), result.frames)
     large = [p.repeat_interleave(ENLARGE, 1).repeat_interleave(ENLARGE, 2) for p in panels]
     gap = torch.full((len(source), large[0].shape[1], GAP, 3), PAPER)
@@ -102,10 +101,10 @@ def _side_by_side(request: EditRequest, result: EditResult) -> Tensor:
 
 def _sheet_rows(case: Case, result: EditResult) -> list[SheetRow]:
     """First and last frame of an edit."""
-    source, frames, mask = case.request.clip.frames, result.frames, result.effective_mask
+    source, frames, mask = case.material.clip.frames, result.frames, result.effective_mask
     return [
         SheetRow(
-            label=f"{case.name}, frame {at}: {case.request.model_caption}",
+            label=f"{case.name}, frame {at}: {case.settings.caption or case.settings.task}",
             panels=(
                 source[at],
                 mask_panel(mask[at]),

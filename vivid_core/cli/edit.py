@@ -8,30 +8,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
-from ..chain.footage import Footage, look_at
+from ..chain.footage import plan_video
 from ..chain.journal import Journal
-from ..chain.request import LongEditRequest
-from ..chain.run import edit_long_video
+from ..chain.request import VideoFiles
+from ..chain.run import edit_video
 from ..chain.sources import open_masks
-from ..cogvideox.bundle import ModelBundle
-from ..edit.composite import measure_change
-from ..edit.pipeline import edit_clip
-from ..edit.report import report_data, report_text
-from ..edit.request import (
-    DEFAULT_GUIDANCE,
-    DEFAULT_STEPS,
-    EditRequest,
-    EditResult,
-    Fill,
-    Focus,
-    Keyframe,
-    Sampler,
-    Task,
-)
+from ..edit.job import Job
 from ..errors import InputError
-from ..media import load_image, read_clip, require_writable, write_clip
-from ..runtime import Runtime
-from ..video import FrameRange, MaskTrack
+from ..media import load_image, require_writable
+from ..settings import DEFAULT_GUIDANCE, DEFAULT_STEPS, Fill, Focus, Sampler, Settings, Task
+from ..video import Keyframe
 from .shared import (
     add_model_arguments,
     device_named,
@@ -93,94 +79,26 @@ def run(arguments: argparse.Namespace) -> None:
     require_video_file("--out", arguments.out)
     if arguments.report:
         require_writable(arguments.report)
-    request = _request(arguments)
-    footage = look_at(request, Runtime())  # before a model is loaded
+    settings, files = _settings(arguments), _files(arguments)
     device = device_named(arguments.device)
-    bundle = load_model(arguments, device)
-    runtime = runtime_for(device)
-    if _wants_chain(arguments, footage.info.frame_count, bundle):
-        text, data = _edit_chained(bundle, request, footage, runtime)
-    else:
-        text, data = _edit_whole(bundle, request, footage, runtime)
-    print(text)
+    model, runtime = load_model(arguments, device), runtime_for(device)
+    job = plan_video(model, files, settings, runtime)
+    files = _with_journal(arguments, files, job)
+    report = edit_video(model, files, settings, runtime, job=job)
+    print(report.text)
+    if files.work is not None:
+        print(f"journal: {files.work}")
     print(
-        f"written: {request.out} (decoded again: outside the mask differs by at most "
-        f"{data['written_max_difference_outside']:g})"
+        f"written: {files.out} (decoded again: outside the mask differs by at most "
+        f"{report.written.written_max_difference_outside:g})"
     )
     if arguments.report:
-        data |= {"effective_mask": str(request.mask_out), "output": str(request.out)}
+        data: dict[str, Any] = report.data | {"effective_mask": str(files.mask_out)}
         arguments.report.write_text(json.dumps(data, indent=2))
 
 
-def _wants_chain(arguments: argparse.Namespace, frames: int, bundle: ModelBundle) -> bool:
-    """Where asked for, and for clips over one window; but a fill looks through the whole clip."""
-    if arguments.work or arguments.resume or arguments.later_caption or arguments.anchor:
-        return True
-    return frames > bundle.train_size[0] and arguments.fill == "off"
-
-
-def _edit_chained(
-    bundle: ModelBundle, request: LongEditRequest, footage: Footage, runtime: Runtime
-) -> tuple[str, dict[str, Any]]:
-    """Window by window, with a journal; memory does not grow with the clip."""
-    report = edit_long_video(bundle, request, runtime, footage=footage)
-    return f"{report.text}\njournal: {request.work}", report.data
-
-
-def _edit_whole(
-    bundle: ModelBundle, request: LongEditRequest, footage: Footage, runtime: Runtime
-) -> tuple[str, dict[str, Any]]:
-    """A clip in memory."""
-    clip = read_clip(request.source)
-    mask = request.masks.read(FrameRange(start=0, stop=len(request.masks)))
-    edit = request.window_request(
-        clip,
-        MaskTrack.fit(mask, clip),
-        caption=0,
-        seed=request.seed,
-        keyframes=request.keyframes,
-    )
-    if len(clip) <= bundle.train_size[0]:
-        edit = replace(edit, match_colors=False)  # there are no joins
-    result = edit_clip(bundle, edit, runtime)
-    fps, pts = footage.info.fps, footage.times(footage.whole)
-    write_clip(
-        request.out,
-        result.frames,
-        fps=fps,
-        pts=pts,
-        bit_depth=footage.bit_depth,
-        audio_from=request.source,
-    )
-    assert request.mask_out is not None
-    white = result.effective_mask[..., None].expand(-1, -1, -1, 3)
-    write_clip(request.mask_out, white, fps=fps, pts=pts)
-    written = _measure_written(request.out, edit, result)
-    return report_text(result.report), report_data(result.report) | written
-
-
-def _measure_written(path: Path, request: EditRequest, result: EditResult) -> dict[str, float]:
-    """Differences outside the mask in the file itself, after decoding it."""
-    decoded = read_clip(path).frames
-    against_source = measure_change(request.clip.frames, decoded, result.effective_mask)
-    encoding = (decoded - result.frames).abs()
-    return {
-        "written_max_difference_outside": against_source.outside,
-        "encoding_error_max": float(encoding.max()),
-        "encoding_error_mean": float(encoding.mean()),
-    }
-
-
-def _request(arguments: argparse.Namespace) -> LongEditRequest:
-    out = arguments.out
-    work = arguments.work or out.with_name(f"{out.stem}.journal")
-    if arguments.resume and not Journal.exists(work):
-        raise InputError("--resume", f"{work} holds no journal: name it with --work, or leave out")
-    return LongEditRequest(
-        source=arguments.video,
-        masks=open_masks(arguments.mask),
-        out=out,
-        work=work,
+def _settings(arguments: argparse.Namespace) -> Settings:
+    return Settings(
         task=arguments.task,
         caption=arguments.caption,
         later_captions=tuple(_later_caption(text) for text in arguments.later_caption),
@@ -193,10 +111,30 @@ def _request(arguments: argparse.Namespace) -> LongEditRequest:
         grow=arguments.grow,
         feather=arguments.feather,
         fill=arguments.fill,
-        keyframes=tuple(_keyframe(text) for text in arguments.keyframe),
         anchor=arguments.anchor,
+    )
+
+
+def _files(arguments: argparse.Namespace) -> VideoFiles:
+    out = arguments.out
+    work = arguments.work or out.with_name(f"{out.stem}.journal")
+    if arguments.resume and not Journal.exists(work):
+        raise InputError("--resume", f"{work} holds no journal: name it with --work, or leave out")
+    return VideoFiles(
+        source=arguments.video,
+        masks=open_masks(arguments.mask),
+        out=out,
+        work=work,
+        keyframes=tuple(_keyframe(text) for text in arguments.keyframe),
         mask_out=out.with_name(f"{out.stem}.effective_mask.mkv"),
     )
+
+
+def _with_journal(arguments: argparse.Namespace, files: VideoFiles, job: Job) -> VideoFiles:
+    """A clip of a single window needs no journal, unless one was asked for."""
+    if arguments.work or arguments.resume or len(job.windows) > 1:
+        return files
+    return replace(files, work=None)
 
 
 def _keyframe(text: str) -> Keyframe:

@@ -7,10 +7,11 @@ import json
 from pathlib import Path
 from typing import get_args
 
-from ..edit.request import DEFAULT_GUIDANCE, DEFAULT_STEPS, EditRequest, Focus, Sampler, Task
+from ..edit.job import Material
 from ..errors import InputError
 from ..keyframe.edit import KeyframeResult, candidate_sheet, edit_keyframe
 from ..media import read_clip, read_mask, require_writable, save_image
+from ..settings import DEFAULT_GUIDANCE, DEFAULT_STEPS, Focus, Sampler, Settings, Task
 from ..video import MaskTrack
 from .shared import add_model_arguments, device_named, load_model, named, runtime_for
 
@@ -46,11 +47,12 @@ def run(arguments: argparse.Namespace) -> None:
     """Write numbered pictures, a sheet of all of them, and what they were made from."""
     with named("--out"):
         require_writable(arguments.out)
-    request = _request(arguments)
+    material, settings = _material(arguments), _settings(arguments)
     device = device_named(arguments.device)
     result = edit_keyframe(
         load_model(arguments, device),
-        request,
+        material,
+        settings,
         frame=arguments.frame,
         captions=arguments.caption,
         candidates=arguments.candidates,
@@ -78,7 +80,10 @@ def _write(folder: Path, result: KeyframeResult) -> None:
             }
         )
     save_image(folder / SHEET, candidate_sheet(result))
-    cost = {"candidate_pflops": result.candidate_pflops, "edit_pflops": result.cost.pflops}
+    cost = {
+        "candidate_pflops": result.candidate_pflops,
+        "edit_pflops": None if result.cost is None else result.cost.pflops,
+    }
     content = {"candidates": facts, "seconds": result.seconds} | cost
     (folder / FACTS).write_text(json.dumps(content, indent=2))
 
@@ -87,15 +92,17 @@ def _name(number: int) -> str:
     return f"candidate_{number:02d}.png"
 
 
-def _request(arguments: argparse.Namespace) -> EditRequest:
+def _material(arguments: argparse.Namespace) -> Material:
     clip = read_clip(arguments.video)
     if not 0 <= arguments.frame < len(clip):
         raise InputError(
             "--frame", f"is {arguments.frame}, the clip has frames 0 to {len(clip) - 1}"
         )
-    return EditRequest(
-        clip=clip,
-        mask=MaskTrack.fit(read_mask(arguments.mask), clip),
+    return Material(clip=clip, mask=MaskTrack.fit(read_mask(arguments.mask), clip))
+
+
+def _settings(arguments: argparse.Namespace) -> Settings:
+    return Settings(
         task=arguments.task,
         caption=arguments.caption[0] if arguments.caption else "",
         negative=arguments.negative,

@@ -6,10 +6,10 @@ import argparse
 from pathlib import Path
 from typing import get_args
 
-from ..edit.composite import effective_mask
 from ..edit.cost import estimate_cost
-from ..edit.request import DEFAULT_GUIDANCE, DEFAULT_STEPS, Fill, Focus
+from ..edit.job import plan_unseen
 from ..media import probe, read_mask
+from ..settings import DEFAULT_GUIDANCE, DEFAULT_STEPS, Fill, Focus, Settings
 from .shared import add_model_arguments, device_named, load_model
 
 UPPER_LIMIT = (
@@ -35,17 +35,22 @@ def add_command(commands: argparse._SubParsersAction) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     info = probe(arguments.video)
-    mask = effective_mask(read_mask(arguments.mask), arguments.grow) if arguments.mask else None
-    estimate = estimate_cost(
-        load_model(arguments, device_named(arguments.device)),
-        frames=info.frame_count,
-        height=info.height,
-        width=info.width,
+    settings = Settings(
+        task="delete",
+        grow=arguments.grow,
         steps=arguments.steps,
         guidance=arguments.guidance,
-        mask=mask,
         focus=arguments.focus,
     )
-    print(estimate.text)
+    model = load_model(arguments, device_named(arguments.device))
+    job = plan_unseen(
+        model,
+        settings,
+        frames=info.frame_count,
+        size=(info.height, info.width),
+        mask=read_mask(arguments.mask) if arguments.mask else None,
+    )
+    estimate = estimate_cost(model, job)
+    print("This model cannot tell its cost" if estimate is None else estimate.text)
     if arguments.fill == "auto":
         print(UPPER_LIMIT)

@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ..cogvideox.bundle import ModelBundle
+from ..cogvideox.model import CogVideoX
 from ..errors import InputError, MediaError, VividError
 from ..media import probe, require_video_target, require_writable, save_masks, write_clip
 from ..runtime import Progress, Runtime
@@ -88,7 +88,7 @@ def device_named(name: str) -> torch.device:
         raise InputError("--device", f"{name!r} is no device: use auto, cpu or cuda") from error
 
 
-def load_model(arguments: argparse.Namespace, device: torch.device) -> ModelBundle:
+def load_model(arguments: argparse.Namespace, device: torch.device) -> CogVideoX:
     """The bundle that --model, --adapter, --strength and --base name."""
     from ..cogvideox.adapter import apply_adapter, load_adapter
     from ..cogvideox.load import load_bundle

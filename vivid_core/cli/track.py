@@ -12,7 +12,7 @@ from pathlib import Path
 from ..errors import InputError, MaskError, ModelError
 from ..media import read_mask
 from ..track.engine import Engine
-from ..track.flow import FlowEngine
+from ..track.flow import FlowTracker
 from ..track.frames import VideoFrames
 from ..track.output import write_masks, write_overlay
 from ..track.prompts import ARGUMENT as PROMPTS
@@ -112,7 +112,7 @@ def _engine(arguments: argparse.Namespace) -> Engine:
     if arguments.engine == "flow":
         if arguments.weights is not None:
             raise InputError("--weights", "the flow engine takes none: leave it out")
-        return FlowEngine()
+        return FlowTracker()
     if arguments.weights is None:
         raise InputError("--weights", "the sam2 engine needs a SAM 2 folder or checkpoint")
     from ..track.sam2 import load_sam2

@@ -14,7 +14,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -28,6 +28,7 @@ from .save import write_safetensors
 from .surgery import clone_transformer, set_patch_embedder
 
 log = logging.getLogger(__name__)
+Model = TypeVar("Model", bound=ModelBundle)
 TARGET_MODULES = ("to_q", "to_k", "to_v", "to_out.0")
 _LORA_PREFIX = "transformer."
 _IN_BLOCK = re.compile(r"^transformer_blocks\.\d+\.(attn1\.)?")
@@ -148,7 +149,7 @@ def load_adapter(path: Path) -> Adapter:
     )
 
 
-def apply_adapter(bundle: ModelBundle, adapter: Adapter, strength: float = 1.0) -> ModelBundle:
+def apply_adapter(bundle: Model, adapter: Adapter, strength: float = 1.0) -> Model:
     """A new bundle with the adapter over a clone of the transformer.
 
     `strength` scales the LoRA (0 = off, 1 = as trained); the patch embedder always applies

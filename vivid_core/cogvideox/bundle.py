@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 
-from ..latents import Geometry
+from .latents import Geometry
 from .layout import Layout
 from .placement import Placement
 
@@ -18,9 +18,13 @@ def vae_factors(vae: Any) -> tuple[int, int]:
     return space, min(space, int(vae.config.temporal_compression_ratio))
 
 
+Model = TypeVar("Model", bound="ModelBundle")
+PARTS = ("transformer", "vae", "text_encoder")
+
+
 @dataclass(frozen=True, kw_only=True)
 class ModelBundle:
-    """Everything one edit needs. Frozen: adapters give a new bundle.
+    """The networks of a model and what they are. Frozen: adapters give a new bundle.
 
     `schedule` is the diffusers scheduler configuration as a plain dict; samplers read it.
     `scaling_factor` multiplies VAE latents. `train_size` is (frames, height, width) the
@@ -63,5 +67,10 @@ class ModelBundle:
             patch_time=self.transformer.config.patch_size_t,
         )
 
-    def with_(self, **changes: Any) -> ModelBundle:
+    @property
+    def parts(self) -> dict[str, Any]:
+        """The networks by name."""
+        return {name: getattr(self, name) for name in PARTS}
+
+    def with_(self: Model, **changes: Any) -> Model:
         return replace(self, **changes)

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..errors import ModelError
 from ..files.weights import describe
-from ..latents import FRAMES_PER_LATENT, LATENT_CHANNELS, PATCH
+from .latents import FRAMES_PER_LATENT, LATENT_CHANNELS, PATCH
 from .layout import PATCH_WEIGHT, WIDTH_2B, Layout
 
 Shapes = Mapping[str, tuple[int, ...]]

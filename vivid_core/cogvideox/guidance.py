@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from ..edit.request import MAX_STEPS
+from ..settings import MAX_STEPS
 from .conditioning import pad_latent_frames
 
 IMAGE_OFFSET = 2.0  # CogVideoX 1.5 I2V: the constant its pipelines pass as `ofs`

@@ -12,8 +12,8 @@ from typing import Any, Literal, get_args
 
 from ..errors import ModelError
 from ..files.weights import describe
-from ..latents import LATENT_CHANNELS, PATCH_TIME
 from .keys import strip_prefix
+from .latents import LATENT_CHANNELS, PATCH_TIME
 
 LayoutName = Literal["t2v", "i2v", "fun_inp", "void", "vivid", "insvie"]
 Version = Literal["1.0", "1.1", "1.5"]

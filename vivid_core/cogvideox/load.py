@@ -15,8 +15,6 @@ from torch import Tensor, nn
 from ..errors import ModelError
 from ..files.modules import fill_module
 from ..files.weights import WeightFile, read_folder_weights, read_json, read_weights
-from ..latents import LATENT_CHANNELS
-from .bundle import ModelBundle
 from .config import (
     TEXT_TOKENS,
     schedule_config,
@@ -25,7 +23,9 @@ from .config import (
     vae_config,
 )
 from .keys import respell, text_encoder_tensors, unscale_fp8, without_prefix
+from .latents import LATENT_CHANNELS
 from .layout import OWN_KEY, PATCH_WEIGHT, WIDTH_2B, Layout, detect_layout
+from .model import CogVideoX
 from .placement import Offload, Placement, Tiling, choose_dtype, enable_tiling, place, wants_tiling
 
 INDEX = "model_index.json"
@@ -91,7 +91,7 @@ def load_bundle(
     device: torch.device | None = None,
     offload: Offload = "none",
     tiling: Tiling = "auto",
-) -> ModelBundle:
+) -> CogVideoX:
     """Load a model: a diffusers folder, or a transformer's file or folder with the rest elsewhere.
 
     Components that have no file of their own come from `base`, by default the folder itself.
@@ -114,7 +114,7 @@ def load_bundle(
 
 def _assemble(
     path: Path, sources: _Sources, placement: Placement, wanted: torch.dtype | Literal["auto"]
-) -> ModelBundle:
+) -> CogVideoX:
     found = _read_transformer(sources.transformer, _own_facts(path))
     dtype = choose_dtype(wanted, width=found.width, stored=found.stored, device=placement.device)
     transformer = _build_transformer(found, dtype)
@@ -124,7 +124,7 @@ def _assemble(
     tokenizer = _load_tokenizer(sources.find("tokenizer"))
     if wants_tiling(placement):
         enable_tiling(vae)
-    return ModelBundle(
+    return CogVideoX(
         name=path.stem if path.is_file() else path.name,
         transformer=place(transformer, placement),
         vae=place(vae, placement),

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ..edit.focus import FocusPlan
-from ..edit.request import EditRequest
-from ..runtime import Stage
+from ..inpainter import Draw, OnStage, Region
+from ..settings import Sampler, Settings
 from .bundle import ModelBundle
 from .conditioning import REFERENCE_NOISE, build_conditioning
 from .guidance import guided_predictor
@@ -21,73 +20,38 @@ from .sampling import NoiseSchedule, denoise
 from .text import EncodedCaption
 from .vae import decode
 
-SEED_STRIDE = 1_000_003  # a prime: windows of neighbouring seeds never share their noise
 STREAM_STRIDE, REFERENCE_STREAM = 2**40, 1  # noise of other purposes is drawn apart
-
-OnStage = Callable[[Stage, int, int, Tensor | None], None]  # stage, done, total, preview frames
-
-
-@dataclass(frozen=True, kw_only=True)
-class Draw:
-    """One result to make: what it shows, and the seed of its noise."""
-
-    caption: EncodedCaption
-    seed: int
+DEFAULT_SAMPLER: Sampler = "ddim"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Renderer:
-    """Runs a model on windows of one clip, all of them seen through the same focus plan.
-
-    `request` says how the model samples; `negative` is None where its guidance is 1.
-    """
+    """Runs a CogVideoX model on windows."""
 
     bundle: ModelBundle
-    plan: FocusPlan
-    request: EditRequest
-    negative: EncodedCaption | None
+    settings: Settings
     device: torch.device
+    on_stage: OnStage
 
-    def render(
-        self,
-        pixels: Float[Tensor, "t h w 3"],
-        hole: Float[Tensor, "t h w"],
-        times: Sequence[int],
-        draws: Sequence[Draw],
-        *,
-        on_stage: OnStage,
-        window: int = 0,
-    ) -> Float[Tensor, "b t h2 w2 3"]:
-        """One result a draw: the model's pixels of the focus window, on the CPU, in 0..1.
+    def render(self, region: Region, draws: Sequence[Draw]) -> Float[Tensor, "b t h w 3"]:
+        """One result a draw, on the CPU, about 0..1."""
+        pixels, hole = self._input(region)
+        condition = self._condition(pixels, hole, draws)
+        self.on_stage("encode", 1, 1, None)
+        latents = self._denoise(condition, pixels, draws)
+        self.on_stage("decode", 0, 1, None)
+        edited = torch.stack([self._decode(one[None], pixels.shape[2]) for one in latents])
+        self.on_stage("decode", 1, 1, None)
+        return edited
 
-        `pixels` (0..1, known frames in place) and `hole` (1 = generate) hold whole frames, of
-        which the model sees `times`; the first len(pixels) of what it makes come back, in its
-        order. `window` counts the windows of a clip: each has its own noise.
-        """
-        small, mask = self._model_input(pixels, hole, times)
-        condition = self._condition(small, mask, draws, window)
-        on_stage("encode", 1, 1, None)
-        latents = self._denoise(condition, small, draws, window, on_stage)
-        on_stage("decode", 0, 1, None)
-        edited = torch.stack([self._decode(one[None], len(times)) for one in latents])
-        on_stage("decode", 1, 1, None)
-        return edited[:, : len(pixels)]
-
-    def _model_input(
-        self, pixels: Tensor, hole: Tensor, times: Sequence[int]
-    ) -> tuple[Tensor, Tensor]:
-        """Pixels [1, 3, T, H, W] in -1..1 and mask [1, 1, T, H, W] at the model's size."""
-        seen = list(times)
-        small = self.plan.crop(pixels)[seen].permute(0, 3, 1, 2) * 2 - 1
-        mask = self.plan.crop(hole)[seen][:, None]
-        small, mask = self.plan.to_model(small), self.plan.to_model(mask, mask=True)
-        if self.plan.scale != 1:
-            mask = (mask > 0).float()
-        device = self.device
-        return small.transpose(0, 1)[None].to(device), mask.transpose(0, 1)[None].to(device)
+    def _input(self, region: Region) -> tuple[Tensor, Tensor]:
+        """Pixels [1, 3, T, H, W] in -1..1 and mask [1, 1, T, H, W]."""
+        pixels = region.pixels.permute(3, 0, 1, 2)[None] * 2 - 1
+        hole = torch.ones(pixels.shape[2:]) if region.hole is None else region.hole
+        return pixels.to(self.device), hole[None, None].to(self.device)
 
     def _condition(
-        self, pixels: Tensor, mask: Tensor, draws: Sequence[Draw], window: int
+        self, pixels: Tensor, mask: Tensor, draws: Sequence[Draw]
     ) -> Float[Tensor, "b t c h w"]:
         """One for all draws, but where a layout draws noise of its own."""
         noise = REFERENCE_NOISE if self.bundle.layout.version == "1.1" else 0.0
@@ -98,51 +62,46 @@ class Renderer:
                 pixels,
                 mask,
                 reference_noise=noise,
-                generator=_generator(draw, window, REFERENCE_STREAM),
+                generator=_generator(draw, REFERENCE_STREAM),
             )
             for draw in (draws if noise else draws[:1])
         ]
         return torch.cat(parts)
 
     def _denoise(
-        self,
-        condition: Tensor,
-        pixels: Tensor,
-        draws: Sequence[Draw],
-        window: int,
-        on_stage: OnStage,
+        self, condition: Tensor, pixels: Tensor, draws: Sequence[Draw]
     ) -> Float[Tensor, "b t 16 h w"]:
         """Latents sampled from noise, one row a draw."""
-        generators = [_generator(draw, window) for draw in draws]
+        generators = [_generator(draw) for draw in draws]
         shape = (condition.shape[1], self.bundle.layout.noise_channels, *condition.shape[-2:])
         noise = torch.stack([torch.randn(shape, generator=g) for g in generators])
+        negative = draws[0].negative
         predict = guided_predictor(
             self.bundle.transformer,
             condition,
-            torch.cat([draw.caption.embeds for draw in draws]),
-            self.negative.embeds if self.negative else None,
-            guidance=self.request.guidance,
+            torch.cat([_embeds(draw.prompt.data) for draw in draws]),
+            None if negative is None else _embeds(negative.data),
+            guidance=self.settings.guidance_scales[0],
             rotary=self._rotary(shape),
         )
         preview = LatentPreview(condition[0, :, -16:], pixels[0].transpose(0, 1))
 
         def on_step(done: int, total: int, clean: Tensor) -> None:
-            on_stage("denoise", done, total, torch.cat([preview(one) for one in clean]))
+            self.on_stage("denoise", done, total, torch.cat([preview(one) for one in clean]))
 
         return denoise(
             predict,
             noise.to(condition.device),
             NoiseSchedule.from_config(self.bundle.schedule),
-            steps=self.request.steps,
-            sampler=self.request.sampler,
+            steps=self.settings.steps,
+            sampler="dpm" if self.settings.sampler == "dpm" else DEFAULT_SAMPLER,
             generators=generators,
             on_step=on_step,
         )
 
     def _decode(self, latents: Float[Tensor, "1 t 16 h w"], frames: int) -> Tensor:
-        decoded = decode(self.bundle.vae, latents.transpose(1, 2), frames=frames).float()
-        edited = self.plan.from_model(decoded[0].transpose(0, 1))
-        return ((edited + 1) / 2).clamp(0, 1).permute(0, 2, 3, 1).cpu()
+        decoded = decode(self.bundle.vae, latents.transpose(1, 2), frames=frames)
+        return ((decoded[0].permute(1, 2, 3, 0) + 1) / 2).cpu()
 
     def _rotary(self, shape: tuple[int, ...]) -> tuple[Tensor, Tensor] | None:
         frames = max(shape[0], self.bundle.geometry.patch_time or 1)
@@ -150,7 +109,10 @@ class Renderer:
         return rotary_embedding(self.bundle.transformer.config, size, device=self.device)
 
 
-def _generator(draw: Draw, window: int, stream: int = 0) -> torch.Generator:
-    """Random numbers of one window: the same whatever ran before it."""
-    seed = draw.seed + SEED_STRIDE * window + STREAM_STRIDE * stream
-    return torch.Generator().manual_seed(seed % 2**63)
+def _embeds(caption: EncodedCaption) -> Tensor:
+    return caption.embeds
+
+
+def _generator(draw: Draw, stream: int = 0) -> torch.Generator:
+    """Random numbers of one purpose: the same whatever ran before."""
+    return torch.Generator().manual_seed((draw.seed + STREAM_STRIDE * stream) % 2**63)

@@ -12,8 +12,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from ..edit.request import Sampler
 from ..errors import InputError, ModelError
+from ..settings import Sampler
 
 Prediction = Literal["v_prediction", "epsilon"]
 Predictor = Callable[[Tensor, int], Tensor]  # (noisy latents, timestep) -> v or epsilon

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,7 +12,8 @@ from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from ..errors import InputError, ModelError
+from ..errors import InputError, MediaError, ModelError
+from ..files.atomic import write_whole
 from .bundle import ModelBundle
 from .layout import OWN_KEY, Layout
 from .load import INDEX
@@ -36,13 +35,9 @@ def save_bundle(bundle: ModelBundle, folder: Path, *, dtype: torch.dtype | None 
         raise InputError("folder", f"{folder} is not empty: choose a new folder")
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".saving-") as work:
-            built = Path(work) / "model"
-            _write_components(bundle, built, dtype)
-            if folder.exists():
-                folder.rmdir()
-            shutil.move(built, folder)
-    except OSError as error:
+        with write_whole(folder) as unfinished:
+            _write_components(bundle, unfinished, dtype)
+    except (OSError, MediaError) as error:
         raise InputError("folder", f"cannot write {folder} ({error})") from error
 
 
@@ -65,18 +60,14 @@ def save_checkpoint(
 
 
 def write_safetensors(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str, str]) -> None:
-    """Write a safetensors file by way of a temporary one beside it."""
-    unfinished = path.with_name(f".{path.name}.unfinished")
+    """Write a safetensors file."""
+    plain = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        save_file(
-            {k: v.detach().cpu().contiguous() for k, v in tensors.items()}, unfinished, metadata
-        )
-        unfinished.replace(path)
-    except (OSError, SafetensorError) as error:
+        with write_whole(path) as unfinished:
+            save_file(plain, unfinished, metadata)
+    except (OSError, MediaError, SafetensorError) as error:
         raise InputError("path", f"cannot write {path} ({error})") from error
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 def _write_components(bundle: ModelBundle, folder: Path, dtype: torch.dtype | None) -> None:

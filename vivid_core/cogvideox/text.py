@@ -12,6 +12,9 @@ from torch import Tensor
 from ..errors import CaptionError
 from .bundle import ModelBundle
 
+# VIVID, app. A.1: the one caption of every deletion sample.
+DELETE_CAPTION = "Remove objects and generate areas that blend with the background."
+
 
 @dataclass(frozen=True, kw_only=True)
 class EncodedCaption:

@@ -27,12 +27,6 @@ class Change:
         return self.inside_max <= UNCHANGED
 
 
-def effective_mask(mask: Float[Tensor, "t h w"], growth: int) -> Float[Tensor, "t h w"]:
-    """The user's mask, cut at 0.5 and grown by `growth` pixels: 0 or 1, the limit of all change."""
-    hard = (mask > 0.5).float()
-    return grow_mask(hard, growth) if growth else hard
-
-
 def composite(
     source: Float[Tensor, "t h w c"],
     edit: Float[Tensor, "t h w c"],
@@ -42,7 +36,7 @@ def composite(
 ) -> Float[Tensor, "t h w c"]:
     """Source where `effective` is 0, edit where it is 1, softened over `feather` pixels inside."""
     alpha = feather_inside(effective, feather)[..., None]
-    mixed = source + alpha * (edit - source)
+    mixed = torch.lerp(source, edit, alpha)  # exact at both ends
     return torch.where(effective[..., None] > 0, mixed, source)
 
 

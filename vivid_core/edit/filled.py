@@ -1,148 +1,181 @@
-"""Delete in two steps: copy the background that other frames show, generate only the rest."""
+"""Deletes in two steps: copy the background that other frames show, generate only the rest."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ..cogvideox.meter import peak_memory
+from ..files.digest import digest_of, pixel_digest
 from ..flow.dis import DisFlow
 from ..flow.engine import SMALLEST_SIDE, FlowEngine
 from ..flow.fill import fill_background
 from ..mask.grow import grow_mask
 from ..runtime import Runtime
-from ..video import Clip, MaskTrack
-from .composite import composite, effective_mask, measure_change
-from .request import EditReport, EditRequest, EditResult
+from ..video import FrameRange
+from .job import Job
 
 JOIN_MARGIN = 2  # pixels of the fill beside the never-seen area that are generated too, ours
-
-Generate = Callable[[EditRequest], EditResult]  # an edit by the model alone
+# Frames that are looked at for one stretch of background, and that are filled from them: so much
+# of a clip is in memory, however long it is. Ours.
+SEEN_FRAMES, FILLED_FRAMES = 96, 48
+KEPT_SPANS = 2  # a window lies in two at most, unless it is longer
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Filled:
-    """A clip with its hole (0 or 1) filled as far as possible, and the `rest` to generate."""
+class Background:
+    """A range of frames with their hole (0 or 1) filled as far as possible, the `rest` is left.
+
+    Where nothing is filled `frames` are the source and the rest is all of the hole.
+    """
 
     frames: Float[Tensor, "t h w 3"]
-    hole: Float[Tensor, "t h w"]
     rest: Float[Tensor, "t h w"]
-    warnings: tuple[str, ...]
-
-    @property
-    def generated_share(self) -> float:
-        """Of the hole's pixels."""
-        return float(self.rest.sum() / self.hole.sum())
 
 
-def edit_filled(
-    request: EditRequest,
-    generate: Generate,
-    runtime: Runtime,
-    engine: FlowEngine | None = None,
-) -> EditResult:
-    """A delete whose hole is filled from other frames before `generate` sees what is left.
+@dataclass(frozen=True, kw_only=True)
+class _Span:
+    """Frames that are filled together, and those that are looked at for them."""
+
+    filled: FrameRange
+    seen: FrameRange
+
+
+class FilledFootage:
+    """The background of a job's clip, a stretch of it at a time.
 
     What is left is the never-seen area, widened inside the effective mask by the feather and a
-    margin, so that the join is blended; where nothing is, `generate` is not called. Keyframes
-    are finished frames and may be copied from like any other. A clip in which no motion can be
-    found is generated whole, with a warning.
+    margin, so that the join is blended. Keyframes are finished frames and may be copied from like
+    any other. Shots of up to SEEN_FRAMES are filled as a whole; longer ones in stretches, each
+    from the frames around it.
     """
-    problem = _why_no_fill(request.clip)
-    if problem:
-        return _generate_whole(request, generate, problem)
-    started = time.monotonic()
-    filled = _fill(request, runtime, engine or DisFlow())
-    edited = _generate_rest(request, filled, generate)
-    change = measure_change(request.clip.frames, edited.frames, filled.hole)
-    report = replace(
-        edited.report,
-        fill="auto",
-        filled_share=1 - filled.generated_share,
-        generated_share=filled.generated_share,
-        seconds=time.monotonic() - started,
-        max_difference_outside=change.outside,
-        mean_change_inside=change.inside_mean,
-        nothing_changed=change.nothing_changed,
-        warnings=(*request.mask.warnings, *filled.warnings, *edited.report.warnings),
-    )
-    return EditResult(frames=edited.frames, effective_mask=filled.hole, report=report)
 
+    def __init__(self, job: Job, runtime: Runtime, engine: FlowEngine | None = None) -> None:
+        self._job, self._runtime, self._engine = job, runtime, engine or DisFlow()
+        self._spans = [span for shot in job.shots for span in _spans(shot)]
+        self._kept: dict[FrameRange, tuple[Tensor, Tensor]] = {}
+        self._digests: dict[FrameRange, str] = {}
+        self._lost: set[int] = set()
 
-def _why_no_fill(clip: Clip) -> str:
-    """Why nothing can be filled; empty if it can."""
-    height, width = clip.size
-    if len(clip) == 1:
-        return "the clip has a single frame"
-    if min(height, width) < SMALLEST_SIDE:
-        return f"{width}x{height} is too small to find motion in"
-    return ""
+    @cached_property
+    def problem(self) -> str:
+        """Why nothing can be filled; empty if it can."""
+        height, width = self._job.size
+        if self._job.frames == 1:
+            return "the clip has a single frame"
+        if min(height, width) < SMALLEST_SIDE:
+            return f"{width}x{height} is too small to find motion in"
+        return ""
 
+    @property
+    def warnings(self) -> Iterator[str]:
+        """What an artist should be told about what was read so far."""
+        if self.problem:
+            yield (
+                "nothing was filled from other frames, all of the mask is generated: "
+                f"{self.problem}"
+            )
+            return
+        if self._lost:
+            yield (
+                "the background's motion could not be followed in "
+                f"{len(self._lost)} frame(s): nothing was filled there"
+            )
+        shots = self._job.shots
+        if len(shots) > 1:
+            starts = ", ".join(str(shot.start) for shot in shots[1:])
+            yield (
+                f"the clip has {len(shots)} shots (cuts before frame {starts}): each was filled "
+                "from its own frames only"
+            )
 
-def _generate_whole(request: EditRequest, generate: Generate, problem: str) -> EditResult:
-    edited = generate(replace(request, fill="off"))
-    warning = f"nothing was filled from other frames, all of the mask is generated: {problem}"
-    report = replace(edited.report, warnings=(*edited.report.warnings, warning))
-    return replace(edited, report=report)
-
-
-def _fill(request: EditRequest, runtime: Runtime, engine: FlowEngine) -> _Filled:
-    hole = effective_mask(request.mask.values, request.growth)
-    frames, unfinished = _with_keyframes(request, hole)
-    warnings: tuple[str, ...] = ()
-    never_seen = unfinished
-    if unfinished.any():
-        found = fill_background(frames, unfinished, engine, runtime=runtime)
-        frames, never_seen, warnings = found.frames, found.never_seen, found.warnings
-    rest = torch.minimum(grow_mask(never_seen, request.feather + JOIN_MARGIN), unfinished)
-    return _Filled(frames=frames, hole=hole, rest=rest, warnings=warnings)
-
-
-def _with_keyframes(
-    request: EditRequest, hole: Float[Tensor, "t h w"]
-) -> tuple[Float[Tensor, "t h w 3"], Float[Tensor, "t h w"]]:
-    """The clip with its keyframes in place, and the hole that they leave."""
-    frames, unfinished = request.clip.frames.clone(), hole.clone()
-    for keyframe in request.keyframes:
-        at = slice(keyframe.frame, keyframe.frame + 1)
-        feather = keyframe.feather(request.feather)
-        frames[at] = composite(frames[at], keyframe.pixels[None], hole[at], feather=feather)
-        unfinished[at] = 0.0
-    return frames, unfinished
-
-
-def _generate_rest(request: EditRequest, filled: _Filled, generate: Generate) -> EditResult:
-    """The filled clip with the rest generated; warnings about the rest's own mask are left out."""
-    if not filled.rest.any():
-        return EditResult(
-            frames=filled.frames, effective_mask=filled.rest, report=_report_without_model(request)
+    def read(self, frames: FrameRange) -> Background:
+        """Frames of one shot with what could be filled."""
+        if self.problem:
+            hole = self._job.masks.read(frames)
+            return Background(frames=self._job.footage.read(frames), rest=hole)
+        parts = [(span, *self._fill(span)) for span in self._of(frames)]
+        cuts = [_overlap(span.filled, frames) for span, _, _ in parts]
+        return Background(
+            frames=torch.cat([a[cut] for (_, a, _), cut in zip(parts, cuts, strict=True)]),
+            rest=torch.cat([b[cut] for (_, _, b), cut in zip(parts, cuts, strict=True)]),
         )
-    mask = MaskTrack(values=filled.rest)
-    clip = Clip(frames=filled.frames, fps=request.clip.fps)
-    edited = generate(replace(request, clip=clip, mask=mask, grow=0, fill="off"))
-    warnings = tuple(w for w in edited.report.warnings if w not in mask.warnings)
-    return replace(edited, report=replace(edited.report, warnings=warnings))
+
+    def digest(self, frames: FrameRange) -> str:
+        """Stands for all that decides what `read` gives."""
+        return digest_of(self.problem, *(self._span_digest(span) for span in self._of(frames)))
+
+    def _of(self, frames: FrameRange) -> list[_Span]:
+        """The spans that a range lies in."""
+        return [
+            span
+            for span in self._spans
+            if span.filled.start < frames.stop and frames.start < span.filled.stop
+        ]
+
+    def _fill(self, span: _Span) -> tuple[Tensor, Tensor]:
+        """Frames and rest of a span; the last few are kept."""
+        if span.filled not in self._kept:
+            while len(self._kept) >= KEPT_SPANS:
+                del self._kept[next(iter(self._kept))]
+            self._kept[span.filled] = self._filled(span)
+        return self._kept[span.filled]
+
+    def _filled(self, span: _Span) -> tuple[Tensor, Tensor]:
+        frames, hole = self._with_keyframes(span.seen)
+        at = _overlap(span.seen, span.filled)
+        if not hole[at].any():
+            return frames[at].clone(), hole[at].clone()
+        found = fill_background(
+            frames,
+            hole,
+            self._engine,
+            shots=[FrameRange(start=0, stop=len(frames))],
+            only=FrameRange(start=at.start, stop=at.stop),
+            runtime=self._runtime,
+        )
+        self._lost |= {span.seen.start + frame for frame in found.lost}
+        settings = self._job.settings
+        left = grow_mask(found.never_seen[at], settings.feather + JOIN_MARGIN)
+        return found.frames[at].clone(), torch.minimum(left, hole[at])
+
+    def _with_keyframes(self, frames: FrameRange) -> tuple[Tensor, Tensor]:
+        """The clip with its keyframes in place, and the hole that they leave."""
+        job = self._job
+        pixels, hole = job.footage.read(frames).clone(), job.masks.read(frames)
+        for frame in job.given:
+            if frames.start <= frame < frames.stop:
+                at = frame - frames.start
+                pixels[at], hole[at] = job.given_frame(frame, pixels[at]), 0.0
+        return pixels, hole
+
+    def _span_digest(self, span: _Span) -> str:
+        if span.filled not in self._digests:
+            frames, hole = self._with_keyframes(span.seen)
+            digest = digest_of(pixel_digest(frames), pixel_digest(hole), span.filled.start)
+            self._digests[span.filled] = digest
+        return self._digests[span.filled]
 
 
-def _report_without_model(request: EditRequest) -> EditReport:
-    """The facts of an edit that cost nothing."""
-    return EditReport(
-        frames=len(request.clip),
-        size=request.clip.size,
-        window=(0, 0, 0, 0),
-        model_size=(0, 0),
-        windows=0,
-        tokens=0,
-        planned_pflops=0.0,
-        spent_pflops=0.0,
-        seconds=0.0,
-        peak_memory_bytes=peak_memory(torch.device("cpu")),
-        max_difference_outside=0.0,
-        mean_change_inside=0.0,
-        nothing_changed=False,
-    )
+def _spans(shot: FrameRange) -> Iterator[_Span]:
+    if len(shot) <= SEEN_FRAMES:
+        yield _Span(filled=shot, seen=shot)
+        return
+    around = (SEEN_FRAMES - FILLED_FRAMES) // 2
+    for start in range(shot.start, shot.stop, FILLED_FRAMES):
+        stop = min(start + FILLED_FRAMES, shot.stop)
+        low = max(shot.start, min(start - around, shot.stop - SEEN_FRAMES))
+        yield _Span(
+            filled=FrameRange(start=start, stop=stop),
+            seen=FrameRange(start=low, stop=min(shot.stop, low + SEEN_FRAMES)),
+        )
+
+
+def _overlap(whole: FrameRange, part: FrameRange) -> slice:
+    """Where the frames that both have lie in `whole`."""
+    start, stop = max(whole.start, part.start), min(whole.stop, part.stop)
+    return slice(start - whole.start, stop - whole.start)

@@ -65,15 +65,25 @@ def require_writable(target: Path | str) -> None:
         pending.discard()
 
 
-def write_whole_file(target: Path, data: bytes) -> None:
-    """Write a file in one piece: it is there completely, or as it was before."""
+@contextmanager
+def write_whole(target: Path) -> Iterator[Path]:
+    """Where to write a file or folder that takes the name `target` at the end of the context.
+
+    After an exception `target` is as it was. Errors of the system become MediaError.
+    """
     pending = PendingPath(target)
     try:
         with write_errors(target):
-            pending.path.write_bytes(data)
+            yield pending.path
         pending.commit()
     finally:
         pending.discard()
+
+
+def write_whole_file(target: Path, data: bytes) -> None:
+    """Write a file in one piece: it is there completely, or as it was before."""
+    with write_whole(target) as unfinished:
+        unfinished.write_bytes(data)
 
 
 def _flush_to_disk(path: Path) -> None:

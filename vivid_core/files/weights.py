@@ -56,11 +56,22 @@ def read_weights(path: Path) -> WeightFile:
     if path.suffix == ".safetensors":
         return _read_safetensors(path)
     if path.suffix in PICKLE_SUFFIXES:
-        return WeightFile(path=path, tensors=_read_pickle(path))
+        return WeightFile(path=path, tensors=_pickled_tensors(path))
     raise ModelError(
         f"{path.name}: files ending in {path.suffix or 'nothing'} are not read; expected "
         f".safetensors, or {', '.join(PICKLE_SUFFIXES)} holding only tensors"
     )
+
+
+def read_pickle(path: Path) -> Any:
+    """What a pickle of tensors and plain values holds. Raises ModelError for any other."""
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # damaged and hostile pickles raise anything
+        raise ModelError(
+            f"{path.name}: refused: it is damaged, or a pickle that holds more than tensors and "
+            "could run code: use another copy, as .safetensors if there is one"
+        ) from error
 
 
 def read_folder_weights(folder: Path) -> WeightFile:
@@ -124,21 +135,18 @@ def _broken_because(path: Path) -> str:
         return "is a web page saved under this name: download the file itself"
     stated = int.from_bytes(head[:8], "little")
     if size < 8 or stated + 8 > size:
-        return f"is not a safetensors file or was cut off after {size} bytes: download it again"
+        return f"is no safetensors file, damaged or cut off after {size} bytes: download it again"
     return f"is incomplete or damaged ({size} bytes): download it again"
 
 
-def _read_pickle(path: Path) -> dict[str, Tensor]:
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # damaged and hostile pickles raise anything
-        raise ModelError(
-            f"{path.name}: refused: it is damaged, or a pickle that holds more than tensors and "
-            "could run code; use a .safetensors version of the model"
-        ) from error
+def _pickled_tensors(path: Path) -> dict[str, Tensor]:
+    content = read_pickle(path)
     tensors = _flatten(content)
     if not tensors:
-        raise ModelError(f"{path.name}: holds no tensors; expected a state dict")
+        raise ModelError(
+            f"{path.name}: holds no tensors by name: expected a state dict, found "
+            f"{type(content).__name__}"
+        )
     return tensors
 
 

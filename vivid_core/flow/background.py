@@ -13,12 +13,20 @@ from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from ..errors import InputError, MaskError
+from ..plan.cuts import find_shots
 from ..runtime import Runtime
 from ..video import FrameRange
-from .camera import CameraPath, Footage, Pace, Pose, follow_camera, follow_region, mean_agreement
+from .camera import (
+    CameraPath,
+    FollowedClip,
+    Pace,
+    Pose,
+    follow_camera,
+    follow_region,
+    mean_agreement,
+)
 from .consistency import find_consistent
 from .engine import FlowEngine
-from .shots import find_shots
 from .warp import Bools, Floats, Matrix, homography_places, invert, local_scale, pull, target_places
 
 Method = Literal["background", "dense"]
@@ -72,17 +80,17 @@ def propagate_background_mask(
     shots = find_shots(frames)
     shot = next(s for s in shots if s.start <= keyframe < s.stop)
     pace = Pace(runtime=runtime or Runtime(), total=len(shot))
-    footage = Footage(frames=frames, hidden=entities, engine=engine, pace=pace)
+    clip = FollowedClip(frames=frames, hidden=entities, engine=engine, pace=pace)
     key = mask.detach().cpu().float().clamp(0, 1).numpy()
     values = torch.zeros(frames.shape[:3])
     confidence = torch.zeros(len(frames))
     if method == "dense":
-        carried, steady = _carry(footage, shot, keyframe, key)
+        carried, steady = _carry(clip, shot, keyframe, key)
         values[shot.slice] = torch.from_numpy(carried)
         confidence[shot.slice] = torch.tensor(steady)
         parallax = False
     else:
-        path, parallax = follow_background(footage, shot, keyframe, _ring(key))
+        path, parallax = follow_background(clip, shot, keyframe, _ring(key))
         values[shot.slice] = torch.from_numpy(_warp_mask(path, key))
         confidence[shot.slice] = torch.tensor([_confidence(pose) for pose in path.poses])
     return BackgroundMask(
@@ -108,10 +116,9 @@ def background_motion(
     """
     check_entities(frames, entities)
     pace = Pace(runtime=runtime or Runtime(), total=len(frames))
-    footage = Footage(frames=frames, hidden=entities, engine=engine, pace=pace)
+    clip = FollowedClip(frames=frames, hidden=entities, engine=engine, pace=pace)
     paths = [
-        follow_camera(footage, shot, (shot.start + shot.stop - 1) // 2)
-        for shot in find_shots(frames)
+        follow_camera(clip, shot, (shot.start + shot.stop - 1) // 2) for shot in find_shots(frames)
     ]
     matrices = [pose.matrix for path in paths for pose in path.poses]
     return torch.from_numpy(np.stack(matrices).astype(np.float32))
@@ -128,14 +135,14 @@ def check_entities(frames: Tensor, entities: Tensor | None) -> None:
 
 
 def follow_background(
-    footage: Footage, shot: FrameRange, origin: int, region: Bools
+    clip: FollowedClip, shot: FrameRange, origin: int, region: Bools
 ) -> tuple[CameraPath, bool]:
     """The path of a region [h, w] of the background, and whether parallax made it its own."""
-    camera = follow_camera(footage, shot, origin, region)
+    camera = follow_camera(clip, shot, origin, region)
     agreement = mean_agreement(camera.poses)
     if not agreement < PARALLAX_AGREEMENT:
         return camera, False
-    own = follow_region(footage, camera, region)
+    own = follow_region(clip, camera, region)
     better = mean_agreement(own.poses) > agreement + LOCAL_GAIN
     return (own, True) if better else (camera, False)
 
@@ -160,17 +167,17 @@ def _warp_mask(path: CameraPath, key: Floats) -> Floats:
 
 
 def _carry(
-    footage: Footage, shot: FrameRange, keyframe: int, key: Floats
+    clip: FollowedClip, shot: FrameRange, keyframe: int, key: Floats
 ) -> tuple[Floats, list[float]]:
     """The mask handed on from frame to frame along dense flow, and how consistent that was."""
     masks, steady = {keyframe: key}, {keyframe: 1.0}
     for order in (range(keyframe + 1, shot.stop), range(keyframe - 1, shot.start - 1, -1)):
         for t in order:
-            footage.pace.advance()
+            clip.pace.advance()
             before = t - order.step
-            there, here = footage.view(before).pixels, footage.view(t).pixels
-            back = footage.engine.estimate(here, there)
-            good = find_consistent(back, footage.engine.estimate(there, here)).numpy()
+            there, here = clip.view(before).pixels, clip.view(t).pixels
+            back = clip.engine.estimate(here, there)
+            good = find_consistent(back, clip.engine.estimate(there, here)).numpy()
             masks[t] = pull(masks[before], target_places(back.numpy())).clip(0, 1)
             inside = masks[t] > 0.5
             share = float(good[inside].mean()) if inside.any() else 0.0

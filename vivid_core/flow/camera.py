@@ -77,7 +77,7 @@ class Pace:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Footage:
+class FollowedClip:
     """What is followed: frames, what of them is no background, how motion is estimated."""
 
     frames: Float[Tensor, "t h w 3"]
@@ -93,7 +93,7 @@ class Footage:
 
 
 def follow_camera(
-    footage: Footage, shot: FrameRange, origin: int, region: Bools | None = None
+    clip: FollowedClip, shot: FrameRange, origin: int, region: Bools | None = None
 ) -> CameraPath:
     """The background's motion over a shot as homographies, from the origin both ways in time.
 
@@ -105,10 +105,10 @@ def follow_camera(
     def fit(evidence: Evidence, to_reference: Matrix) -> Registration | None:
         return fit_camera(evidence)
 
-    return _follow(footage, shot, origin, _Plan(fit=fit, region=region))
+    return _follow(clip, shot, origin, _Plan(fit=fit, region=region))
 
 
-def follow_region(footage: Footage, camera: CameraPath, region: Bools) -> CameraPath:
+def follow_region(clip: FollowedClip, camera: CameraPath, region: Bools) -> CameraPath:
     """The motion of one region [h, w] of the origin, as affine maps, where it is not the camera's.
 
     Frames in which the region cannot be followed go on as the camera does, with support 0.
@@ -119,7 +119,7 @@ def follow_region(footage: Footage, camera: CameraPath, region: Bools) -> Camera
         return found if found is not None and found.support >= RELIABLE else None
 
     return _follow(
-        footage,
+        clip,
         camera.shot,
         camera.origin,
         _Plan(fit=fit, region=region, predict=camera.between),
@@ -139,31 +139,31 @@ class _Plan:
     predict: Predict | None = None
 
 
-def _follow(footage: Footage, shot: FrameRange, origin: int, plan: _Plan) -> CameraPath:
+def _follow(clip: FollowedClip, shot: FrameRange, origin: int, plan: _Plan) -> CameraPath:
     poses = {origin: Pose(matrix=np.eye(3), support=1.0, agreement=1.0)}
-    _walk(footage, poses, range(origin + 1, shot.stop), plan)
-    _walk(footage, poses, range(origin - 1, shot.start - 1, -1), plan)
+    _walk(clip, poses, range(origin + 1, shot.stop), plan)
+    _walk(clip, poses, range(origin - 1, shot.start - 1, -1), plan)
     return CameraPath(
         shot=shot, origin=origin, poses=tuple(poses[t] for t in range(shot.start, shot.stop))
     )
 
 
-def _walk(footage: Footage, poses: dict[int, Pose], order: range, plan: _Plan) -> None:
+def _walk(clip: FollowedClip, poses: dict[int, Pose], order: range, plan: _Plan) -> None:
     """Add the poses of consecutive frames; the one before the first is known."""
     before = order.start - order.step
-    reference, view, step = before, footage.view(before), np.eye(3)
+    reference, view, step = before, clip.view(before), np.eye(3)
     for t in order:
         if plan.predict is not None:
             step = plan.predict(before, t)
-        frame, guess = footage.view(t), normalize(step @ poses[before].matrix)
-        found = _register(footage.engine, poses[reference], (view, frame), guess, plan)
+        frame, guess = clip.view(t), normalize(step @ poses[before].matrix)
+        found = _register(clip.engine, poses[reference], (view, frame), guess, plan)
         if found is None and reference != before:
-            reference, view = before, footage.view(before)
-            found = _register(footage.engine, poses[reference], (view, frame), guess, plan)
+            reference, view = before, clip.view(before)
+            found = _register(clip.engine, poses[reference], (view, frame), guess, plan)
         poses[t] = found or Pose(matrix=guess, support=0.0, agreement=0.0)
         step = poses[t].matrix @ invert(poses[before].matrix) if found else np.eye(3)
         before = t
-        footage.pace.advance()
+        clip.pace.advance()
 
 
 def _register(

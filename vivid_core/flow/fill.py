@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -11,17 +11,17 @@ from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from ..errors import InputError, MaskError
+from ..plan.cuts import find_shots
 from ..runtime import Runtime
 from ..video import FrameRange
 from .background import check_entities
-from .camera import RELIABLE, CameraPath, Footage, Pace, follow_camera
+from .camera import RELIABLE, CameraPath, FollowedClip, Pace, follow_camera
 from .engine import SMALLEST_SIDE, FlowEngine
 from .exposure import match_exposure
 from .register import View, fit_affine, gather_evidence, polish, share_that_follows
-from .shots import find_shots
 from .warp import Bools, Floats, Matrix, homography_places, invert, pull, stays_inside
 
-Window = tuple[slice, slice]  # rows, columns
+Crop = tuple[slice, slice]  # rows, columns
 
 WHOLE = 1 - 1e-4  # of a pixel's neighbours are seen
 RING_SHARE = 0.25  # width of the ring round a hole, as a share of the hole's size
@@ -42,6 +42,7 @@ class BackgroundFill:
     frames: Float[Tensor, "t h w 3"]
     never_seen: Float[Tensor, "t h w"]
     shots: tuple[FrameRange, ...]
+    lost: tuple[int, ...]  # frames in which nothing was filled, since no motion was found
     warnings: tuple[str, ...]
 
 
@@ -52,6 +53,8 @@ def fill_background(
     *,
     entities: Shaped[Tensor, "entity_t entity_h entity_w"] | None = None,
     reach: int | None = None,
+    shots: Sequence[FrameRange] | None = None,
+    only: FrameRange | None = None,
     runtime: Runtime | None = None,
 ) -> BackgroundFill:
     """Fill the hole (mask above 0.5) by propagation, each shot by itself.
@@ -60,7 +63,8 @@ def fill_background(
     away (any, if None), that shows its place: found through the background's composed motion,
     corrected by an affine fit to the ring round the hole where that explains it better, its
     exposure matched to the ring. `entities` (above 0.5) are other moving things: never a source,
-    and no part of the motion. Holds two frames at a time beside the clip and its result.
+    and no part of the motion. `shots` are found if None; `only` fills these frames alone, from
+    all. Holds two frames at a time beside the clip and its result.
 
     The idea of filling flow before pixels, and of a mask of what is left, is that of flow-guided
     completion (Gao et al. 2020; Zhou et al. 2023, "ProPainter", sec. 3.2); here the background's
@@ -72,38 +76,55 @@ def fill_background(
     hidden = mask > 0.5 if entities is None else (mask > 0.5) | (entities > 0.5)
     filled = frames.detach().cpu().float().clone()
     never_seen = (mask > 0.5).cpu().float()
-    shots = find_shots(frames)
+    shots = find_shots(frames) if shots is None else tuple(shots)
+    wanted = range(len(frames)) if only is None else range(only.start, only.stop)
     broken = [shot for shot in shots if never_seen[shot.slice].any()]
-    steps = sum(2 * len(shot) - 1 for shot in broken)  # all but one are followed, then all filled
+    # all but one are followed, then the wanted ones filled
+    steps = sum(len(shot) - 1 + len(_inside(wanted, shot)) for shot in broken)
     pace = Pace(runtime=runtime or Runtime(), stage="fill", total=steps)
-    footage = Footage(frames=frames, hidden=hidden, engine=engine, pace=pace)
-    lost = [_fill_shot(footage, shot, reach or len(shot), (filled, never_seen)) for shot in broken]
+    clip = FollowedClip(frames=frames, hidden=hidden, engine=engine, pace=pace)
+    lost = [
+        frame
+        for shot in broken
+        for frame in _fill_shot(
+            clip, shot, _inside(wanted, shot), reach or len(shot), (filled, never_seen)
+        )
+    ]
     return BackgroundFill(
         frames=filled,
         never_seen=never_seen,
         shots=shots,
-        warnings=tuple(_warnings(shots, sum(lost))),
+        lost=tuple(lost),
+        warnings=tuple(_warnings(shots, len(lost))),
     )
 
 
 def _fill_shot(
-    footage: Footage, shot: FrameRange, reach: int, results: tuple[Tensor, Tensor]
-) -> int:
-    """Fill one shot of the results (frames, never seen) in place; how many frames were in vain."""
-    camera = follow_camera(footage, shot, (shot.start + shot.stop - 1) // 2)
-    in_vain = 0
-    for t in range(shot.start, shot.stop):
+    clip: FollowedClip,
+    shot: FrameRange,
+    wanted: range,
+    reach: int,
+    results: tuple[Tensor, Tensor],
+) -> Iterator[int]:
+    """Fill frames of a shot of the results (frames, never seen) in place; those in vain."""
+    camera = follow_camera(clip, shot, (shot.start + shot.stop - 1) // 2)
+    for t in wanted:
         filled, left = (result[t].numpy() for result in results)
-        in_vain += _fill_frame(_Target(footage, camera, t, left > 0.5), reach, filled, left)
-        footage.pace.advance()
-    return in_vain
+        if _fill_frame(_Target(clip, camera, t, left > 0.5), reach, filled, left):
+            yield t
+        clip.pace.advance()
+
+
+def _inside(frames: range, shot: FrameRange) -> range:
+    """Those of the frames that lie in a shot."""
+    return range(max(frames.start, shot.start), max(frames.start, min(frames.stop, shot.stop)))
 
 
 @dataclass(frozen=True)
 class _Target:
     """One frame to fill: where its hole is, and the part of the frame that matters."""
 
-    footage: Footage
+    clip: FollowedClip
     camera: CameraPath
     t: int
     hole: Bools
@@ -111,7 +132,7 @@ class _Target:
 
 @dataclass(frozen=True, kw_only=True)
 class _Source:
-    """Another frame as the window of the target sees it; `seen` marks true background, `misfit`
+    """Another frame as the crop of the target sees it; `seen` marks true background, `misfit`
     (0..1) is how much it differs from the target in the ring."""
 
     pixels: Floats
@@ -128,23 +149,23 @@ def _fill_frame(target: _Target, reach: int, filled: Floats, left: Floats) -> bo
         return False
     if target.camera.pose(target.t).support < RELIABLE:
         return True
-    window, ring = _surroundings(target.hole)
-    view, unlike, found = target.footage.view(target.t), False, False
+    crop, ring = _surroundings(target.hole)
+    view, unlike, found = target.clip.view(target.t), False, False
     for s in _nearest(target.t, target.camera, reach):
-        remaining = left[window] > 0.5
+        remaining = left[crop] > 0.5
         if not remaining.any():
             break
-        target.footage.pace.runtime.check_cancelled()
-        other, matrix = target.footage.view(s), target.camera.between(target.t, s)
-        if not (_sample_seen(other, matrix, window) & remaining).any():
+        target.clip.pace.runtime.check_cancelled()
+        other, matrix = target.clip.view(s), target.camera.between(target.t, s)
+        if not (_sample_seen(other, matrix, crop) & remaining).any():
             continue
-        source = _fetch(target.footage.engine, view, other, (matrix, window, ring))
+        source = _fetch(target.clip.engine, view, other, (matrix, crop, ring))
         if source is None:
             unlike = True
             continue
         new, found = remaining & source.seen, True
-        filled[window][new] = source.pixels[new]
-        left[window][new] = 0.0
+        filled[crop][new] = source.pixels[new]
+        left[crop][new] = 0.0
     return unlike and not found
 
 
@@ -158,28 +179,28 @@ def _nearest(t: int, camera: CameraPath, reach: int) -> Iterator[int]:
 
 
 def _fetch(
-    engine: FlowEngine, view: View, other: View, where: tuple[Matrix, Window, Bools]
+    engine: FlowEngine, view: View, other: View, where: tuple[Matrix, Crop, Bools]
 ) -> _Source | None:
-    """What another frame shows of the window, matched to it; None if it is unlike."""
-    matrix, window, ring = where
-    open_ring = ring & ~view.hidden[window]
-    source = _match(view.pixels.numpy()[window], _sample(other, matrix, window), open_ring)
+    """What another frame shows of the crop, matched to it; None if it is unlike."""
+    matrix, crop, ring = where
+    open_ring = ring & ~view.hidden[crop]
+    source = _match(view.pixels.numpy()[crop], _sample(other, matrix, crop), open_ring)
     if source.misfit > GOOD_FIT:
         for own in _fit_ring(engine, view, other, where):
-            better = _match(view.pixels.numpy()[window], _sample(other, own, window), open_ring)
+            better = _match(view.pixels.numpy()[crop], _sample(other, own, crop), open_ring)
             source = better if better.misfit < LOCAL_MISFIT * source.misfit else source
     return source if source.misfit < LARGEST_MISFIT else None
 
 
 def _fit_ring(
-    engine: FlowEngine, view: View, other: View, where: tuple[Matrix, Window, Bools]
+    engine: FlowEngine, view: View, other: View, where: tuple[Matrix, Crop, Bools]
 ) -> Iterator[Matrix]:
     """What motion of its own the ring may have (parallax): by its points, and by its pixels."""
-    matrix, window, ring = where
+    matrix, crop, ring = where
     if min(ring.shape) < SMALLEST_SIDE:
         return
-    shift = _window_shift(window)
-    part = View(pixels=view.pixels[window].contiguous(), hidden=view.hidden[window].copy())
+    shift = _crop_shift(crop)
+    part = View(pixels=view.pixels[crop].contiguous(), hidden=view.hidden[crop].copy())
     evidence = gather_evidence(engine, part, other, matrix @ shift)
     left = np.eye(3)
     agreement = share_that_follows(evidence, matrix @ shift, ring)
@@ -198,50 +219,50 @@ def _match(target: Floats, source: _Source, ring: Bools) -> _Source:
     return _Source(pixels=pixels, seen=source.seen, misfit=misfit)
 
 
-def _sample(other: View, matrix: Matrix, window: Window) -> _Source:
-    """Pixels of the other frame in the window; sharp, but linear where a mask is near."""
-    places = _window_places(matrix, window, other.hidden.shape)
+def _sample(other: View, matrix: Matrix, crop: Crop) -> _Source:
+    """Pixels of the other frame in the crop; sharp, but linear where a mask is near."""
+    places = _crop_places(matrix, crop, other.hidden.shape)
     image, shown = other.pixels.numpy(), (~other.hidden).astype(np.float32)
     wide = cv2.erode(shown, np.ones((3, 3), np.uint8))
     sharp = pull(image, places, interpolation=cv2.INTER_CUBIC, border=cv2.BORDER_REPLICATE)
     plain = pull(image, places, border=cv2.BORDER_REPLICATE)
     clear = pull(np.asarray(wide, np.float32), places) > WHOLE
     pixels = np.where(clear[..., None], sharp, plain).clip(0, 1)
-    return _Source(pixels=pixels, seen=_sample_seen(other, matrix, window))
+    return _Source(pixels=pixels, seen=_sample_seen(other, matrix, crop))
 
 
-def _sample_seen(other: View, matrix: Matrix, window: Window) -> Bools:
-    """Pixels of the window of which the other frame shows all four neighbours, as background."""
-    places = _window_places(matrix, window, other.hidden.shape)
+def _sample_seen(other: View, matrix: Matrix, crop: Crop) -> Bools:
+    """Pixels of the crop of which the other frame shows all four neighbours, as background."""
+    places = _crop_places(matrix, crop, other.hidden.shape)
     shown = (~other.hidden).astype(np.float32)
     whole = pull(shown, places, border=cv2.BORDER_REPLICATE) > WHOLE
     return whole & stays_inside(places, other.hidden.shape)
 
 
-def _window_places(matrix: Matrix, window: Window, size: tuple[int, ...]) -> Floats:
-    """Where the matrix takes the pixels of a window of a frame of this height and width."""
-    rows, columns = (range(*part.indices(side)) for part, side in zip(window, size, strict=True))
-    return homography_places(matrix @ _window_shift(window), len(rows), len(columns))
+def _crop_places(matrix: Matrix, crop: Crop, size: tuple[int, ...]) -> Floats:
+    """Where the matrix takes the pixels of a crop of a frame of this height and width."""
+    rows, columns = (range(*part.indices(side)) for part, side in zip(crop, size, strict=True))
+    return homography_places(matrix @ _crop_shift(crop), len(rows), len(columns))
 
 
-def _window_shift(window: Window) -> Matrix:
-    """From the window's own pixels to the frame's."""
-    rows, columns = window
+def _crop_shift(crop: Crop) -> Matrix:
+    """From the crop's own pixels to the frame's."""
+    rows, columns = crop
     return np.array([[1.0, 0.0, columns.start], [0.0, 1.0, rows.start], [0.0, 0.0, 1.0]])
 
 
-def _surroundings(hole: Bools) -> tuple[Window, Bools]:
-    """The window round the hole with its ring, and the ring within that window."""
+def _surroundings(hole: Bools) -> tuple[Crop, Bools]:
+    """The crop round the hole with its ring, and the ring within that crop."""
     pixels = hole.astype(np.uint8)
     radius = max(NARROWEST_RING, round(RING_SHARE * float(np.sqrt(cv2.countNonZero(pixels)))))
     x, y, width, height = cv2.boundingRect(pixels)
-    window = (
+    crop = (
         slice(max(0, y - radius), min(hole.shape[0], y + height + radius)),
         slice(max(0, x - radius), min(hole.shape[1], x + width + radius)),
     )
-    inner = pixels[window]
+    inner = pixels[crop]
     near = cv2.distanceTransform(1 - inner, cv2.DIST_L2, cv2.DIST_MASK_5) <= radius
-    return window, near & (inner == 0)
+    return crop, near & (inner == 0)
 
 
 def _warnings(shots: tuple[FrameRange, ...], lost: int) -> Iterator[str]:

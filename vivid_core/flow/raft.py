@@ -8,20 +8,18 @@ from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
 from torchvision.models.optical_flow import RAFT, raft_large, raft_small
 from torchvision.models.optical_flow import raft as parts
 
 from ..errors import InputError, ModelError
+from ..files.weights import read_weights
 from .engine import Field, Frame, OtherFrame, check_pair
 
 RaftSize = Literal["large", "small", "tiny"]
 SMALLEST_INPUT = 128  # pixels; below, the last level of the correlation pyramid is empty
 STRIDE = 8  # RAFT estimates at an eighth of the size (Teed and Deng 2020, sec. 3.1)
 UPDATES = 12  # refinement steps, torchvision's default for use
-PICKLE_SUFFIXES = (".pt", ".pth", ".ckpt", ".bin")
 
 
 class RaftFlow:
@@ -54,7 +52,7 @@ def load_raft(path: Path, *, device: torch.device | None = None) -> RaftFlow:
 
     Raises ModelError for a file that is missing, damaged or something else.
     """
-    return RaftFlow(raft_from_tensors(_read_tensors(path), path.name).to(device or "cpu"))
+    return RaftFlow(raft_from_tensors(read_weights(path).tensors, path.name).to(device or "cpu"))
 
 
 def raft_from_tensors(tensors: Mapping[str, Tensor], name: str = "weights") -> RAFT:
@@ -145,32 +143,3 @@ def _describe(tensors: Mapping[str, Tensor]) -> str:
     if any(key.startswith("fnet.") for key in tensors):
         return "RAFT with its authors' tensor names: take torchvision's file instead"
     return f"other tensors ({', '.join(sorted(tensors)[:3])})"
-
-
-def _read_tensors(path: Path) -> dict[str, Tensor]:
-    if not path.is_file():
-        raise ModelError(f"{path}: no such file")
-    if path.suffix == ".safetensors":
-        try:
-            return load_file(path)
-        except (SafetensorError, OSError, ValueError) as error:
-            raise ModelError(f"{path.name}: damaged ({error}): download it again") from error
-    if path.suffix not in PICKLE_SUFFIXES:
-        raise ModelError(
-            f"{path.name}: files ending in {path.suffix or 'nothing'} are not read; expected "
-            f".safetensors or {', '.join(PICKLE_SUFFIXES)}"
-        )
-    return _read_pickle(path)
-
-
-def _read_pickle(path: Path) -> dict[str, Tensor]:
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # damaged and hostile pickles raise anything
-        raise ModelError(
-            f"{path.name}: refused: it is damaged, or holds more than tensors and could run code; "
-            "download torchvision's file again"
-        ) from error
-    if not isinstance(content, Mapping):
-        raise ModelError(f"{path.name}: expected a state dict, found {type(content).__name__}")
-    return {str(key): value for key, value in content.items() if isinstance(value, Tensor)}

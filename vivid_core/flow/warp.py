@@ -68,13 +68,6 @@ def compose_places(first: Places, second: Places) -> Places:
     return first + pull(onward, first, border=cv2.BORDER_REPLICATE)
 
 
-def compose_flows(first: Floats, second: Floats) -> Floats:
-    """Flow from frame 0 to 2, of the flows from 0 to 1 and from 1 to 2, both [h, w, 2]."""
-    return compose_places(target_places(first), target_places(second)) - pixel_grid(
-        *first.shape[:2]
-    )
-
-
 def move_points(matrix: Matrix, points: NDArray[Any]) -> NDArray[np.float64]:
     """Points [n, 2] (x, y) after a homography."""
     moved = cv2.perspectiveTransform(np.asarray(points, np.float64)[None], matrix)

@@ -10,18 +10,17 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ..cogvideox.bundle import ModelBundle
-from ..cogvideox.render import Draw, Renderer
-from ..cogvideox.text import EncodedCaption
-from ..edit.composite import composite, effective_mask, match_surroundings
-from ..edit.cost import CostEstimate, estimate_cost, flops_text
-from ..edit.focus import FocusPlan, plan_focus
-from ..edit.pipeline import check_layout, encode_captions, unknown_words_warning
-from ..edit.request import EditRequest
-from ..errors import InputError, MaskError
+from ..edit.composite import composite
+from ..edit.cost import CostEstimate, estimate_cost
+from ..edit.editor import from_region, to_region, unknown_words_warning
+from ..edit.job import Job, Material, plan_edit, require_mask
+from ..edit.report import flops_text
+from ..errors import InputError
+from ..inpainter import Draw, Inpainter
 from ..metrics.sheet import SheetRow, draw_sheet
 from ..runtime import Progress, Runtime, Stage
-from ..video import Clip, MaskTrack
+from ..settings import Settings
+from ..video import Clip, FrameRange, MaskTrack
 
 MOST_CANDIDATES = 256
 SHEET_COLUMNS, SHEET_CELL = 4, 160  # panels in a row; least pixels of a panel's longer side
@@ -43,79 +42,79 @@ class KeyframeResult:
     frame: int
     candidates: tuple[Candidate, ...]
     mask: Float[Tensor, "h w"]
-    cost: CostEstimate  # of the whole clip; its keyframe_pflops are for one candidate
-    candidate_pflops: float
+    cost: CostEstimate | None  # of the whole clip; None where the model cannot tell
+    candidate_pflops: float | None
     seconds: float
     warnings: tuple[str, ...]
 
     @property
     def report(self) -> str:
         """What an artist reads: what a look costs beside the whole edit."""
-        count, whole = len(self.candidates), self.cost.pflops
+        count = len(self.candidates)
         lines = [f"WARNING: {warning}" for warning in self.warnings]
-        return "\n".join(
-            [
-                *lines,
-                f"{count} candidate(s) of frame {self.frame} in {self.seconds:.1f} s",
+        lines.append(f"{count} candidate(s) of frame {self.frame} in {self.seconds:.1f} s")
+        if self.cost is not None and self.candidate_pflops:
+            whole = self.cost.pflops
+            lines.append(
                 f"one candidate costs {flops_text(self.candidate_pflops)}, the edit of all "
                 f"{self.cost.frames} frames {flops_text(whole)}: "
-                f"{whole / self.candidate_pflops:.0f} times as much",
-            ]
-        )
+                f"{whole / self.candidate_pflops:.0f} times as much"
+            )
+        return "\n".join(lines)
 
 
 @torch.no_grad()
 def edit_keyframe(
-    bundle: ModelBundle,
-    request: EditRequest,
+    model: Inpainter,
+    material: Material,
+    settings: Settings,
     *,
     frame: int,
     captions: Sequence[str] = (),
     candidates: int = 1,
     runtime: Runtime | None = None,
+    job: Job | None = None,
 ) -> KeyframeResult:
     """Edit one frame of a clip as an image, `candidates` times a caption with seeds that rise.
 
-    `captions` replace the request's own; a delete has one fixed caption. As many candidates run
+    `captions` replace the settings' own; a delete has one fixed caption. As many candidates run
     at once as together are no more work than one window of video. The same caption and seed give
-    the same candidate, whatever is made beside it, up to the rounding of a batch. Raises
-    InputError for a frame outside the clip, MaskError where the mask is empty on it.
+    the same candidate, whatever is made beside it, up to the rounding of a batch. `job` is the
+    edit of the whole clip, where it was planned already. Raises InputError for a frame outside
+    the clip, MaskError where the mask is empty on it.
     """
     host, started = runtime or Runtime(), time.monotonic()
-    still, texts = _still(request, frame), list(captions) or [request.caption]
+    texts = list(captions) or [settings.caption]
     if not 1 <= candidates * len(texts) <= MOST_CANDIDATES:
         raise InputError(
             "candidates",
             f"{candidates} for each of {len(texts)} caption(s): make 1 to {MOST_CANDIDATES} in all",
         )
-    check_layout(bundle, still)
+    whole = job or plan_edit(model, replace(material, keyframes=()), settings)
+    still = _still(model, material, whole, frame)
     host.advance(Progress(stage="encode", done=0, total=1))
-    effective = effective_mask(still.mask.values, still.growth)
-    plan = plan_focus(
-        effective, still.clip.size, bundle.geometry, bundle.train_size[1:], still.focus
-    )
-    encoded = [encode_captions(bundle, replace(still, caption=text)) for text in texts]
+    prompts = [model.read(text, still.settings) for text in texts]
+    negative = model.read_negative(still.settings)
     draws = [
-        Draw(caption=caption, seed=(still.seed + i) % 2**63)
-        for caption, _ in encoded
+        Draw(prompt=prompt, negative=negative, seed=(settings.seed + i) % 2**63)
+        for prompt in prompts
         for i in range(candidates)
     ]
-    renderer = Renderer(
-        bundle=bundle, plan=plan, request=still, negative=encoded[0][1], device=host.device
-    )
-    made = _render(renderer, still, effective, draws, host)
+    made = _render(model, still, draws, host)
     words = [text for text in texts for _ in range(candidates)]
+    work = still.work(model)
+    unknown = [*prompts, *([negative] if negative else [])]
     return KeyframeResult(
         frame=frame,
         candidates=tuple(
             Candidate(pixels=pixels, caption=text, seed=draw.seed)
             for pixels, text, draw in zip(made, words, draws, strict=True)
         ),
-        mask=effective[0],
-        cost=_cost(bundle, request),
-        candidate_pflops=_cost(bundle, still).pflops,
+        mask=still.masks.read(FrameRange(start=0, stop=1))[0],
+        cost=estimate_cost(model, whole),
+        candidate_pflops=None if work is None else work.pflops,
         seconds=time.monotonic() - started,
-        warnings=(*bundle.warnings, *_unknown(bundle, encoded)),
+        warnings=(*model.warnings, *unknown_words_warning(model.name, unknown)),
     )
 
 
@@ -135,44 +134,35 @@ def candidate_sheet(result: KeyframeResult) -> Float[Tensor, "h w 3"]:
     return draw_sheet([""] * width, rows, enlarge=enlarge)
 
 
-def batch_size(bundle: ModelBundle, size: tuple[int, int]) -> int:
+def batch_size(model: Inpainter, size: tuple[int, int], settings: Settings) -> int:
     """How many images of this size (height, width) are no more tokens than a window of video."""
-    geometry = bundle.geometry
-    frames = geometry.legal_frames(bundle.train_size[0])
-    video = geometry.tokens(frames, *size, text_tokens=bundle.max_text_tokens)
-    return max(1, video // geometry.tokens(1, *size, text_tokens=bundle.max_text_tokens))
+    video = model.work([(model.limits.longest, size)], settings)
+    image = model.work([(1, size)], settings)
+    return 1 if video is None or image is None else max(1, video.tokens // image.tokens)
 
 
-def _still(request: EditRequest, frame: int) -> EditRequest:
+def _still(model: Inpainter, material: Material, whole: Job, frame: int) -> Job:
     """The same edit of one frame alone."""
-    if not 0 <= frame < len(request.clip):
-        raise InputError("frame", f"is {frame}, the clip has frames 0 to {len(request.clip) - 1}")
+    clip, settings = material.clip, whole.settings
+    if not 0 <= frame < len(clip):
+        raise InputError("frame", f"is {frame}, the clip has frames 0 to {len(clip) - 1}")
+    require_mask("frame", frame, whole.masks.active)
     at = slice(frame, frame + 1)
-    mask = request.mask.values[at]
-    if not (mask > 0.5).any():
-        seen = torch.nonzero((request.mask.values > 0.5).flatten(1).any(1)).flatten()
-        raise MaskError(
-            "frame",
-            f"the mask is empty on frame {frame}: choose one of frames {int(seen[0])} to "
-            f"{int(seen[-1])} on which it is not",
-        )
-    clip = Clip(frames=request.clip.frames[at], fps=request.clip.fps)
-    return replace(
-        request,
-        clip=clip,
-        mask=MaskTrack(values=mask),
-        grow=request.growth,
-        keyframes=(),
-        fill="off",
+    alone = Material(
+        clip=Clip(frames=clip.frames[at], fps=clip.fps),
+        mask=MaskTrack(values=material.mask.values[at]),
     )
+    return plan_edit(model, alone, replace(settings, later_captions=(), fill="off"))
 
 
 def _render(
-    renderer: Renderer, still: EditRequest, effective: Tensor, draws: list[Draw], host: Runtime
+    model: Inpainter, still: Job, draws: list[Draw], host: Runtime
 ) -> list[Float[Tensor, "h w 3"]]:
     """Whole frames, in batches."""
-    source, plan = still.clip.frames, renderer.plan
-    step = batch_size(renderer.bundle, plan.model)
+    (plan,), only = still.focus, FrameRange(start=0, stop=1)
+    source, effective = still.footage.read(only), still.masks.read(only)
+    region = to_region(plan, source, effective, [0])
+    step = batch_size(model, plan.model, still.settings)
     batches = [draws[i : i + step] for i in range(0, len(draws), step)]
     made = []
     for number, batch in enumerate(batches):
@@ -189,37 +179,17 @@ def _render(
                 )
             )
 
-        edited = renderer.render(source, effective, [0], batch, on_stage=on_stage)
-        made += [_pasted(still, plan, effective, one) for one in edited]
+        painted = model.inpaint(
+            region, batch, still.settings, device=host.device, on_stage=on_stage
+        )
+        for one in painted.pixels:
+            frame = source.clone()
+            pasted = composite(
+                plan.crop(source),
+                from_region(plan, one),
+                plan.crop(effective),
+                feather=still.settings.feather,
+            )
+            plan.crop(frame).copy_(pasted)
+            made.append(frame[0])
     return made
-
-
-def _pasted(still: EditRequest, plan: FocusPlan, effective: Tensor, edited: Tensor) -> Tensor:
-    """The frame [H, W, 3] with the window's pixels [1, h, w, 3] inside the mask."""
-    output = still.clip.frames.clone()
-    source, hole = plan.crop(output), plan.crop(effective)
-    if still.match_colors:
-        edited = match_surroundings(edited, source, hole)
-    plan.crop(output).copy_(composite(source, edited, hole, feather=still.feather))
-    return output[0]
-
-
-def _cost(bundle: ModelBundle, request: EditRequest) -> CostEstimate:
-    height, width = request.clip.size
-    return estimate_cost(
-        bundle,
-        frames=len(request.clip),
-        height=height,
-        width=width,
-        steps=request.steps,
-        guidance=request.guidance,
-        mask=request.mask.values,
-        focus=request.focus,
-        grow=request.growth,
-    )
-
-
-def _unknown(
-    bundle: ModelBundle, encoded: list[tuple[EncodedCaption, EncodedCaption | None]]
-) -> list[str]:
-    return unknown_words_warning(bundle, tuple(one for pair in encoded for one in pair))

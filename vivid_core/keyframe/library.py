@@ -24,12 +24,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ..edit.request import Task
 from ..errors import InputError, MediaError
 from ..files.atomic import write_whole_file
 from ..files.digest import digest_of
-from ..media import load_image, save_image
-from ..media._pixels import pixels_to_array
+from ..media import load_image, pixels_to_array, save_image
+from ..settings import Task
 
 log = logging.getLogger(__name__)
 FORMAT, VERSION = "vivid-candidate", 1
@@ -54,7 +53,7 @@ class Made(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Record:
+class CandidateRecord:
     """A candidate that is kept in `folder`. `made` is in seconds since 1970, one a batch."""
 
     folder: Path
@@ -96,7 +95,7 @@ class Picked:
 
     pixels: Picture
     digest: str
-    record: Record | None
+    record: CandidateRecord | None
 
 
 class CandidateLibrary:
@@ -127,15 +126,15 @@ class CandidateLibrary:
             save_image(folder / f"{digest}.png", candidate.pixels)
             write_whole_file(folder / f"{digest}.json", json.dumps(about, indent=1).encode())
 
-    def find(self, digest: str) -> Record | None:
+    def find(self, digest: str) -> CandidateRecord | None:
         """The newest record of a picture."""
         paths = [folder / f"{digest}.json" for folder in self._groups()]
         found = [_read(path) for path in paths if path.is_file()]
         return max(found, key=lambda record: record.made, default=None)
 
-    def beside(self, digests: Sequence[str]) -> list[Record]:
+    def beside(self, digests: Sequence[str]) -> list[CandidateRecord]:
         """The other candidates of the groups that hold any of these pictures, newest first."""
-        found: dict[str, Record] = {}
+        found: dict[str, CandidateRecord] = {}
         for folder in self._groups():
             if any((folder / f"{digest}.json").is_file() for digest in digests):
                 found |= {record.digest: record for record in _readable(folder)}
@@ -207,7 +206,7 @@ def _of_batch(pixels: Picture, library: CandidateLibrary) -> Picked:
     return Picked(pixels=eight_bit, digest=digest, record=library.find(digest))
 
 
-def _readable(folder: Path) -> Iterator[Record]:
+def _readable(folder: Path) -> Iterator[CandidateRecord]:
     """The records of a group; a damaged one hides no other."""
     for path in folder.glob("*.json"):
         try:
@@ -216,12 +215,12 @@ def _readable(folder: Path) -> Iterator[Record]:
             log.warning("%s", error)
 
 
-def _read(path: Path) -> Record:
+def _read(path: Path) -> CandidateRecord:
     try:
         data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         if (data["format"], data["version"]) != (FORMAT, VERSION):
             raise ValueError(f"format {data['format']}, version {data['version']}")
-        return Record(
+        return CandidateRecord(
             folder=path.parent,
             digest=path.stem,
             caption=str(data["caption"]),

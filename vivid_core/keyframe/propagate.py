@@ -8,14 +8,17 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ..cogvideox.bundle import ModelBundle
-from ..edit.composite import effective_mask, measure_change
-from ..edit.pipeline import edit_clip
-from ..edit.request import EditRequest, EditResult, Keyframe
-from ..edit.windows import Window, plan_windows
+from ..edit.clip import run_edit
+from ..edit.composite import measure_change
+from ..edit.job import Job, Material, plan_edit
+from ..edit.masks import effective_mask
+from ..edit.report import EditResult
 from ..errors import InputError, MaskError
+from ..inpainter import Inpainter
+from ..plan.windows import Window
 from ..runtime import Runtime
-from ..video import Clip, FrameRange, MaskTrack
+from ..settings import Settings
+from ..video import Clip, FrameRange, Keyframe, MaskTrack
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,39 +29,65 @@ class Again:
     span: FrameRange
 
 
+@dataclass(frozen=True, kw_only=True)
+class Propagation:
+    """A planned propagation: the job, what it is part of, and how keyframes reach every frame."""
+
+    job: Job
+    material: Material
+    again: Again | None = None
+
+    @property
+    def way(self) -> str:
+        """For people."""
+        if self.again is not None:
+            first, last = self.again.span.start, self.again.span.stop - 1
+            return f"frames {first} to {last} made anew, the others kept as they were"
+        places = ", ".join(map(str, sorted(self.job.given)))
+        runs = [_run_words(window) for window in self.job.windows]
+        return f"keyframe(s) at {places}: " + ("; ".join(runs) or "all given")
+
+
 def propagate_keyframes(
-    bundle: ModelBundle,
-    request: EditRequest,
+    model: Inpainter,
+    material: Material,
+    settings: Settings,
     runtime: Runtime | None = None,
     *,
     again: Again | None = None,
 ) -> EditResult:
-    """Edit a clip so that it follows the request's keyframes (at least one).
+    """Edit a clip so that it follows the material's keyframes (at least one).
 
     Backwards from the first, forwards from the last. Between two of them both ends condition the
     span; for models that never learnt this, two halves meet in the middle. With `again` only its
     frames are made anew, held at both ends by the previous edit. Raises InputError for missing
     keyframes, MaskError for an empty mask.
     """
+    return run_propagation(model, plan_propagation(model, material, settings, again=again), runtime)
+
+
+def plan_propagation(
+    model: Inpainter, material: Material, settings: Settings, *, again: Again | None = None
+) -> Propagation:
+    """The same, planned only."""
     if again is not None:
-        return _edit_again(bundle, request, runtime, again)
-    if not request.keyframes:
+        part, pinned = _part(material, settings, again)
+        job = plan_edit(model, part, pinned)
+    elif not material.keyframes:
         raise InputError("keyframe", "is missing: connect Vivid Pick Keyframe or Use Keyframe")
-    return edit_clip(bundle, request, runtime)
+    else:
+        job = plan_edit(model, material, settings)
+    return Propagation(job=job, material=material, again=again)
 
 
-def describe_way(bundle: ModelBundle, frames: int, keyframes: tuple[Keyframe, ...]) -> str:
-    """How keyframes reach every frame of a clip, for people."""
-    places = sorted({keyframe.frame for keyframe in keyframes})
-    windows = plan_windows(
-        frames,
-        bundle.geometry,
-        bundle.train_size[0],
-        places,
-        both_ends=bundle.knows_last_frame,
-    )
-    runs = [_run_words(window) for window in windows]
-    return f"keyframe(s) at {', '.join(map(str, places))}: " + ("; ".join(runs) or "all given")
+def run_propagation(
+    model: Inpainter, planned: Propagation, runtime: Runtime | None = None
+) -> EditResult:
+    """Make what was planned."""
+    made = run_edit(model, planned.job, runtime)
+    if planned.again is None:
+        return made
+    return _put_back(planned, planned.again, made)
 
 
 def _run_words(window: Window) -> str:
@@ -70,11 +99,14 @@ def _run_words(window: Window) -> str:
     return f"from {first} {way} to {last}{blended}"
 
 
-def _edit_again(
-    bundle: ModelBundle, request: EditRequest, runtime: Runtime | None, again: Again
-) -> EditResult:
-    """The span with a frame of the previous edit at each end, put back into that edit."""
-    source, previous, span = request.clip.frames, again.previous, again.span
+def _bounds(span: FrameRange, frames: int) -> tuple[int, int]:
+    """The span with a neighbour at each end, where there is one."""
+    return max(0, span.start - 1), min(frames, span.stop + 1)
+
+
+def _part(material: Material, settings: Settings, again: Again) -> tuple[Material, Settings]:
+    """The span with a frame of the previous edit at each end."""
+    source, previous, span = material.clip.frames, again.previous, again.span
     if previous.shape != source.shape:
         raise InputError(
             "previous",
@@ -84,23 +116,29 @@ def _edit_again(
         raise InputError(
             "range", f"ends at frame {span.stop - 1}, the clip has frames 0 to {len(source) - 1}"
         )
-    low, high = max(0, span.start - 1), min(len(source), span.stop + 1)
-    part = replace(
-        request,
-        clip=Clip(frames=source[low:high], fps=request.clip.fps),
-        mask=_mask_of(request, low, high),
-        grow=request.growth,
-        keyframes=_ends(previous, span, low, high)
-        + tuple(
-            replace(keyframe, frame=keyframe.frame - low)
-            for keyframe in request.keyframes
-            if span.start <= keyframe.frame < span.stop
-        ),
+    low, high = _bounds(span, len(source))
+    mask = _mask_of(material, low, high)
+    inside = tuple(
+        replace(keyframe, frame=keyframe.frame - low)
+        for keyframe in material.keyframes
+        if span.start <= keyframe.frame < span.stop
     )
-    made = edit_clip(bundle, part, runtime)
-    frames = previous.clone()
+    part = Material(
+        clip=Clip(frames=source[low:high], fps=material.clip.fps),
+        mask=mask,
+        keyframes=_ends(previous, mask, span, low, high) + inside,
+    )
+    return part, replace(settings, grow=settings.growth(material.clip.size))
+
+
+def _put_back(planned: Propagation, again: Again, made: EditResult) -> EditResult:
+    """The span that was made, in the previous edit."""
+    source, span = planned.material.clip.frames, again.span
+    low, _ = _bounds(span, len(source))
+    frames = again.previous.clone()
     frames[span.slice] = made.frames[span.start - low : span.stop - low]
-    effective = effective_mask(request.mask.values, request.growth)
+    growth = planned.job.settings.growth(planned.material.clip.size)
+    effective = effective_mask(planned.material.mask.values, growth)
     change = measure_change(source, frames, effective)
     report = replace(
         made.report,
@@ -111,8 +149,8 @@ def _edit_again(
     return EditResult(frames=frames, effective_mask=effective, report=report)
 
 
-def _mask_of(request: EditRequest, low: int, high: int) -> MaskTrack:
-    values = request.mask.values[low:high]
+def _mask_of(material: Material, low: int, high: int) -> MaskTrack:
+    values = material.mask.values[low:high]
     if not (values > 0.5).any():
         raise MaskError(
             "mask", f"is empty on frames {low} to {high - 1}: choose a range where it is not"
@@ -120,10 +158,16 @@ def _mask_of(request: EditRequest, low: int, high: int) -> MaskTrack:
     return MaskTrack(values=values)
 
 
-def _ends(previous: Tensor, span: FrameRange, low: int, high: int) -> tuple[Keyframe, ...]:
-    """The neighbours of the span that the previous edit keeps."""
+def _ends(
+    previous: Tensor, mask: MaskTrack, span: FrameRange, low: int, high: int
+) -> tuple[Keyframe, ...]:
+    """The neighbours of the span that the previous edit keeps; without a mask they say nothing."""
     places = [place for place in (low, high - 1) if place not in range(span.start, span.stop)]
-    return tuple(Keyframe(frame=place - low, pixels=previous[place]) for place in places)
+    return tuple(
+        Keyframe(frame=place - low, pixels=previous[place])
+        for place in places
+        if (mask.values[place - low] > 0.5).any()
+    )
 
 
 def _shape(frames: Tensor) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import Any, Literal, cast
 
 import cv2
@@ -30,7 +30,7 @@ _SMALLEST_FOLLOWED = 4  # pixels: a mask below that has no size to follow
 
 
 @dataclass(frozen=True, kw_only=True)
-class PaintedMask:
+class MaskKey:
     """A mask painted at one frame: [h, w], selected above 0.5."""
 
     frame: int
@@ -81,11 +81,6 @@ def parse_path(text: str) -> tuple[PathPoint, ...]:
         if before.frame == after.frame:
             raise InputError("path", f"has two points at frame {after.frame}: remove one")
     return tuple(points)
-
-
-def path_json(points: Sequence[PathPoint]) -> str:
-    """The text that `parse_path` reads."""
-    return json.dumps([asdict(point) for point in points])
 
 
 def _point(index: int, entry: Any) -> PathPoint:
@@ -157,7 +152,7 @@ def animate_shape(
 
 
 def animate_masks(
-    painted: Sequence[PaintedMask],
+    painted: Sequence[MaskKey],
     frames: int,
     *,
     ease: Ease = "smooth",

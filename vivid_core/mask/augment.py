@@ -16,7 +16,7 @@ from torch import Tensor
 
 from ..errors import InputError, MaskError
 from ..video import INVERTED_SHARE
-from .grow import Bytes, Floats, Window, find_window, grow_frame, select
+from .grow import Bytes, Crop, Floats, find_crop, grow_frame, select
 
 MaskMode = Literal["none", "expand", "hull", "box", "hull+expand", "box+expand"]
 MASK_MODES: tuple[MaskMode, ...] = ("none", "expand", "hull", "box", "hull+expand", "box+expand")
@@ -85,19 +85,19 @@ def _augment_frame(
     frame: Bytes, mode: MaskMode, radius: float, components: Components, out: Floats
 ) -> None:
     if mode.startswith("box"):
-        for window in _windows(frame, components, margin=math.floor(radius)):
-            out[window] = 1
+        for crop in _crops(frame, components, margin=math.floor(radius)):
+            out[crop] = 1
     elif mode.startswith("hull"):
         grow_frame(_fill_hulls(frame, components), radius, out=out)
     else:
         grow_frame(frame, radius, out=out)
 
 
-def _windows(frame: Bytes, components: Components, margin: int) -> Iterator[Window]:
+def _crops(frame: Bytes, components: Components, margin: int) -> Iterator[Crop]:
     for part in _parts(frame, components):
-        window = find_window(part, margin)
-        if window is not None:
-            yield window
+        crop = find_crop(part, margin)
+        if crop is not None:
+            yield crop
 
 
 def _parts(frame: Bytes, components: Components) -> Iterator[Bytes]:
@@ -112,9 +112,9 @@ def _parts(frame: Bytes, components: Components) -> Iterator[Bytes]:
 def _fill_hulls(frame: Bytes, components: Components) -> Bytes:
     filled = np.zeros_like(frame)
     for part in _parts(frame, components):
-        window = find_window(part, margin=0)
-        if window is not None:
-            filled[window] |= _fill_hull(part[window])
+        crop = find_crop(part, margin=0)
+        if crop is not None:
+            filled[crop] |= _fill_hull(part[crop])
     return filled
 
 

@@ -15,7 +15,7 @@ from ..errors import InputError
 
 Bytes = NDArray[np.uint8]
 Floats = NDArray[np.float32]
-Window = tuple[slice, slice]  # rows, columns
+Crop = tuple[slice, slice]  # rows, columns
 
 
 def grow_mask(mask: Shaped[Tensor, "t h w"], radius_pixels: float) -> Float[Tensor, "t h w"]:
@@ -39,9 +39,9 @@ def feather_inside(mask: Shaped[Tensor, "t h w"], pixels: float) -> Float[Tensor
     selected = select(mask)
     alpha = np.zeros(selected.shape, np.float32)
     for frame, out in zip(selected, alpha, strict=True):
-        window = find_window(frame, margin=1)
-        if window is not None:
-            out[window] = np.minimum(distance_inside(frame[window]) / (pixels + 1), 1)
+        crop = find_crop(frame, margin=1)
+        if crop is not None:
+            out[crop] = np.minimum(distance_inside(frame[crop]) / (pixels + 1), 1)
     return torch.as_tensor(alpha).to(mask.device)
 
 
@@ -54,7 +54,7 @@ def select(mask: Shaped[Tensor, "t h w"]) -> Bytes:
     return (on_cpu.float().numpy() > np.float32(0.5)).view(np.uint8)
 
 
-def find_window(frame: Bytes, margin: int) -> Window | None:
+def find_crop(frame: Bytes, margin: int) -> Crop | None:
     """The box around the selected pixels, widened by `margin` inside the frame; None if empty."""
     x, y, width, height = cv2.boundingRect(frame)
     if width == 0:
@@ -67,16 +67,16 @@ def find_window(frame: Bytes, margin: int) -> Window | None:
 
 def grow_frame(frame: Bytes, radius: float, *, out: Floats) -> None:
     """Write the frame grown by a disc into `out`, which holds zeros."""
-    window = find_window(frame, margin=math.floor(radius))
-    if window is None:
+    crop = find_crop(frame, margin=math.floor(radius))
+    if crop is None:
         return
     if radius < 1:
-        out[window] = frame[window]
+        out[crop] = frame[crop]
     else:
         # Squared distances are whole numbers: halfway between two of them rounding cannot matter.
         limit = math.sqrt(math.floor(radius * radius) + 0.5)
-        distance = cv2.distanceTransform(1 - frame[window], cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-        np.less_equal(distance, limit, out=out[window], casting="unsafe")
+        distance = cv2.distanceTransform(1 - frame[crop], cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+        np.less_equal(distance, limit, out=out[crop], casting="unsafe")
 
 
 def distance_inside(frame: Bytes) -> Floats:

@@ -8,7 +8,7 @@ from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from ..errors import InputError, MaskError
-from .grow import Floats, distance_inside, find_window, select
+from .grow import Floats, distance_inside, find_crop, select
 
 DEFAULT_COLOR = (0.16, 0.78, 1.0)  # light blue: rare in footage, clear on dark and on bright
 LINE_SHARE = 1 / 240  # width of the contour as a share of the shorter side
@@ -48,11 +48,11 @@ def overlay_mask(
 def _draw_contour(frame: Tensor, alpha: Tensor, tint: Tensor) -> None:
     """Draw on one frame, in place."""
     selected = select(alpha[None])[0]
-    window = find_window(selected, margin=1)
-    if window is None:
+    crop = find_crop(selected, margin=1)
+    if crop is None:
         return
-    line, shadow = _contour(distance_inside(selected[window]), width=_line_width(selected.shape))
-    area = frame[window]
+    line, shadow = _contour(distance_inside(selected[crop]), width=_line_width(selected.shape))
+    area = frame[crop]
     for weight, paint in ((shadow, tint * SHADOW), (line, tint)):
         weights = torch.as_tensor(weight).to(frame)[..., None]
         area.copy_(torch.lerp(area, paint, weights))

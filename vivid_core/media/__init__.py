@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from ..files.atomic import require_writable
-from ._images import load_image, save_image
+from ._formats import BitDepth, written_depth
+from ._images import IMAGE_SUFFIXES, load_image, save_image
 from ._info import VideoInfo, frame_times, probe
 from ._masks import read_mask, save_masks
+from ._pixels import full_scale, pixels_to_array
 from ._reader import Frame, VideoReader, read_clip
 from ._rle import decode_rle, encode_rle
 from ._writer import VideoWriter, require_video_target, write_clip
 
 __all__ = [
+    "IMAGE_SUFFIXES",
+    "BitDepth",
     "Frame",
     "VideoInfo",
     "VideoReader",
@@ -18,7 +22,9 @@ __all__ = [
     "decode_rle",
     "encode_rle",
     "frame_times",
+    "full_scale",
     "load_image",
+    "pixels_to_array",
     "probe",
     "read_clip",
     "read_mask",
@@ -27,4 +33,5 @@ __all__ = [
     "save_image",
     "save_masks",
     "write_clip",
+    "written_depth",
 ]

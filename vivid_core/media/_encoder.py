@@ -16,7 +16,7 @@ from ..errors import MediaError
 from ..files.atomic import FULL_DISK, PendingPath, write_errors
 from ._audio import AudioPassthrough
 from ._color import TAG_BT709, FrameEncoder, default_matrix
-from ._formats import CONTAINERS, Format, choose_layout
+from ._formats import CONTAINERS, BitDepth, Format, choose_layout
 from ._schedule import Schedule
 from ._source import Source
 
@@ -29,7 +29,7 @@ FFV1_SLICED_SIDE = 16  # level 3 must have slices, and FFmpeg 7 loses the pixels
 @dataclass(frozen=True, kw_only=True)
 class EncoderSettings:
     format: Format
-    depth: int
+    depth: BitDepth
     size: tuple[int, int]  # height, width
     crf: int
     schedule: Schedule

@@ -28,8 +28,13 @@ class Format:
     name: FormatName
     suffixes: tuple[str, ...]
     codec: str
-    layouts: dict[tuple[int, bool], str]
+    layouts: dict[tuple[BitDepth, bool], str]
     options: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def depths(self) -> list[BitDepth]:
+        """Ascending."""
+        return sorted({depth for depth, _ in self.layouts})
 
 
 _FORMATS = (
@@ -65,7 +70,12 @@ _FORMATS = (
         name="png",
         suffixes=("",),
         codec="png",
-        layouts={(d, a): "png" for d in (8, 16) for a in (False, True)},
+        layouts={
+            (8, False): "png",
+            (8, True): "png",
+            (16, False): "png",
+            (16, True): "png",
+        },
     ),
 )
 FORMATS: dict[FormatName, Format] = {item.name: item for item in _FORMATS}
@@ -87,9 +97,18 @@ def choose_format(path: Path, name: FormatName | None) -> Format:
     return chosen
 
 
-def choose_depth(chosen: Format, depth: int | None) -> int:
+def written_depth(path: Path, source_depth: int) -> BitDepth:
+    """The bits to write frames of a source with: over 8 where it has more and the format can.
+
+    Raises InputError for a path without the suffix of a format.
+    """
+    depths = choose_format(path.absolute(), None).depths
+    return depths[-1] if source_depth > 8 else depths[0]
+
+
+def choose_depth(chosen: Format, depth: BitDepth | None) -> BitDepth:
     """The wanted depth, or the format's lowest. Raises InputError if it has no such depth."""
-    depths = sorted({known for known, _ in chosen.layouts})
+    depths = chosen.depths
     if depth is None:
         return depths[0]
     if depth not in depths:
@@ -98,7 +117,7 @@ def choose_depth(chosen: Format, depth: int | None) -> int:
     return depth
 
 
-def choose_layout(chosen: Format, depth: int, *, alpha: bool, size: tuple[int, int]) -> str:
+def choose_layout(chosen: Format, depth: BitDepth, *, alpha: bool, size: tuple[int, int]) -> str:
     """The pixel format for frames of this kind. Raises InputError for alpha it cannot keep."""
     if (depth, alpha) not in chosen.layouts:
         raise InputError(

@@ -52,7 +52,7 @@ class VideoWriter:
     ) -> None:
         self._path, self._size = Path(path).absolute(), size
         self._format = choose_format(self._path, format)
-        self._depth = choose_depth(self._format, bit_depth)
+        self._depth: BitDepth = choose_depth(self._format, bit_depth)
         self._schedule: Schedule = make_schedule(Fraction(fps), pts)
         _check_options(self._format.name, size=size, crf=crf, audio_from=audio_from)
         self._pending = PendingPath(self._path)

@@ -10,9 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..edit.request import EditRequest, Keyframe, Task
+from ..edit.job import Material
 from ..mask.augment import MaskMode, augment_mask
-from ..video import Clip, MaskTrack
+from ..settings import Settings, Task
+from ..video import Clip, Keyframe, MaskTrack
 from .scenes.shapes import (
     COLORS,
     HELD_OUT_SEED,
@@ -39,7 +40,8 @@ class Case:
     """
 
     name: str
-    request: EditRequest
+    material: Material
+    settings: Settings
     truth: Tensor
     flow: Tensor
     thing: Tensor
@@ -47,44 +49,44 @@ class Case:
 
     @property
     def hole(self) -> Tensor:
-        return self.request.mask.values
+        return self.material.mask.values
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings:
+class Sampling:
     """How the model is asked."""
 
     steps: int
     guidance: float
 
 
-def delete_case(seed: int, settings: Settings) -> Case:
+def delete_case(seed: int, sampling: Sampling) -> Case:
     """Remove the target, hidden parts included."""
     scene = held_out_scene(seed)
     truth = _tensor(scene.background())
     rest = replace(scene, things=_without_target(scene), target=0)
     hole = augment_mask(_tensor(scene.mask(visible=False)), mode="expand", seed=seed)
-    request = _request("delete", _tensor(scene.render()), hole, "", seed, settings)
+    request = _request("delete", _tensor(scene.render()), hole, "", seed, sampling)
     return _case("delete", request, truth, scene=rest, thing=hole)
 
 
-def add_case(seed: int, settings: Settings) -> Case:
+def add_case(seed: int, sampling: Sampling) -> Case:
     """Put the target into the scene without it."""
     scene = held_out_scene(seed)
     source, thing = _tensor(scene.background()), _tensor(scene.mask())
     caption = f"a {scene.target_thing.words}"
-    request = _request("add", source, _evaluation_hole(thing, seed), caption, seed, settings)
+    request = _request("add", source, _evaluation_hole(thing, seed), caption, seed, sampling)
     truth = _tensor(scene.render())
     return _case("add", request, truth, scene=scene, thing=thing)
 
 
-def modify_case(seed: int, settings: Settings) -> Case:
+def modify_case(seed: int, sampling: Sampling) -> Case:
     """Turn the target into another held-out pair of colour and shape, inside its own mask."""
     scene = held_out_scene(seed)
     source = _tensor(scene.render())
     color, shape = _other_pair(scene, np.random.default_rng([seed, 1]))
     hole = _evaluation_hole(_tensor(scene.mask()), seed)
-    request = _request("modify", source, hole, f"a {color} {shape}", seed, settings)
+    request = _request("modify", source, hole, f"a {color} {shape}", seed, sampling)
     radius = scene.target_thing.radius * DRAWN_SHARE
     changed = _with_target(scene, color=color, shape=shape, radius=radius)
     return _case(
@@ -96,7 +98,7 @@ def modify_case(seed: int, settings: Settings) -> Case:
     )
 
 
-def keyframe_case(seed: int, settings: Settings) -> Case:
+def keyframe_case(seed: int, sampling: Sampling) -> Case:
     """Add a thing whose colour only the keyframe (frame 0) tells: the caption names the shape."""
     scene = held_out_scene(seed)
     free = [color for color in COLORS if color not in {thing.color for thing in scene.things}]
@@ -106,16 +108,17 @@ def keyframe_case(seed: int, settings: Settings) -> Case:
     source = _tensor(scene.background())
     hole = augment_mask(thing, mode="expand", seed=seed)
     caption = f"a {scene.target_thing.shape}"
-    request = _request("add", source, hole, caption, seed, settings)
-    request = replace(request, keyframes=(Keyframe(frame=0, pixels=truth[0]),))
+    request = _request("add", source, hole, caption, seed, sampling)
+    request = request.with_keyframe(Keyframe(frame=0, pixels=truth[0]))
     return _case("keyframe", request, truth, scene=recolored, thing=thing)
 
 
 def without_keyframes(case: Case) -> Case:
-    return replace(case, name="no keyframe", request=replace(case.request, keyframes=()))
+    material = replace(case.material, keyframes=())
+    return replace(case, name="no keyframe", material=material)
 
 
-CASES: dict[str, Callable[[int, Settings], Case]] = {
+CASES: dict[str, Callable[[int, Sampling], Case]] = {
     "delete": delete_case,
     "add": add_case,
     "modify": modify_case,
@@ -133,28 +136,40 @@ def bare_background(scene: Scene) -> Tensor:
     return _tensor(scene.render(without=tuple(range(len(scene.things)))))
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Request:
+    """What is asked of which clip."""
+
+    material: Material
+    settings: Settings
+
+    def with_keyframe(self, keyframe: Keyframe) -> _Request:
+        return replace(self, material=replace(self.material, keyframes=(keyframe,)))
+
+
 def _request(
-    task: Task, source: Tensor, hole: Tensor, caption: str, seed: int, settings: Settings
-) -> EditRequest:
+    task: Task, source: Tensor, hole: Tensor, caption: str, seed: int, sampling: Sampling
+) -> _Request:
     """The raw output of the model: no growth, no feathering, the whole frame in view."""
     clip = Clip(frames=source)
-    return EditRequest(
-        clip=clip,
-        mask=MaskTrack.fit(hole, clip),
-        task=task,
-        caption=caption,
-        seed=seed,
-        steps=settings.steps,
-        guidance=settings.guidance,
-        focus="off",
-        grow=0,
-        feather=0,
+    return _Request(
+        material=Material(clip=clip, mask=MaskTrack.fit(hole, clip)),
+        settings=Settings(
+            task=task,
+            caption=caption,
+            seed=seed,
+            steps=sampling.steps,
+            guidance=sampling.guidance,
+            focus="off",
+            grow=0,
+            feather=0,
+        ),
     )
 
 
 def _case(
     name: str,
-    request: EditRequest,
+    request: _Request,
     truth: Tensor,
     *,
     scene: Scene,
@@ -163,7 +178,8 @@ def _case(
     target = scene.target_thing if scene.things else None
     return Case(
         name=name,
-        request=request,
+        material=request.material,
+        settings=request.settings,
         truth=truth,
         flow=_tensor(scene.flow()),
         thing=thing,

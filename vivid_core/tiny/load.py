@@ -9,9 +9,9 @@ import torch
 from torch import nn
 
 from ..cogvideox.adapter import apply_adapter, load_adapter
-from ..cogvideox.bundle import ModelBundle
 from ..cogvideox.layout import LayoutName, layout_named
 from ..cogvideox.load import load_bundle
+from ..cogvideox.model import CogVideoX
 from .build import SCHEDULE, TEXT_TOKENS, TRAIN_SIZE
 
 TINY_NAME = "vivid-tiny"
@@ -21,7 +21,7 @@ ADAPTER_FILE = "vivid-tiny-adapter.safetensors"
 
 def load_tiny(
     *, adapter: bool = True, weights: Path = TINY_WEIGHTS, device: torch.device | None = None
-) -> ModelBundle:
+) -> CogVideoX:
     """The bundled model, float32. Without its adapter it is a plain text-to-video base."""
     bundle = load_bundle(
         weights / "base", dtype=torch.float32, device=device or torch.device("cpu")
@@ -38,11 +38,11 @@ def assemble(
     text_encoder: nn.Module,
     tokenizer: Any,
     layout: LayoutName,
-) -> ModelBundle:
+) -> CogVideoX:
     """A bundle of parts built in memory: by the trainer, and by tests with random weights."""
     parts = [module.eval().requires_grad_(False) for module in (transformer, vae, text_encoder)]
     special = set(tokenizer.all_special_tokens)
-    return ModelBundle(
+    return CogVideoX(
         name=TINY_NAME,
         transformer=parts[0],
         vae=parts[1],

@@ -11,7 +11,8 @@ from statistics import fmean, median
 import torch
 from torch import Tensor
 
-from ..edit.request import EditRequest
+from ..edit.job import Material
+from ..files.atomic import write_whole_file
 from ..media import read_clip, save_image
 from ..metrics.baselines import fill_mean_color, fill_telea
 from ..metrics.color import color_error
@@ -20,18 +21,19 @@ from ..metrics.gradient import gradient_energy
 from ..metrics.psnr import psnr
 from ..metrics.report import Figure, Report
 from ..metrics.sheet import SheetRow, difference_panel, draw_sheet, mask_panel
+from ..settings import Settings
 from .cases import (
     CASES,
     FULLY_COVERED,
     Case,
-    Settings,
+    Sampling,
     bare_background,
     held_out_scene,
     without_keyframes,
 )
 from .scenes.recognise import recognise
 
-Edit = Callable[[EditRequest], Tensor]  # gives the edited frames
+Edit = Callable[[Material, Settings], Tensor]  # gives the edited frames
 Method = Callable[[Case], Tensor]
 
 DELETE_PSNR, ABOVE_TELEA = 24.0, 2.0  # dB
@@ -94,14 +96,14 @@ class Measured:
 def measure(
     methods: dict[str, Method],
     scenes: Sequence[int],
-    settings: Settings,
+    sampling: Sampling,
     progress: Callable[[str], object] = str,
 ) -> dict[str, Measured]:
     """Edit every case of these held-out scenes with each method."""
     measured = {name: Measured() for name in methods}
     for done, scene in enumerate(scenes, start=1):
         for draw in CASES.values():
-            for case in _with_and_without_keyframe(draw(scene, settings)):
+            for case in _with_and_without_keyframe(draw(scene, sampling)):
                 for name, method in methods.items():
                     frames = method(case)
                     measured[name].scores.append(score_edit(case, frames, scene))
@@ -112,7 +114,7 @@ def measure(
 
 
 def _with_and_without_keyframe(case: Case) -> list[Case]:
-    return [case, without_keyframes(case)] if case.request.keyframes else [case]
+    return [case, without_keyframes(case)] if case.material.keyframes else [case]
 
 
 def score_edit(case: Case, frames: Tensor, scene: int) -> Score:
@@ -135,7 +137,7 @@ def _with_flicker(score: Score, case: Case, frames: Tensor) -> Score:
         score,
         flicker=temporal_flicker(frames, case.hole),
         truth_flicker=temporal_flicker(case.truth, case.hole),
-        source_flicker=temporal_flicker(case.request.clip.frames, case.hole),
+        source_flicker=temporal_flicker(case.material.clip.frames, case.hole),
         flow_flicker=temporal_flicker(frames, case.hole, case.flow),
         truth_flow_flicker=temporal_flicker(case.truth, case.hole, case.flow),
     )
@@ -240,10 +242,10 @@ def draw_pictures(pictures: Sequence[Picture]) -> Tensor:
         case, at = picture.case, len(picture.edit) // 2
         if "keyframe" in case.name:
             at = len(picture.edit) - 1
-        source, mask = case.request.clip.frames[at], mask_panel(case.hole[at])
+        source, mask = case.material.clip.frames[at], mask_panel(case.hole[at])
         edit, truth = picture.edit[at], case.truth[at]
         panels = (source, mask, edit, truth, difference_panel(edit, truth))
-        label = f"{case.name}, frame {at}: {case.request.model_caption}"
+        label = f"{case.name}, frame {at}: {case.settings.caption or case.settings.task}"
         rows.append(SheetRow(label=label, panels=panels))
     return draw_sheet(SHEET_COLUMNS, rows, enlarge=SHEET_ENLARGE)
 
@@ -251,21 +253,21 @@ def draw_pictures(pictures: Sequence[Picture]) -> Tensor:
 def methods_beside(edit: Edit) -> dict[str, Method]:
     """The method under test first; "perfect" shows what each figure is for the known truth."""
     return {
-        "ours": lambda case: edit(case.request),
-        "Telea": lambda case: fill_telea(case.request.clip.frames, case.hole),
-        "mean fill": lambda case: fill_mean_color(case.request.clip.frames, case.hole),
+        "ours": lambda case: edit(case.material, case.settings),
+        "Telea": lambda case: fill_telea(case.material.clip.frames, case.hole),
+        "mean fill": lambda case: fill_mean_color(case.material.clip.frames, case.hole),
         "perfect": perfect_edit,
     }
 
 
 def perfect_edit(case: Case) -> Tensor:
     inside = case.hole[..., None] > 0.5
-    return torch.where(inside, case.truth, case.request.clip.frames)
+    return torch.where(inside, case.truth, case.material.clip.frames)
 
 
 def write_results(report: Report, ours: Measured, folder: Path) -> None:
     """quality.json with every score, and quality.png with pictures of the first scenes."""
     folder.mkdir(parents=True, exist_ok=True)
     content = report.as_json() | {"scores": [asdict(score) for score in ours.scores]}
-    (folder / "quality.json").write_text(json.dumps(content, indent=1))
+    write_whole_file(folder / "quality.json", json.dumps(content, indent=1).encode())
     save_image(folder / "quality.png", draw_pictures(ours.pictures))

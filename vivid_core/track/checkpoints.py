@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
+from ..errors import ModelError
 from ..files.atomic import write_whole_file
+from ..files.weights import read_weights
 from .engine import States
 
 KEPT = 8  # for each object and direction; older ones are thinned out
@@ -50,13 +50,12 @@ class Checkpoints:
     def load(self, frame: int, *, made_by: str) -> Checkpoint | None:
         """The checkpoint of a frame; None if it is missing, damaged or made by something else."""
         try:
-            with safe_open(self._path(frame), framework="numpy") as file:
-                metadata: Mapping[str, str] = file.metadata() or {}
-                if metadata.get("made_by") != made_by:
-                    return None
-                state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-        except (OSError, SafetensorError):
+            file = read_weights(self._path(frame))
+        except ModelError:
             return None
+        if file.metadata.get("made_by") != made_by:
+            return None
+        state = {key: value.numpy() for key, value in file.tensors.items()}
         return Checkpoint(frame=frame, made_by=made_by, state=state)
 
     def _path(self, frame: int) -> Path:

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from .prompts import FramePrompt
-from .store import Record
+from .store import ObjectMask
 
 States = Mapping[str, np.ndarray]  # what a follower remembers, to go on after an interruption
 
@@ -23,9 +23,9 @@ class Follower(Protocol):
     beside the view of the last frame.
     """
 
-    def prompt(self, view: Any, prompt: FramePrompt) -> Record: ...
+    def prompt(self, view: Any, prompt: FramePrompt) -> ObjectMask: ...
 
-    def follow(self, view: Any) -> Record: ...
+    def follow(self, view: Any) -> ObjectMask: ...
 
     def state(self) -> dict[str, np.ndarray]: ...
 

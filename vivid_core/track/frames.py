@@ -10,7 +10,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import UInt8
 
-from ..media import VideoReader
+from ..media import VideoReader, pixels_to_array
 from ..video import Clip, FrameRange
 
 BLOCK_FRAMES = 16  # read forward and then given backward; bounds the memory
@@ -50,7 +50,7 @@ class ClipFrames:
 
     def read(self, frames: FrameRange) -> Iterator[UInt8[np.ndarray, "h w 3"]]:
         for frame in self._clip.frames[frames.slice]:
-            yield frame.clamp(0, 1).mul(255).round().byte().cpu().numpy()
+            yield pixels_to_array(frame, depth=8)
 
 
 class VideoFrames:
@@ -74,7 +74,7 @@ class VideoFrames:
     def read(self, frames: FrameRange) -> Iterator[UInt8[np.ndarray, "h w 3"]]:
         with VideoReader(self._path, range=frames) as reader:
             for frame in reader:
-                yield _to_bytes(frame.pixels)
+                yield np.ascontiguousarray(pixels_to_array(frame.pixels[..., :3], depth=8))
 
 
 def read_frames(
@@ -87,10 +87,3 @@ def read_frames(
     for stop in range(frames.stop, frames.start, -BLOCK_FRAMES):
         block = FrameRange(start=max(frames.start, stop - BLOCK_FRAMES), stop=stop)
         yield from reversed(list(enumerate(source.read(block), block.start)))
-
-
-def _to_bytes(pixels: np.ndarray) -> UInt8[np.ndarray, "h w 3"]:
-    rgb = pixels[..., :3]
-    if rgb.dtype == np.uint16:
-        rgb = ((rgb.astype(np.uint32) * 255 + 32767) // 65535).astype(np.uint8)
-    return np.ascontiguousarray(rgb)

@@ -13,10 +13,10 @@ from functools import cached_property
 
 from ..errors import InputError
 from ..files.digest import digest_of
+from ..plan.cuts import Survey
 from ..video import FrameRange
 from .engine import Engine
 from .prompts import ARGUMENT, FramePrompt, ObjectPrompts, prompt_data
-from .shots import Survey
 
 METHOD = 1  # part of every digest: a change of this scheme makes new masks
 

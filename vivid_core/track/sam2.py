@@ -25,7 +25,7 @@ from ..files.weights import describe, read_json, read_weights
 from .engine import States
 from .prompts import FramePrompt, PaintedMask
 from .sam2_keys import is_original, original_config, respell_original
-from .store import Record
+from .store import ObjectMask
 
 METHOD = 1  # part of the digest: a change of method makes new masks
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # ImageNet, as the model was trained
@@ -94,7 +94,7 @@ class Sam2Follower:
         self._position = -1
         self.logits = torch.zeros(0, 0)  # of the last mask, at its frame's size
 
-    def prompt(self, view: Sam2View, prompt: FramePrompt) -> Record:
+    def prompt(self, view: Sam2View, prompt: FramePrompt) -> ObjectMask:
         """The object of a prompt. Points on a later frame correct the mask that is found there;
         a box or a mask on a later frame replaces it."""
         self._next(view)
@@ -109,7 +109,7 @@ class Sam2Follower:
                 self._remember_as_given(view, prompt.mask)
         return self._finish(view, found="prompted")
 
-    def follow(self, view: Sam2View) -> Record:
+    def follow(self, view: Sam2View) -> ObjectMask:
         self._next(view)
         self._run()
         return self._finish(view, found="tracked")
@@ -235,7 +235,7 @@ class Sam2Follower:
             is_mask_from_pts_per_obj=[True],
         )
 
-    def _finish(self, view: Sam2View, *, found: Any) -> Record:
+    def _finish(self, view: Sam2View, *, found: Any) -> ObjectMask:
         """The mask at the frame's size; then drop what is never read again."""
         outputs = self._outputs
         kind = CONDITIONING if self._position in outputs[CONDITIONING] else FOLLOWED
@@ -244,7 +244,9 @@ class Sam2Follower:
         pixels = (self.logits > 0).cpu().numpy()
         confidence = float(torch.sigmoid(output[SCORE].float()).max()) if pixels.any() else 0.0
         self._prune()
-        return Record(pixels=pixels, state=found if pixels.any() else "lost", confidence=confidence)
+        return ObjectMask(
+            pixels=pixels, state=found if pixels.any() else "lost", confidence=confidence
+        )
 
     def _prune(self) -> None:
         session, config = self._session, self._model.config

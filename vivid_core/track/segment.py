@@ -85,15 +85,15 @@ def _cut(
     rgb: UInt8[np.ndarray, "h w 3"], guess: UInt8[np.ndarray, "h w"], box: Box | None
 ) -> Bool[np.ndarray, "h w"]:
     """The cut, within the surroundings of a box if there is one."""
-    window = _surroundings(rgb.shape[:2], box)
-    part, labels = rgb[window], guess[window]
+    crop = _surroundings(rgb.shape[:2], box)
+    part, labels = rgb[crop], guess[crop]
     factor = min(1.0, CUT_SIDE / max(part.shape[:2]))
     size = (max(1, round(part.shape[1] * factor)), max(1, round(part.shape[0] * factor)))
     small = cv2.resize(part, size, interpolation=cv2.INTER_AREA)
     kinds = cv2.resize(labels, size, interpolation=cv2.INTER_NEAREST)
     found = _grab_cut(small, kinds).astype(np.float32)
     mask = np.zeros(rgb.shape[:2], bool)
-    mask[window] = cv2.resize(found, part.shape[1::-1], interpolation=cv2.INTER_LINEAR) > 0.5
+    mask[crop] = cv2.resize(found, part.shape[1::-1], interpolation=cv2.INTER_LINEAR) > 0.5
     sure = (guess == cv2.GC_FGD) | (guess == cv2.GC_BGD)
     return np.where(sure, guess == cv2.GC_FGD, mask)
 

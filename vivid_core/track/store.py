@@ -49,7 +49,7 @@ is empty. outside: in a shot without prompts for this object; the mask is empty.
 
 
 @dataclass(frozen=True, kw_only=True)
-class Record:
+class ObjectMask:
     """The mask of one object on one frame. `confidence` is 0..1."""
 
     pixels: Bool[np.ndarray, "h w"]
@@ -152,14 +152,14 @@ class StoredTrack:
         found = self._entry(frame)["objects"].get(str(number))
         return None if found is None else (found["state"], found["confidence"])
 
-    def put(self, frame: int, number: int, record: Record, *, made_by: str) -> None:
+    def put(self, frame: int, number: int, mask: ObjectMask, *, made_by: str) -> None:
         """Set the mask of one object on one frame."""
-        self._require_size(record.pixels)
+        self._require_size(mask.pixels)
         entry = self._entry(frame)
         entry["objects"][str(number)] = {
-            "counts": encode_rle(record.pixels),
-            "state": record.state,
-            "confidence": round(float(record.confidence), 4),
+            "counts": encode_rle(mask.pixels),
+            "state": mask.state,
+            "confidence": round(float(mask.confidence), 4),
             "made_by": made_by,
         }
         entry["counts"] = self._union(entry)

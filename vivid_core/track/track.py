@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool
 
 from ..files.digest import digest_of
+from ..plan.cuts import Survey, survey_frames
 from ..runtime import Progress, Runtime
 from ..video import FrameRange
 from .checkpoints import Checkpoint, Checkpoints
@@ -19,8 +19,7 @@ from .frames import FrameSource, read_frames
 from .plan import Gap, Lane, plan_lanes
 from .prompts import Prompts, format_prompts
 from .report import report_track
-from .shots import Survey, survey_frames
-from .store import CHUNK_FRAMES, STATES, Record, StoredTrack, TrackHeader
+from .store import CHUNK_FRAMES, STATES, ObjectMask, StoredTrack, TrackHeader
 
 
 def track_objects(
@@ -61,19 +60,6 @@ def track_objects(
         _fill_gaps(track, gaps)
         _run(_Job(source=source, engine=engine, track=track, runtime=runtime), survey, lanes)
         track.finish(report_track(track, survey.shots, prompts))
-    return track
-
-
-def store_masks(
-    masks: Iterable[Bool[np.ndarray, "h w"]], folder: Path, header: TrackHeader
-) -> StoredTrack:
-    """A track of masks that came from elsewhere, as they are; `header` names one object."""
-    with StoredTrack.create(folder, header) as track:
-        number = track.object_ids[0]
-        for frame, pixels in enumerate(masks):
-            record = Record(pixels=pixels, state="prompted", confidence=1.0)
-            track.put(frame, number, record, made_by=header.digest)
-        track.finish({})
     return track
 
 
@@ -177,9 +163,9 @@ def _take(job: _Job, run: _Run, frame: int, view: Any) -> None:
     prompt = run.lane.prompt_at(frame)
     if run.follower is None:
         run.follower = job.engine.follower(len(run.lane.shot))
-    record = run.follower.follow(view) if prompt is None else run.follower.prompt(view, prompt)
+    mask = run.follower.follow(view) if prompt is None else run.follower.prompt(view, prompt)
     if frame in run.missing:
-        job.track.put(frame, run.lane.number, record, made_by=run.lane.made_by(frame))
+        job.track.put(frame, run.lane.number, mask, made_by=run.lane.made_by(frame))
         job.done += 1
         job.runtime.advance(Progress(stage="track", done=job.done, total=job.total))
 
@@ -201,8 +187,8 @@ def _fill_gaps(track: StoredTrack, gaps: Sequence[Gap]) -> None:
     for gap in gaps:
         for frame in range(gap.shot.start, gap.shot.stop):
             if track.made_by(frame, gap.number) != gap.made_by:
-                record = Record(pixels=empty, state="outside", confidence=0.0)
-                track.put(frame, gap.number, record, made_by=gap.made_by)
+                mask = ObjectMask(pixels=empty, state="outside", confidence=0.0)
+                track.put(frame, gap.number, mask, made_by=gap.made_by)
 
 
 def _watched(source: FrameSource, runtime: Runtime) -> Iterator[np.ndarray]:

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from ..files.atomic import write_whole
+from ..files.weights import read_pickle
+
 
 def save_state(path: Path, state: dict[str, Any]) -> None:
-    """Write atomically: temporary file, fsync, rename."""
+    """Write what a pickle of tensors and plain values can hold."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".part")
-    with temporary.open("wb") as file:
+    with write_whole(path) as unfinished, unfinished.open("wb") as file:
         torch.save(state, file)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
 
 
 def load_state(path: Path) -> dict[str, Any]:
-    return torch.load(path, map_location="cpu", weights_only=True)
+    return read_pickle(path)

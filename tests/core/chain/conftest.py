@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import fields
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,11 @@ import numpy as np
 import pytest
 import torch
 
-from vivid_core.chain.request import LongEditRequest
+from vivid_core.chain.request import VideoFiles
 from vivid_core.chain.sources import MasksInMemory
-from vivid_core.cogvideox.bundle import ModelBundle
+from vivid_core.cogvideox.model import CogVideoX
 from vivid_core.media import write_clip
+from vivid_core.settings import Settings
 from vivid_core.tiny import load_tiny
 from vivid_core.tiny.build import build_vae
 from vivid_core.tiny.scenes.shapes import draw_scene
@@ -24,7 +26,7 @@ FRAMES, SIDE = 25, 32
 
 
 @pytest.fixture(scope="session")
-def quick() -> ModelBundle:
+def quick() -> CogVideoX:
     """vivid-tiny with a smaller VAE of random weights."""
     torch.manual_seed(0)
     vae = build_vae((4, 4, 4), norm_groups=2).eval().requires_grad_(False)
@@ -38,15 +40,18 @@ def scene() -> tuple[torch.Tensor, torch.Tensor]:
     return torch.from_numpy(drawn.render()), (torch.from_numpy(drawn.mask()) > 0.5).float()
 
 
+FILES = {field.name for field in fields(VideoFiles)}
+
+
 @pytest.fixture
 def asked(
     tmp_path: Path, scene: tuple[torch.Tensor, torch.Tensor]
-) -> Callable[..., LongEditRequest]:
-    """A request for an edit of the scene, which is written to a file first."""
+) -> Callable[..., tuple[VideoFiles, Settings]]:
+    """An edit of the scene, which is written to a file first."""
     frames, masks = scene
     write_clip(tmp_path / "clip.mkv", frames, fps=Fraction(8))
 
-    def make(**changes: Any) -> LongEditRequest:
+    def make(**changes: Any) -> tuple[VideoFiles, Settings]:
         options: dict[str, Any] = {
             "source": tmp_path / "clip.mkv",
             "masks": MasksInMemory(masks),
@@ -56,8 +61,9 @@ def asked(
             "caption": "a red circle",
             "steps": 1,
             "guidance": 1.0,
-        }
-        return LongEditRequest(**(options | changes))
+        } | changes
+        files = {name: options.pop(name) for name in FILES & options.keys()}
+        return VideoFiles(**files), Settings(**options)
 
     return make
 

@@ -17,7 +17,7 @@ import pytest
 import torch
 
 from vivid_core.chain.journal import Journal
-from vivid_core.chain.run import edit_long_video
+from vivid_core.chain.run import edit_video
 from vivid_core.chain.sources import MasksInMemory
 from vivid_core.errors import InputError, MediaError
 from vivid_core.media import probe, read_clip, save_image, write_clip
@@ -31,10 +31,11 @@ import os, sys
 from pathlib import Path
 import torch
 torch.set_num_threads(1)
-from vivid_core.chain.request import LongEditRequest
-from vivid_core.chain.run import edit_long_video
+from vivid_core.chain.request import VideoFiles
+from vivid_core.chain.run import edit_video
 from vivid_core.chain.sources import open_masks
 from vivid_core.runtime import Runtime
+from vivid_core.settings import Settings
 from vivid_core.tiny import load_tiny
 
 folder = Path(sys.argv[1])
@@ -47,14 +48,15 @@ for line in sys.stdin:
         started.write_text("")
 
         def note(progress):
-            if progress.stage != "write":
+            if progress.stage not in ("survey", "write"):
                 with started.open("a") as file:
                     file.write(f"{progress.window}\\n")
 
-        report = edit_long_video(bundle, LongEditRequest(
+        report = edit_video(bundle, VideoFiles(
             source=folder / "clip.mkv", masks=open_masks(folder / "mask.png"),
-            out=folder / line.split()[0], work=folder / line.split()[1], task="modify",
-            caption="a red circle", steps=1, guidance=1.0,
+            out=folder / line.split()[0], work=folder / line.split()[1],
+        ), Settings(
+            task="modify", caption="a red circle", steps=1, guidance=1.0,
         ), Runtime(report=note))
         (folder / "made").write_text(str(report.edit.windows - report.windows_reused))
         os._exit(0)
@@ -92,17 +94,17 @@ def disk_of(size: int):
 
 def test_a_cancelled_run_leaves_what_is_finished_and_goes_on(quick, asked, tmp_path, caplog):
     whole = asked(out=tmp_path / "whole.mkv", work=tmp_path / "whole")
-    edit_long_video(quick, whole)
+    edit_video(quick, *whole)
     request = asked()
     with pytest.raises(Stop):
-        edit_long_video(quick, request, stop_at(2))
-    assert not request.out.exists()
-    part, finished = request.work / "partial.mkv", read_clip(whole.out).frames
+        edit_video(quick, *request, stop_at(2))
+    assert not request[0].out.exists()
+    part, finished = request[0].work / "partial.mkv", read_clip(whole[0].out).frames
     assert str(part) in caplog.text
     assert torch.equal(read_clip(part).frames, finished[:17])
-    report = edit_long_video(quick, request)
+    report = edit_video(quick, *request)
     assert report.windows_reused == 2
-    assert request.out.read_bytes() == whole.out.read_bytes()
+    assert request[0].out.read_bytes() == whole[0].out.read_bytes()
     assert not list(tmp_path.rglob("*.part"))
 
 
@@ -111,9 +113,9 @@ def test_a_stop_after_the_last_window_is_heeded_at_the_next_frame(quick, asked, 
     masks[:2] = scene[1][:2]
     write_clip(tmp_path / "long.mkv", frames, fps=Fraction(8))
     request = asked(source=tmp_path / "long.mkv", masks=MasksInMemory(masks))
-    edit_long_video(quick, request)  # so that only the file is left to do
-    whole, written = request.out.stat().st_size, []
-    request.out.unlink()
+    edit_video(quick, *request)  # so that only the file is left to do
+    whole, written = request[0].out.stat().st_size, []
+    request[0].out.unlink()
 
     def check() -> None:
         written.extend(part.stat().st_size for part in tmp_path.glob(".out.mkv.*.part"))
@@ -121,11 +123,11 @@ def test_a_stop_after_the_last_window_is_heeded_at_the_next_frame(quick, asked, 
             raise Stop
 
     with pytest.raises(Stop):
-        edit_long_video(quick, request, Runtime(check_cancelled=check))
+        edit_video(quick, *request, Runtime(check_cancelled=check))
     assert written[0] < whole / 2
-    assert not request.out.exists()
+    assert not request[0].out.exists()
     assert not list(tmp_path.rglob("*.part"))
-    assert not (request.work / "partial.mkv").exists()
+    assert not (request[0].work / "partial.mkv").exists()
 
 
 @pytest.mark.parametrize(
@@ -139,49 +141,49 @@ def test_a_stop_after_the_last_window_is_heeded_at_the_next_frame(quick, asked, 
 def test_what_a_kill_left_in_the_work_folder_is_removed(asked, name, begun):
     request = asked()
     if begun:
-        Journal(request.work)
-    request.work.mkdir(exist_ok=True)
-    (request.work / name).write_bytes(b"half")
-    Journal(request.work)
-    assert not list(request.work.rglob("*.part"))
+        Journal(request[0].work)
+    request[0].work.mkdir(exist_ok=True)
+    (request[0].work / name).write_bytes(b"half")
+    Journal(request[0].work)
+    assert not list(request[0].work.rglob("*.part"))
 
 
 def test_a_finished_edit_is_written_again_at_no_cost(quick, asked):
     request = asked()
-    edit_long_video(quick, request)
-    before = request.out.read_bytes()
-    report = edit_long_video(quick, request)
+    edit_video(quick, *request)
+    before = request[0].out.read_bytes()
+    report = edit_video(quick, *request)
     assert report.edit.spent_pflops == 0
     assert report.edit.planned_pflops > 0
-    assert request.out.read_bytes() == before
+    assert request[0].out.read_bytes() == before
 
 
 @pytest.mark.parametrize("suffix", [".mkv", ".json"])
 def test_a_damaged_window_is_made_again(quick, asked, suffix):
     request = asked()
-    edit_long_video(quick, request)
-    before = request.out.read_bytes()
-    path = sorted((request.work / "windows").glob(f"*{suffix}"))[1]
+    edit_video(quick, *request)
+    before = request[0].out.read_bytes()
+    path = sorted((request[0].work / "windows").glob(f"*{suffix}"))[1]
     data = bytearray(path.read_bytes())
     data[len(data) // 2 :] = b"damaged"
     path.write_bytes(data)
-    report = edit_long_video(quick, request)
+    report = edit_video(quick, *request)
     assert report.windows_reused == 2
-    assert request.out.read_bytes() == before
+    assert request[0].out.read_bytes() == before
 
 
 def test_other_settings_make_everything_again(quick, asked):
-    edit_long_video(quick, asked())
-    assert edit_long_video(quick, asked(seed=1)).windows_reused == 0
-    assert edit_long_video(quick, asked()).windows_reused == 3
+    edit_video(quick, *asked())
+    assert edit_video(quick, *asked(seed=1)).windows_reused == 0
+    assert edit_video(quick, *asked()).windows_reused == 3
 
 
 def test_another_strength_of_the_adapter_makes_everything_again(quick, asked):
-    edit_long_video(quick, asked())
+    edit_video(quick, *asked())
     transformer = quick.transformer
     transformer.set_adapters(transformer.active_adapters(), weights=[0.5])
     try:
-        assert edit_long_video(quick, asked()).windows_reused == 0
+        assert edit_video(quick, *asked()).windows_reused == 0
     finally:
         transformer.set_adapters(transformer.active_adapters(), weights=[1.0])
 
@@ -189,27 +191,27 @@ def test_another_strength_of_the_adapter_makes_everything_again(quick, asked):
 def test_a_full_disk_is_named_and_the_run_goes_on_later(quick, asked):
     request = asked()
     with disk_of(2000), pytest.raises(MediaError, match="the disk is full"):
-        edit_long_video(quick, request)
-    assert not request.out.exists()
-    edit_long_video(quick, request)
-    assert probe(request.out).frame_count == 25
+        edit_video(quick, *request)
+    assert not request[0].out.exists()
+    edit_video(quick, *request)
+    assert probe(request[0].out).frame_count == 25
 
 
 def test_a_folder_of_something_else_is_refused(quick, asked, tmp_path):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "notes.txt").write_text("keep")
     with pytest.raises(InputError, match="work: .*not empty and no journal"):
-        edit_long_video(quick, asked(work=tmp_path / "mine"))
+        edit_video(quick, *asked(work=tmp_path / "mine"))
     with pytest.raises(InputError, match="work: .*is a file"):
-        edit_long_video(quick, asked(work=tmp_path / "mine" / "notes.txt"))
+        edit_video(quick, *asked(work=tmp_path / "mine" / "notes.txt"))
 
 
 def test_a_journal_of_another_version_is_refused(quick, asked):
     request = asked()
-    request.work.mkdir()
-    (request.work / "journal.json").write_text('{"format": "vivid-journal", "version": 99}')
+    request[0].work.mkdir()
+    (request[0].work / "journal.json").write_text('{"format": "vivid-journal", "version": 99}')
     with pytest.raises(InputError, match="vivid-journal 99"):
-        edit_long_video(quick, request)
+        edit_video(quick, *request)
 
 
 class Worker:

@@ -9,9 +9,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from vivid_core.cogvideox.bundle import ModelBundle
 from vivid_core.cogvideox.config import schedule_config
 from vivid_core.cogvideox.layout import Layout, LayoutName, layout_named
+from vivid_core.cogvideox.model import CogVideoX
 
 TEXT_TOKENS = 16
 WORDS = "<pad> </s> <unk> a red blue circle square moves".split()
@@ -86,8 +86,8 @@ def build_tokenizer() -> Any:
     )
 
 
-def build_bundle(layout: LayoutName = "t2v", *, patch_time: int | None = None) -> ModelBundle:
-    return ModelBundle(
+def build_bundle(layout: LayoutName = "t2v", *, patch_time: int | None = None) -> CogVideoX:
+    return CogVideoX(
         name="tiny",
         transformer=build_transformer(in_channels=CHANNELS[layout], patch_size_t=patch_time),
         vae=build_vae(),
@@ -147,7 +147,7 @@ def text_encoder() -> Callable[..., nn.Module]:
 
 
 @pytest.fixture
-def bundle() -> Callable[..., ModelBundle]:
+def bundle() -> Callable[..., CogVideoX]:
     return build_bundle
 
 

@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import T5Config, T5EncoderModel
 
-from vivid_core.cogvideox.bundle import ModelBundle
+from vivid_core.cogvideox import memory
 from vivid_core.cogvideox.flops import (
     text_flops,
     transformer_flops,
@@ -25,11 +25,16 @@ from vivid_core.cogvideox.flops import (
     vae_encode_flops,
 )
 from vivid_core.cogvideox.layout import layout_named
+from vivid_core.cogvideox.model import CogVideoX
 from vivid_core.cogvideox.placement import Placement
 from vivid_core.cogvideox.vae import decode
 from vivid_core.edit.cost import CostEstimate, estimate_cost
+from vivid_core.edit.job import plan_unseen
 from vivid_core.errors import InputError, MaskError, SizeError
+from vivid_core.plan.windows import Timeline, plan_windows
+from vivid_core.settings import Settings
 from vivid_core.tiny import build as tiny
+from vivid_core.video import FrameRange
 
 TOLERANCE = 0.02
 FULL, CROP = (480, 720), (240, 368)
@@ -49,7 +54,7 @@ def transformer_5b(**changes: Any) -> CogVideoXTransformer3DModel:
 
 
 @pytest.fixture(scope="module")
-def bundle() -> ModelBundle:
+def bundle() -> CogVideoX:
     """CogVideoX-5B in the VIVID layout, in bfloat16, without weights."""
     with torch.device("meta"):
         vae = AutoencoderKLCogVideoX()
@@ -62,7 +67,7 @@ def bundle() -> ModelBundle:
                 feed_forward_proj="gated-gelu",
             )
         )
-    return ModelBundle(
+    return CogVideoX(
         name="CogVideoX-5B",
         transformer=transformer_5b().to(torch.bfloat16),
         vae=vae.to(torch.bfloat16),
@@ -134,7 +139,7 @@ CountEdit = Callable[..., Counts]
 
 
 @pytest.fixture(scope="module")
-def count_edit(bundle: ModelBundle) -> CountEdit:
+def count_edit(bundle: CogVideoX) -> CountEdit:
     """Counts each size once."""
 
     @cache
@@ -154,7 +159,7 @@ def count_edit(bundle: ModelBundle) -> CountEdit:
 
 @pytest.mark.parametrize("frames", [49, 25, 9, 1])
 def test_the_5b_plan_equals_the_count(
-    bundle: ModelBundle, count_edit: CountEdit, frames: int
+    bundle: CogVideoX, count_edit: CountEdit, frames: int
 ) -> None:
     (height, width), latents, count = FULL, (frames - 1) // 4 + 1, count_edit(frames)
     config: Any = bundle.transformer.config
@@ -169,7 +174,7 @@ def test_the_5b_plan_equals_the_count(
     assert planned == pytest.approx(count.decode, rel=TOLERANCE)
 
 
-def test_the_t5_xxl_plan_equals_the_count(bundle: ModelBundle, count_edit: CountEdit) -> None:
+def test_the_t5_xxl_plan_equals_the_count(bundle: CogVideoX, count_edit: CountEdit) -> None:
     planned = text_flops(bundle.text_encoder.config, tokens=TEXT)
     assert planned == pytest.approx(count_edit(1).text, rel=TOLERANCE)
 
@@ -251,14 +256,22 @@ def small_mask(frames: int = 1) -> Tensor:
     return mask
 
 
-def plan(bundle: ModelBundle, mask: Tensor | None = None, **changes: Any) -> CostEstimate:
-    request = {"frames": 49, "height": 480, "width": 720, "steps": STEPS, "guidance": 6.0}
-    return estimate_cost(bundle, mask=mask, **request | changes)
+def plan(
+    bundle: CogVideoX,
+    mask: Tensor | None = None,
+    *,
+    frames: int = 49,
+    size: tuple[int, int] = FULL,
+    **changes: Any,
+) -> CostEstimate:
+    asked: dict[str, Any] = {"task": "delete", "grow": 0, "steps": STEPS, "guidance": 6.0}
+    job = plan_unseen(bundle, Settings(**asked | changes), frames=frames, size=size, mask=mask)
+    return estimate_cost(bundle, job)
 
 
-def test_a_focus_crop_costs_at_most_a_fifth(bundle: ModelBundle, count_edit: CountEdit) -> None:
+def test_a_focus_crop_costs_at_most_a_fifth(bundle: CogVideoX, count_edit: CountEdit) -> None:
     focused, whole = plan(bundle, small_mask()), plan(bundle)
-    assert focused.model_size == CROP and focused.window == (120, 176, *CROP)
+    assert focused.model_size == CROP and focused.crop == (120, 176, *CROP)
     crop, full = count_edit(49, CROP).edit_pflops, count_edit(49).edit_pflops
     assert focused.pflops == pytest.approx(crop, rel=TOLERANCE)
     assert whole.pflops == pytest.approx(full, rel=TOLERANCE)
@@ -266,7 +279,7 @@ def test_a_focus_crop_costs_at_most_a_fifth(bundle: ModelBundle, count_edit: Cou
 
 
 def test_a_keyframe_candidate_costs_at_most_a_twentieth(
-    bundle: ModelBundle, count_edit: CountEdit
+    bundle: CogVideoX, count_edit: CountEdit
 ) -> None:
     whole, candidate = plan(bundle), count_edit(1).edit_pflops
     assert whole.keyframe_pflops == pytest.approx(candidate, rel=TOLERANCE)
@@ -275,33 +288,34 @@ def test_a_keyframe_candidate_costs_at_most_a_twentieth(
     assert plan(bundle, frames=1).pflops == whole.keyframe_pflops
 
 
-def test_long_clips_pay_per_window_and_only_where_there_is_mask(bundle: ModelBundle) -> None:
-    size: dict[str, Any] = {"height": 64, "width": 96}
+def test_long_clips_pay_per_window_and_only_where_there_is_mask(bundle: CogVideoX) -> None:
+    size: dict[str, Any] = {"size": (64, 96)}
     assert plan(bundle, frames=97, **size).windows == 2
     once, twice = plan(bundle, frames=49, **size), plan(bundle, frames=97, **size)
-    assert twice.transformer_pflops == 2 * once.transformer_pflops
-    assert twice.vae_pflops == 2 * once.vae_pflops and twice.text_pflops == once.text_pflops
+    assert twice.work.denoise_pflops == 2 * once.work.denoise_pflops
+    assert twice.work.codec_pflops == 2 * once.work.codec_pflops
+    assert twice.work.text_pflops == once.work.text_pflops
     mask = torch.zeros(97, 64, 96)
     mask[60:] = 1
     assert plan(bundle, mask, frames=97, **size).windows == 1
 
 
-def test_growing_the_mask_moves_the_window(bundle: ModelBundle) -> None:
-    assert plan(bundle, small_mask(), grow=40).tokens > plan(bundle, small_mask()).tokens
+def test_growing_the_mask_moves_the_window(bundle: CogVideoX) -> None:
+    assert plan(bundle, small_mask(), grow=40).work.tokens > plan(bundle, small_mask()).work.tokens
 
 
-def test_guidance_and_layout_set_the_passes(bundle: ModelBundle) -> None:
+def test_guidance_and_layout_set_the_passes(bundle: CogVideoX) -> None:
     whole, single = plan(bundle), plan(bundle, guidance=1.0)
-    assert single.transformer_pflops == whole.transformer_pflops / 2
-    assert single.text_pflops == whole.text_pflops / 2
+    assert single.work.denoise_pflops == whole.work.denoise_pflops / 2
+    assert single.work.text_pflops == whole.work.text_pflops / 2
     instruct = bundle.with_(layout=layout_named("insvie"))
-    assert plan(instruct).passes == 3
+    assert plan(instruct).work.passes == 3
     void = bundle.with_(layout=layout_named("void"))
     encode = vae_encode_flops(bundle.vae.config, frames=49, height=480, width=720) / 1e15
-    assert plan(void).vae_pflops == pytest.approx(whole.vae_pflops + encode)
+    assert plan(void).work.codec_pflops == pytest.approx(whole.work.codec_pflops + encode)
 
 
-def test_the_report_names_the_largest_cost_and_what_cuts_it(bundle: ModelBundle) -> None:
+def test_the_report_names_the_largest_cost_and_what_cuts_it(bundle: CogVideoX) -> None:
     text = plan(bundle, small_mask(), focus="off").text
     assert "denoising costs most (99%)" in text
     assert "Cheaper: focus 'native', the model seeing 368x240: 5.75 PFLOPs (0.17x)" in text
@@ -310,44 +324,55 @@ def test_the_report_names_the_largest_cost_and_what_cuts_it(bundle: ModelBundle)
     assert cheap.advice == ()
 
 
-def test_given_frames_are_not_paid_for(bundle: ModelBundle) -> None:
-    both = bundle.with_(knows_last_frame=True)
-    assert plan(both, keyframes=(0, 48)).pflops == plan(both).pflops
-    middle = plan(bundle, keyframes=(24,))
-    assert middle.windows == 2 and middle.pflops < plan(bundle).pflops
-    everything = plan(bundle, frames=2, keyframes=(0, 1))
-    assert (everything.windows, everything.transformer_pflops) == (0, 0)
+def test_given_frames_are_not_paid_for(bundle: CogVideoX) -> None:
+    def spans(*keyframes: int, frames: int = 49, both: bool = False) -> list[int]:
+        timeline = Timeline(
+            active=[True] * frames,
+            shots=[FrameRange(start=0, stop=frames)],
+            keyframes=keyframes,
+        )
+        windows = plan_windows(timeline, longest=49, both_ends=both)
+        return [bundle.limits.grid.legal_frames(len(window)) for window in windows]
+
+    def cost(lengths: list[int]) -> float:
+        return bundle.work([(n, FULL) for n in lengths], Settings(task="delete")).pflops
+
+    assert spans(0, 48, both=True) == spans() == [49]
+    assert spans(24) == [25, 25] and cost(spans(24)) < cost(spans())
+    assert spans(0, 1, frames=2) == []
 
 
-def test_values_no_edit_could_have(bundle: ModelBundle) -> None:
+def test_values_no_edit_could_have(bundle: CogVideoX) -> None:
     with pytest.raises(InputError, match="steps: must be 1 to 1000, got 0"):
         plan(bundle, steps=0)
     with pytest.raises(SizeError):
         plan(bundle, frames=0)
     with pytest.raises(MaskError, match="empty"):
         plan(bundle, torch.zeros(1, *FULL))
-    with pytest.raises(MaskError, match="2 x 480 x 720.*49 x 480 x 720"):
+    with pytest.raises(MaskError, match="has 2 frames but the clip has 49"):
         plan(bundle, torch.ones(2, *FULL))
 
 
-def test_tiles_need_less_memory_and_cost_a_little_more(bundle: ModelBundle) -> None:
+def test_tiles_need_less_memory_and_cost_a_little_more(bundle: CogVideoX) -> None:
     with torch.device("meta"):
         vae: Any = tiny.build_vae((16, 24, 24))
-    frame: dict[str, Any] = {"frames": 9, "height": 96, "width": 128}
+    frame: dict[str, Any] = {"frames": 9, "size": (96, 128)}
     small = bundle.with_(vae=vae, train_size=(9, 96, 128))
     whole, (pixels, z) = plan(small, **frame), codec_inputs(vae, 9, (96, 128))
     vae.enable_tiling(48, 64, 0.25, 0.25)
     tiled = plan(small, **frame)
     count = counted(lambda: vae.encode(pixels)) + counted(lambda: vae.decode(z))
-    assert tiled.vae_pflops == pytest.approx(count / 1e15, rel=TOLERANCE)
-    assert tiled.memory_bytes < whole.memory_bytes == whole.memory.most
+    assert tiled.work.codec_pflops == pytest.approx(count / 1e15, rel=TOLERANCE)
+    assert tiled.memory.needed < whole.memory.needed == whole.memory.most
 
 
-def test_offload_needs_less(bundle: ModelBundle) -> None:
-    memory = plan(bundle).memory
-    assert memory.transformer == pytest.approx(10.4 * 2**30, rel=0.01)
-    assert memory.text_encoder == pytest.approx(8.9 * 2**30, rel=0.01)
-    assert memory.least == memory.transformer + memory.denoise < memory.most
+def test_offload_needs_less(bundle: CogVideoX) -> None:
+    weights = memory.weight_bytes(bundle.transformer)
+    assert weights == pytest.approx(10.4 * 2**30, rel=0.01)
+    assert memory.weight_bytes(bundle.text_encoder) == pytest.approx(8.9 * 2**30, rel=0.01)
+    loaded = plan(bundle).memory
+    assert weights < loaded.least < loaded.most
+    assert "transformer 10.38" in " ".join(loaded.notes)
     offloaded = bundle.with_(placement=Placement(offload="model"))
-    assert plan(offloaded).memory_bytes < plan(bundle).memory_bytes == memory.most
-    assert plan(bundle, small_mask()).memory_bytes < memory.most
+    assert plan(offloaded).memory.needed < loaded.needed == loaded.most
+    assert plan(bundle, small_mask()).memory.needed < loaded.most

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from vivid_core.edit.request import DELETE_CAPTION
+from vivid_core.cogvideox.text import DELETE_CAPTION
 from vivid_core.tiny.build import build_vae
 from vivid_core.tiny.recipe.cache import VariantCache, VariantConfig, VariantEncoder
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from vivid_core.tiny.scenes.shapes import Thing, draw_scene
-from vivid_core.track.flow import FlowEngine
+from vivid_core.track.flow import FlowTracker
 from vivid_core.track.frames import ClipFrames
 from vivid_core.track.prompts import FramePrompt, ObjectPrompts, PaintedMask, Prompts
 from vivid_core.video import Clip
@@ -92,7 +92,7 @@ def make_occlusion() -> Callable[..., Known]:
     return make
 
 
-class CountingEngine(FlowEngine):
+class CountingEngine(FlowTracker):
     """The flow engine, noting how many frames were prepared."""
 
     def __init__(self) -> None:

@@ -8,15 +8,17 @@ import numpy as np
 import pytest
 
 from vivid_core.tiny.scenes.shapes import draw_scene
-from vivid_core.track.flow import FlowEngine, FlowView, dense_flow
+from vivid_core.track.flow import FlowTracker
+from vivid_core.track.flow_memory import FlowView
+from vivid_core.track.flow_move import dense_flow
 from vivid_core.track.prompts import Box, FramePrompt, PaintedMask, Point
 
 from .conftest import overlap
 
 
 def follow(frames: np.ndarray, prompt: FramePrompt) -> list:
-    """Records of all frames, the prompt being on the first."""
-    engine = FlowEngine()
+    """Masks on all frames, the prompt being on the first."""
+    engine = FlowTracker()
     follower = engine.follower()
     first = follower.prompt(engine.view(frames[0]), prompt)
     return [first, *(follower.follow(engine.view(frame)) for frame in frames[1:])]
@@ -51,13 +53,13 @@ def test_a_box_and_a_click_find_the_object(two_things):
     click = FramePrompt(frame=0, points=(Point(x=x, y=y),))
     box = FramePrompt(frame=0, box=box_around(truth, 3))
     for prompt in (click, box):
-        record = FlowEngine().follower().prompt(FlowView.of(frame), prompt)
+        record = FlowTracker().follower().prompt(FlowView.of(frame), prompt)
         assert record.state == "prompted"
         assert overlap(record.pixels, truth) > 0.8  # a border of one pixel is 0.2 here
 
 
 def test_points_correct_what_was_followed(two_things):
-    engine = FlowEngine()
+    engine = FlowTracker()
     first = two_things.masks[0][0] | two_things.masks[1][0]  # two things at once
     follower = engine.follower()
     follower.prompt(
@@ -73,7 +75,7 @@ def test_points_correct_what_was_followed(two_things):
 def test_a_box_of_less_than_a_pixel(two_things):
     flat = np.full_like(two_things.frames[0], 128)
     record = (
-        FlowEngine()
+        FlowTracker()
         .follower()
         .prompt(
             FlowView.of(flat), FramePrompt(frame=0, box=Box(left=0, top=0, right=0.2, bottom=0.2))
@@ -83,7 +85,7 @@ def test_a_box_of_less_than_a_pixel(two_things):
 
 
 def test_a_state_goes_on_exactly(two_things):
-    engine = FlowEngine()
+    engine = FlowTracker()
     prompt = FramePrompt(frame=0, mask=PaintedMask.of(two_things.masks[0][0]))
     views = [engine.view(frame) for frame in two_things.frames[:6]]
     follower = engine.follower()
@@ -102,7 +104,7 @@ def test_large_frames_are_followed_smaller(two_things):
     mask = np.kron(two_things.masks[0][0], np.ones((12, 12), bool))
     view = FlowView.of(frame)
     assert view.rgb.shape == (480, 720, 3) and view.full_size == (768, 1152)
-    record = FlowEngine().follower().prompt(view, FramePrompt(frame=0, mask=PaintedMask.of(mask)))
+    record = FlowTracker().follower().prompt(view, FramePrompt(frame=0, mask=PaintedMask.of(mask)))
     assert record.pixels.shape == (768, 1152) and overlap(record.pixels, mask) > 0.9
 
 
@@ -120,7 +122,7 @@ def test_flow_points_to_the_second_picture():
 
 def test_memory_does_not_grow(two_things):
     """More frames through one follower hold no more memory."""
-    engine = FlowEngine()
+    engine = FlowTracker()
     follower = engine.follower()
     prompt = FramePrompt(frame=0, mask=PaintedMask.of(two_things.masks[0][0]))
     follower.prompt(engine.view(two_things.frames[0]), prompt)

@@ -14,8 +14,8 @@ from vivid_core.runtime import Runtime
 from vivid_core.track.frames import ClipFrames
 from vivid_core.track.output import overlay_frames, write_masks
 from vivid_core.track.prompts import FramePrompt, ObjectPrompts, Point, Prompts
-from vivid_core.track.store import StoredTrack, TrackHeader
-from vivid_core.track.track import store_masks, track_objects
+from vivid_core.track.store import ObjectMask, StoredTrack, TrackHeader
+from vivid_core.track.track import track_objects
 from vivid_core.video import Clip
 
 from .conftest import overlap
@@ -177,7 +177,11 @@ def test_masks_from_elsewhere_are_taken_as_they_are(two_things, tmp_path):
     header = TrackHeader(
         height=64, width=96, frames=40, fps=Fraction(8), objects=((1, "thing"),), digest="given"
     )
-    track = store_masks(two_things.masks[0], tmp_path / "t", header)
+    with StoredTrack.create(tmp_path / "t", header) as track:
+        for frame, pixels in enumerate(two_things.masks[0]):
+            given = ObjectMask(pixels=pixels, state="prompted", confidence=1.0)
+            track.put(frame, 1, given, made_by=header.digest)
+        track.finish({})
     assert track.header.complete
     write_masks(track, tmp_path / "masks.json")
     read = read_mask(tmp_path / "masks.json", frames=40)

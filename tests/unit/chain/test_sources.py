@@ -10,18 +10,12 @@ import numpy as np
 import pytest
 import torch
 
-from vivid_core.chain.sources import (
-    FittedMasks,
-    MasksInMemory,
-    MaskVideo,
-    VideoFrames,
-    open_masks,
-    to_float,
-    to_whole,
-)
+from vivid_core.chain.sources import MasksInMemory, MaskVideo, VideoLevels, open_masks
+from vivid_core.edit.footage import ClipFootage, to_float, to_levels
+from vivid_core.edit.masks import EffectiveMasks
 from vivid_core.errors import MaskError, MediaError
 from vivid_core.media import write_clip
-from vivid_core.video import FrameRange
+from vivid_core.video import Clip, FrameRange
 
 COUNT, SIZE = 12, (10, 14)
 
@@ -32,9 +26,9 @@ def pictures(depth: type[np.unsignedinteger]) -> np.ndarray:
 
 
 @pytest.fixture
-def frames(tmp_path: Path) -> Iterator[VideoFrames]:
+def frames(tmp_path: Path) -> Iterator[VideoLevels]:
     write_clip(tmp_path / "a.mkv", iter(pictures(np.uint8)), fps=Fraction(8))
-    opened = VideoFrames(tmp_path / "a.mkv", depth=8)
+    opened = VideoLevels(tmp_path / "a.mkv", depth=8)
     yield opened
     opened.close()
 
@@ -59,11 +53,32 @@ def test_any_order_gives_the_same_frames(frames, ranges):
 def test_floats_give_back_every_value(kind, depth):
     values = np.arange(np.iinfo(kind).max + 1, dtype=kind)
     pixels = np.broadcast_to(values.reshape(1, -1, 1, 1), (1, len(values), 1, 3)).copy()
-    np.testing.assert_array_equal(to_whole(to_float(pixels), depth), pixels)
+    np.testing.assert_array_equal(to_levels(to_float(pixels), depth), pixels)
 
 
-def fit(values: torch.Tensor) -> FittedMasks:
-    return FittedMasks(MasksInMemory(values), frames=COUNT, size=SIZE)
+@pytest.mark.parametrize("depth", [8, 16])
+def test_a_clip_in_memory_is_as_deep_as_its_values(depth):
+    kind = np.uint8 if depth == 8 else np.uint16
+    frames = to_float(pictures(kind))
+    assert ClipFootage(Clip(frames=frames)).depth == depth
+    assert ClipFootage(Clip(frames=frames * 0.999)).depth == 16
+
+
+def fit(values: torch.Tensor, *, packed: bool = True, growth: int = 0) -> EffectiveMasks:
+    return EffectiveMasks(
+        MasksInMemory(values), frames=COUNT, size=SIZE, growth=growth, packed=packed
+    )
+
+
+@pytest.mark.parametrize("growth", [0, 2])
+def test_packed_and_held_masks_are_one(growth):
+    values = (torch.rand(COUNT, *SIZE, generator=torch.Generator().manual_seed(1)) > 0.9).float()
+    packed, held = fit(values, growth=growth), fit(values, growth=growth, packed=False)
+    whole = FrameRange(start=0, stop=COUNT)
+    assert torch.equal(packed.read(whole), held.read(whole))
+    assert packed.boxes == held.boxes
+    assert packed.area == held.area == int(packed.read(whole).sum())
+    assert packed.share == pytest.approx(float(values.mean()))
 
 
 def test_masks_are_unpacked_as_they_were():
@@ -71,7 +86,7 @@ def test_masks_are_unpacked_as_they_were():
     values[5] = 0
     masks = fit(values)
     assert masks.active == [frame != 5 for frame in range(COUNT)]
-    assert torch.equal(masks.read(FrameRange(start=2, stop=9)), values[2:9] > 0.5)
+    assert torch.equal(masks.read(FrameRange(start=2, stop=9)), values[2:9])
 
 
 @pytest.mark.parametrize("shape", [SIZE, (1, *SIZE)])

@@ -6,7 +6,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vivid_core.edit.composite import composite, effective_mask, measure_change
+from vivid_core.edit.composite import composite, measure_change
+from vivid_core.edit.masks import effective_mask
 
 
 @st.composite

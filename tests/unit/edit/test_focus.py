@@ -9,11 +9,13 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vivid_core.cogvideox.latents import Geometry
 from vivid_core.edit.focus import FocusPlan, plan_focus
-from vivid_core.latents import Geometry
+from vivid_core.edit.masks import Bounds
+from vivid_core.inpainter import Limits
 
-COGVIDEOX = Geometry()
 TRAIN = (480, 720)
+COGVIDEOX = Limits(grid=Geometry().grid, longest=49, train_size=TRAIN)
 sizes = st.tuples(st.integers(16, 1100), st.integers(16, 1100))
 modes = st.sampled_from(["auto", "native", "enlarge", "off"])
 
@@ -36,7 +38,7 @@ def box_of(mask: torch.Tensor) -> tuple[int, int, int, int]:
 @given(masked_frames(), modes)
 def test_window_holds_the_mask_and_lies_inside_the_frame(mask, mode):
     size = tuple(mask.shape[1:])
-    plan = plan_focus(mask, size, COGVIDEOX, TRAIN, mode)
+    plan = plan_focus(Bounds.around(mask), size, COGVIDEOX, mode)
     top, left, bottom, right = box_of(mask)
     assert 0 <= plan.y <= top
     assert 0 <= plan.x <= left
@@ -46,8 +48,8 @@ def test_window_holds_the_mask_and_lies_inside_the_frame(mask, mode):
 
 @given(masked_frames(), modes)
 def test_model_size_is_legal_and_within_the_trained_area(mask, mode):
-    plan = plan_focus(mask, tuple(mask.shape[1:]), COGVIDEOX, TRAIN, mode)
-    assert COGVIDEOX.legal_size(*plan.model) == plan.model
+    plan = plan_focus(Bounds.around(mask), tuple(mask.shape[1:]), COGVIDEOX, mode)
+    assert COGVIDEOX.grid.legal_size(*plan.model) == plan.model
     assert math.prod(plan.model) <= math.prod(TRAIN)
     assert all(c <= m for c, m in zip(plan.content, plan.model, strict=True))
 
@@ -55,7 +57,7 @@ def test_model_size_is_legal_and_within_the_trained_area(mask, mode):
 @given(masked_frames())
 def test_auto_never_costs_more_than_the_whole_frame(mask):
     size = tuple(mask.shape[1:])
-    auto, off = (plan_focus(mask, size, COGVIDEOX, TRAIN, m) for m in ("auto", "off"))
+    auto, off = (plan_focus(Bounds.around(mask), size, COGVIDEOX, m) for m in ("auto", "off"))
     assert math.prod(auto.model) <= math.prod(off.model)
 
 
@@ -67,7 +69,7 @@ def test_native_scale_returns_the_same_pixels(height, width, y, x):
         height=height,
         width=width,
         content=(height, width),
-        model=COGVIDEOX.legal_size(height, width),
+        model=COGVIDEOX.grid.legal_size(height, width),
     )
     frames = torch.rand(2, 3, height, width)
     assert torch.equal(plan.from_model(plan.to_model(frames)), frames)
@@ -84,7 +86,7 @@ def test_padding_repeats_the_border_but_never_the_mask():
 def test_a_small_mask_in_a_large_frame(mode):
     mask = torch.zeros(1, 1080, 1920)
     mask[0, 500:560, 900:960] = 1
-    plan = plan_focus(mask, (1080, 1920), COGVIDEOX, TRAIN, mode)
+    plan = plan_focus(Bounds.around(mask), (1080, 1920), COGVIDEOX, mode)
     assert (plan.scale == 1) == (mode == "native")
     assert plan.height < 300 and plan.width < 400
 
@@ -92,5 +94,5 @@ def test_a_small_mask_in_a_large_frame(mode):
 def test_the_issue_example_needs_a_240x368_window():
     mask = torch.zeros(49, 480, 720)
     mask[:, 160:320, 240:480] = 1
-    plan = plan_focus(mask, (480, 720), COGVIDEOX, TRAIN, "native")
+    plan = plan_focus(Bounds.around(mask), (480, 720), COGVIDEOX, "native")
     assert plan.model == (240, 368)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from vivid_core.flow.camera import Footage, Pace, follow_camera
+from vivid_core.flow.camera import FollowedClip, Pace, follow_camera
 from vivid_core.flow.register import View, fit_affine, fit_camera, gather_evidence
 from vivid_core.flow.warp import move_points, pixel_grid
 from vivid_core.runtime import Runtime
@@ -28,8 +28,8 @@ def shot_of(world) -> FrameRange:
 
 @pytest.mark.parametrize("origin", [0, 6])
 def test_every_pose_is_right_to_half_a_pixel(still_world, engine, origin):
-    footage = Footage(frames=still_world.frames, hidden=None, engine=engine)
-    camera = follow_camera(footage, shot_of(still_world), origin)
+    clip = FollowedClip(frames=still_world.frames, hidden=None, engine=engine)
+    camera = follow_camera(clip, shot_of(still_world), origin)
     assert np.array_equal(camera.pose(origin).matrix, np.eye(3))
     for t, s in ((0, 12), (12, 0), (3, 8)):
         true = still_world.true_matrix(t, s)
@@ -39,8 +39,8 @@ def test_every_pose_is_right_to_half_a_pixel(still_world, engine, origin):
 
 def test_what_crosses_the_frame_does_not_take_the_camera_along(crossed_world, engine):
     for hidden in (None, crossed_world.mover):
-        footage = Footage(frames=crossed_world.frames, hidden=hidden, engine=engine)
-        camera = follow_camera(footage, shot_of(crossed_world), 0)
+        clip = FollowedClip(frames=crossed_world.frames, hidden=hidden, engine=engine)
+        camera = follow_camera(clip, shot_of(crossed_world), 0)
         true = crossed_world.true_matrix(0, 12)
         assert corner_error(camera.between(0, 12), true, (144, 216)) < 1.0
 
@@ -65,7 +65,7 @@ def test_the_camera_does_not_slide_along_stripes(make_world, engine, pattern):
     """Across them it is right; along them, where nothing can be seen, it stays."""
     world = make_world(pattern)
     camera = follow_camera(
-        Footage(frames=world.frames, hidden=None, engine=engine), shot_of(world), 6
+        FollowedClip(frames=world.frames, hidden=None, engine=engine), shot_of(world), 6
     )
     points = pixel_grid(144, 216)[::24, ::24].reshape(-1, 2)
     for t in (0, 3, 9, 12):
@@ -81,7 +81,7 @@ def test_the_camera_does_not_slide_along_stripes(make_world, engine, pattern):
 def test_blank_frames_say_nothing(engine):
     blank = torch.full((3, 64, 64, 3), 0.5)
     camera = follow_camera(
-        Footage(frames=blank, hidden=None, engine=engine), FrameRange(start=0, stop=3), 1
+        FollowedClip(frames=blank, hidden=None, engine=engine), FrameRange(start=0, stop=3), 1
     )
     assert [pose.support for pose in camera.poses] == [0, 1, 0]
     assert all(np.array_equal(pose.matrix, np.eye(3)) for pose in camera.poses)
@@ -111,6 +111,6 @@ def test_the_host_can_stop_it(still_world, engine):
         raise Stopped
 
     pace = Pace(runtime=Runtime(check_cancelled=stop))
-    footage = Footage(frames=still_world.frames, hidden=None, engine=engine, pace=pace)
+    clip = FollowedClip(frames=still_world.frames, hidden=None, engine=engine, pace=pace)
     with pytest.raises(Stopped):
-        follow_camera(footage, shot_of(still_world), 0)
+        follow_camera(clip, shot_of(still_world), 0)

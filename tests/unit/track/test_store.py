@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from vivid_core.errors import InputError, MediaError
 from vivid_core.files.digest import digest_of
 from vivid_core.media import read_mask
-from vivid_core.track.store import CHUNK_FRAMES, Record, StoredTrack, TrackHeader
+from vivid_core.track.store import CHUNK_FRAMES, ObjectMask, StoredTrack, TrackHeader
 from vivid_core.video import FrameRange
 
 HEIGHT, WIDTH = 6, 9
@@ -32,8 +32,10 @@ def picture(number: int) -> np.ndarray:
     return values
 
 
-def record(number: int, **other: object) -> Record:
-    return Record(**({"pixels": picture(number), "state": "tracked", "confidence": 0.5} | other))
+def record(number: int, **other: object) -> ObjectMask:
+    return ObjectMask(
+        **({"pixels": picture(number), "state": "tracked", "confidence": 0.5} | other)
+    )
 
 
 def fill(track: StoredTrack, frames: range) -> None:
@@ -106,7 +108,7 @@ def test_masks_that_are_missing_are_an_error(tmp_path):
     with pytest.raises(InputError, match="40 does not exist: the track has 0 to 39"):
         track.mask(40)
     with pytest.raises(InputError, match="is 2x2, the track is 9x6"):
-        wrong = Record(pixels=np.zeros((2, 2), bool), state="lost", confidence=0.0)
+        wrong = ObjectMask(pixels=np.zeros((2, 2), bool), state="lost", confidence=0.0)
         track.put(0, 1, wrong, made_by="k")
 
 

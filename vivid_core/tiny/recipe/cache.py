@@ -15,13 +15,15 @@ from typing import Literal
 import numpy as np
 import torch
 from diffusers import AutoencoderKLCogVideoX
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor
 
 from ...cogvideox.conditioning import build_conditioning
 from ...cogvideox.layout import layout_named
+from ...cogvideox.text import DELETE_CAPTION
 from ...cogvideox.vae import encode
-from ...edit.request import DELETE_CAPTION
+from ...files.atomic import write_whole, write_whole_file
+from ...files.weights import read_weights
 from ...mask.augment import MASK_MODES, augment_mask
 from ..build import TRAIN_SIZE
 from ..scenes.captions import background_caption, local_caption, scene_caption
@@ -79,7 +81,7 @@ class VariantCache:
             self._add(path)
 
     def _add(self, path: Path) -> None:
-        tensors = load_file(path)
+        tensors = read_weights(path).tensors
         first_target, first_condition = len(self.targets), len(self.conditions)
         self.targets += list(tensors["targets"])
         self.conditions += list(tensors["conditions"])
@@ -124,12 +126,11 @@ class VariantEncoder:
             targets += list(_half(encode(self.vae, torch.stack(scene.clips))))
             conditions += list(self._encode_conditions(scene))
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_suffix(".part")
-        save_file(
-            {"targets": torch.stack(targets), "conditions": torch.stack(conditions)}, temporary
-        )
-        path.with_suffix(".json").write_text(json.dumps(records))
-        temporary.replace(path)
+        write_whole_file(path.with_suffix(".json"), json.dumps(records).encode())
+        with write_whole(path) as unfinished:
+            save_file(
+                {"targets": torch.stack(targets), "conditions": torch.stack(conditions)}, unfinished
+            )
 
     def _encode_conditions(self, scene: _Variants) -> Tensor:
         pixels = torch.stack([scene.clips[target] for target, _ in scene.holes])

@@ -7,7 +7,7 @@ from typing import get_args
 
 import numpy as np
 
-from ...edit.request import DELETE_CAPTION
+from ...cogvideox.text import DELETE_CAPTION
 from .shapes import COLORS, Scene, ShapeName, Thing
 from .textures import GROUND_COLORS, PATTERNS
 

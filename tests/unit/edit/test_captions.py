@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vivid_core.chain.captions import parse_later_captions
+from vivid_core.edit.captions import parse_later_captions
 from vivid_core.errors import InputError
 
 captions = st.text("abc :,é", max_size=20).map(lambda text: f"a{text.rstrip()}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from vivid_core.chain.color import LARGEST_SHIFT, ColorStats, pull_colors
+from vivid_core.edit.color import LARGEST_SHIFT, ColorStats, pull_colors
 from vivid_core.edit.composite import composite
 
 SIZE = (3, 24, 24)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .errors import SizeError
+from ..errors import SizeError
+from ..inpainter import Grid
 
 FRAMES_PER_LATENT = 4  # CogVideoX VAE: temporal_compression_ratio
 PIXELS_PER_LATENT = 8  # CogVideoX VAE with four blocks: three halvings of height and width
@@ -46,33 +47,25 @@ class Geometry:
         return self.time * (2 if self.patch_time is None else self.patch_time)
 
     @property
-    def shortest_video(self) -> int:
-        """Frames of the shortest legal clip that is not an image."""
-        return self.frame_step + 1 if self.patch_time is None else self.frame_step + 1 - self.time
+    def grid(self) -> Grid:
+        """The sizes and lengths that follow. The shortest video is the shortest non-image."""
+        short = self.frame_step + 1 - (0 if self.patch_time is None else self.time)
+        return Grid(
+            size_step=self.size_step, frame_step=self.frame_step, shortest_video=max(1, short)
+        )
 
     def legal_frames(self, frames: int) -> int:
         """The smallest legal length that holds this many frames."""
-        _require_positive("frames", frames)
-        if frames == 1:
-            return 1
-        steps = -(-max(0, frames - self.shortest_video) // self.frame_step)
-        return self.shortest_video + steps * self.frame_step
+        return self.grid.legal_frames(frames)
 
     def legal_size(self, height: int, width: int) -> tuple[int, int]:
         """The smallest legal height and width that hold a frame of this size."""
-        _require_positive("size", min(height, width))
-        step = self.size_step
-        return -(-height // step) * step, -(-width // step) * step
+        return self.grid.legal_size(height, width)
 
     def latent_frames(self, frames: int) -> int:
         """Latent frames the VAE makes of a legal number of frames."""
         self._require_length(frames)
         return (frames - 1) // self.time + 1
-
-    def pixel_frames(self, latents: int) -> int:
-        """Frames that this many latent frames stand for."""
-        _require_positive("latents", latents)
-        return (latents - 1) * self.time + 1
 
     def padded_latent_frames(self, frames: int) -> int:
         """Latent frames the transformer reads: an image gets zero frames up to `patch_time`."""
@@ -89,12 +82,12 @@ class Geometry:
         return t // (self.patch_time or 1) * (h // self.patch) * (w // self.patch) + text_tokens
 
     def _require_length(self, frames: int) -> None:
-        legal = self.legal_frames(frames)
+        legal, step = self.legal_frames(frames), self.frame_step
         if legal != frames:
             raise SizeError(
                 "frames",
-                f"must be 1 or {self.frame_step}k+{self.shortest_video % self.frame_step}, got "
-                f"{frames}: pad the clip to {legal} frames",
+                f"must be 1 or {step}k+{self.grid.shortest_video % step}, got {frames}: pad the "
+                f"clip to {legal} frames",
             )
 
     def _require_size(self, height: int, width: int) -> None:
@@ -105,8 +98,3 @@ class Geometry:
                 f"width and height must be multiples of {self.size_step}, got {width}x{height}: "
                 f"pad the frames to {legal[1]}x{legal[0]}",
             )
-
-
-def _require_positive(name: str, value: int) -> None:
-    if value < 1:
-        raise SizeError(name, f"must be 1 or more, got {value}")

@@ -1,0 +1,141 @@
+"""CogVideoX and what people made of it, as an inpainter: all that only this family knows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, get_args
+
+import torch
+
+from ..errors import InputError
+from ..files.digest import digest_of
+from ..inpainter import Draw, Limits, OnStage, Painted, Prompt, Region, Work
+from ..settings import Sampler, Settings
+from .bundle import ModelBundle
+from .meter import counted_passes
+from .render import Renderer
+from .text import DELETE_CAPTION, encode_caption
+from .work import PETA, Span, plan_work
+
+SAMPLES = 8  # values of each weight that tell models apart
+
+
+@dataclass(frozen=True, kw_only=True)
+class CogVideoX(ModelBundle):
+    """A loaded model that edits."""
+
+    @property
+    def limits(self) -> Limits:
+        frames, height, width = self.train_size
+        grid = self.geometry.grid
+        return Limits(
+            grid=grid,
+            longest=grid.longest_within(frames) if frames > 1 else 1,
+            train_size=(height, width),
+            tasks=("delete",) if self.layout.name == "void" else ("add", "modify", "delete"),
+            samplers=get_args(Sampler),
+            guidance=("caption",) if self.layout.video_guidance is None else ("caption", "video"),
+            known_ends="both" if self.knows_last_frame else "first",
+        )
+
+    def check(self, settings: Settings) -> None:
+        """Raise InputError for a task this model does not know."""
+        if not self.layout.needs_mask:
+            raise InputError(
+                "model",
+                f"{self.name} is a {self.layout.name} model and takes no mask: apply a VIVID "
+                "adapter to it, or load a CogVideoX-Fun-InP or VOID model",
+            )
+        if settings.task not in self.limits.tasks:
+            raise InputError(
+                "task",
+                f"{self.name} only deletes: load a VIVID or Fun-InP model to {settings.task}",
+            )
+        self.limits.check(settings, self.name)
+
+    def digest(self, device: torch.device) -> str:
+        """Stands for weights, schedule, strengths of adapters, tiling and device."""
+        facts: dict[str, Any] = {
+            "layout": self.layout.name,
+            "version": self.layout.version,
+            "train_size": self.train_size,
+            "knows_last_frame": self.knows_last_frame,
+            "schedule": {key: repr(value) for key, value in self.schedule.items()},
+            "lora_scales": list(_lora_scales(self.transformer)),
+            "tiling": _tiling(self.vae),
+            "device": device.type,
+        }
+        return digest_of(facts, *(list(_samples(part)) for part in self.parts.values()))
+
+    def reads_caption(self, settings: Settings) -> bool:
+        """Deletions have one caption, but for models that are told what is left behind."""
+        return settings.task != "delete" or self._reads_what_is_left
+
+    @property
+    def _reads_what_is_left(self) -> bool:
+        return self.layout.text_describes == "scene after removal"
+
+    def caption_for(self, text: str, settings: Settings) -> str:
+        """What the model reads: the fixed caption for a delete, unless it takes the user's."""
+        if settings.task != "delete" or (self._reads_what_is_left and text.strip()):
+            return text
+        return DELETE_CAPTION
+
+    def read(self, text: str, settings: Settings) -> Prompt:
+        """Raises CaptionError for a caption longer than the text encoder reads."""
+        return self._prompt(self.caption_for(text, settings), "caption")
+
+    def read_negative(self, settings: Settings) -> Prompt | None:
+        """None at guidance 1."""
+        if settings.guidance_scales[0] == 1.0:
+            return None
+        return self._prompt(settings.negative, "negative")
+
+    def _prompt(self, text: str, argument: str) -> Prompt:
+        with torch.no_grad():
+            encoded = encode_caption(self, text, argument=argument)
+        return Prompt(data=encoded, unknown_words=encoded.unknown_words)
+
+    @torch.no_grad()
+    def inpaint(
+        self,
+        region: Region,
+        draws: Sequence[Draw],
+        settings: Settings,
+        *,
+        device: torch.device,
+        on_stage: OnStage,
+    ) -> Painted:
+        renderer = Renderer(bundle=self, settings=settings, device=device, on_stage=on_stage)
+        with counted_passes(self.transformer) as passes:
+            pixels = renderer.render(region, draws)
+        frames, height, width = region.pixels.shape[:3]
+        codec = plan_work(self, [(frames, (height, width))], settings).codec_pflops
+        return Painted(pixels=pixels, pflops=passes.flops / PETA + codec)
+
+    def work(self, windows: Sequence[Span], settings: Settings) -> Work:
+        return plan_work(self, windows, settings)
+
+
+def _samples(module: torch.nn.Module) -> Iterator[list[Any]]:
+    """Of each weight: its name, shape, type and some values."""
+    for name, weight in module.named_parameters():
+        flat = weight.detach().flatten()
+        picked = flat[:: max(1, flat.numel() // SAMPLES)][:SAMPLES].float().cpu()
+        yield [name, list(weight.shape), str(weight.dtype), [float(value) for value in picked]]
+
+
+def _tiling(vae: Any) -> dict[str, Any]:
+    """In which tiles a VAE works, if it does."""
+    if not vae.use_tiling:
+        return {}
+    return {name: value for name, value in vars(vae).items() if name.startswith("tile_")}
+
+
+def _lora_scales(module: Any) -> Iterator[str]:
+    """At which strength each layer adds its adapters."""
+    for name, layer in module.named_modules():
+        scaling = getattr(layer, "scaling", None)
+        if isinstance(scaling, dict):
+            yield f"{name} {scaling}"

@@ -1,0 +1,1 @@
+"""What a clip is divided into before work on it begins: shots."""
