@@ -221,10 +221,10 @@ def _preview(out: Path, shown: dict[str, str]) -> dict[str, Any]:
     """The file itself where browsers can play it, else an animation of how it begins."""
     if out.suffix == PLAYABLE:
         return {"images": [shown], "animated": (True,)}
-    from ..vivid_core.media import probe, read_clip
+    from ..vivid_core.media import read_clip, read_info
     from ..vivid_core.video import FrameRange
 
-    start = FrameRange(start=0, stop=min(probe(out).frame_count, PREVIEWED))
+    start = FrameRange(start=0, stop=min(read_info(out).frame_count, PREVIEWED))
     clip = read_clip(out, range=start)
     return previews.animation(clip.frames, float(clip.fps))
 

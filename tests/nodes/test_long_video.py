@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from vivid_core.media import frame_times, probe, read_clip, write_clip
+from vivid_core.media import frame_times, read_clip, read_info, write_clip
 from vivid_core.tiny.scenes.shapes import draw_scene
 
 from ..comfyui import ComfyServer, Graph, Rejected, wait_until
@@ -69,7 +69,7 @@ def test_a_clip_in_memory_is_edited_and_lossless_outside(comfy: ComfyServer, gra
     assert (view["total"], view["measures"]["outside"]) == (FRAMES, 0)
     assert view["measures"]["inside_max"] > 1
     assert "3 window(s) of time" in run.outputs[find(graph, NODE)]["text"][0]
-    assert probe(written(comfy, graph, run.outputs)).frame_count == FRAMES
+    assert read_info(written(comfy, graph, run.outputs)).frame_count == FRAMES
 
 
 def test_sound_length_and_rate_are_the_sources(comfy: ComfyServer, graph: Graph) -> None:
@@ -80,7 +80,7 @@ def test_sound_length_and_rate_are_the_sources(comfy: ComfyServer, graph: Graph)
     place = run.outputs[find(graph, NODE)]["images"][0]
     assert place["filename"].endswith(".mp4") and comfy.file(place)
     source, edit = comfy.base / "input" / "sound.mp4", written(comfy, graph, run.outputs)
-    assert probe(edit).fps == probe(source).fps
+    assert read_info(edit).fps == read_info(source).fps
     assert list(frame_times(edit)) == list(frame_times(source))  # the end of the last one too
     with av.open(str(edit)) as container:
         assert len(container.streams.audio) == 1
@@ -106,7 +106,7 @@ def test_what_was_stopped_goes_on_and_gives_the_same_file(comfy: ComfyServer, gr
     run = comfy.wait(prompt)
     assert (run.status, run.node) == ("interrupted", NODE)
     (window, *_) = set(folder.glob("*/windows/*.json")) - before
-    assert 0 < probe(window.parents[1] / "partial.mkv").frame_count < FRAMES
+    assert 0 < read_info(window.parents[1] / "partial.mkv").frame_count < FRAMES
     resumed = comfy.run(graph)
     assert "finished by an earlier run" in resumed.outputs[find(graph, NODE)]["text"][0]
     first = read_clip(written(comfy, graph, resumed.outputs)).frames

@@ -96,3 +96,16 @@ def test_vulture_finds_what_nothing_uses(project: Path) -> None:
     status, output = run("vulture", "vivid_core", cwd=project)
     assert status != 0
     assert "forgotten" in output and "define_schema" not in output
+
+
+def test_vulture_takes_no_test_for_a_use(project: Path) -> None:
+    (project / "vivid_core" / "tested.py").write_text("def tested():\n    pass\n")
+    (project / "benchmarks").mkdir()
+    (project / "benchmarks" / "a.py").write_text("def measured():\n    pass\n\n\nmeasured()\n")
+    (project / "tests").mkdir()
+    (project / "tests" / "a.py").write_text("from vivid_core.tested import tested\n\ntested()\n")
+    (project / "nodes").mkdir()
+    (project / "__init__.py").touch()
+    status, output = run("vulture", cwd=project)
+    assert status != 0
+    assert "tested" in output and "measured" not in output

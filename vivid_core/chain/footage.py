@@ -15,8 +15,7 @@ from ..edit.job import Job, plan_job
 from ..edit.masks import EffectiveMasks
 from ..errors import InputError
 from ..inpainter import Inpainter
-from ..media import VideoInfo, frame_times, probe
-from ..media._formats import BitDepth, choose_format
+from ..media import VideoInfo, frame_times, read_info
 from ..plan.cuts import CutFinder
 from ..runtime import Progress, Runtime
 from ..settings import Settings
@@ -79,7 +78,7 @@ def plan_video(
     host = runtime or Runtime()
     model.check(settings)
     _keep_source(files)
-    footage = VideoFootage(files.source, probe(files.source))
+    footage = VideoFootage(files.source, read_info(files.source))
     masks = EffectiveMasks(
         files.masks,
         frames=len(footage),
@@ -105,13 +104,6 @@ def _find_shots(footage: VideoFootage, host: Runtime) -> Sequence[FrameRange]:
             host.advance(Progress(stage="survey", done=number + 1, total=total))
             finder.add(frames.levels(number))
     return finder.shots
-
-
-def written_depth(out: Path, source_depth: int) -> BitDepth:
-    """The depth a file is written with: deep where the source is, if its format can."""
-    depths = sorted({depth for depth, _ in choose_format(out.absolute(), None).layouts})
-    chosen = depths[-1] if source_depth > 8 else depths[0]
-    return 8 if chosen == 8 else 10 if chosen == 10 else 16
 
 
 def _keep_source(files: VideoFiles) -> None:

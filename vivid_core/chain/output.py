@@ -13,9 +13,9 @@ from ..edit.composite import Change
 from ..edit.finished import Finished
 from ..edit.footage import Levels, to_float, to_levels
 from ..edit.job import Job
-from ..media import VideoReader, VideoWriter, write_clip
+from ..media import VideoReader, VideoWriter, write_clip, written_depth
 from ..video import FrameRange
-from .footage import VideoFootage, written_depth
+from .footage import VideoFootage
 from .request import WrittenDifference
 
 Piece = tuple[FrameRange, int | None]  # frames, and which window makes them

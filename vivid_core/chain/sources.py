@@ -14,9 +14,14 @@ from torch import Tensor
 from ..edit.footage import Depth, Levels
 from ..edit.masks import MaskSource
 from ..errors import InputError, MaskError, MediaError
-from ..media import VideoReader, decode_rle, read_mask
-from ..media._images import IMAGE_SUFFIXES
-from ..media._pixels import full_scale, pixels_to_array
+from ..media import (
+    IMAGE_SUFFIXES,
+    VideoReader,
+    decode_rle,
+    full_scale,
+    pixels_to_array,
+    read_mask,
+)
 from ..video import FrameRange
 
 

@@ -8,7 +8,7 @@ from typing import get_args
 
 from ..edit.cost import estimate_cost
 from ..edit.job import plan_unseen
-from ..media import probe, read_mask
+from ..media import read_info, read_mask
 from ..settings import DEFAULT_GUIDANCE, DEFAULT_STEPS, Fill, Focus, Settings
 from .shared import add_model_arguments, device_named, load_model
 
@@ -34,7 +34,7 @@ def add_command(commands: argparse._SubParsersAction) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    info = probe(arguments.video)
+    info = read_info(arguments.video)
     settings = Settings(
         task="delete",
         grow=arguments.grow,

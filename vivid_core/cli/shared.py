@@ -16,7 +16,7 @@ from torch import Tensor
 
 from ..cogvideox.model import CogVideoX
 from ..errors import InputError, MediaError, VividError
-from ..media import probe, require_video_target, require_writable, save_masks, write_clip
+from ..media import read_info, require_video_target, require_writable, save_masks, write_clip
 from ..runtime import Progress, Runtime
 from ..video import Clip
 
@@ -65,7 +65,7 @@ def write_masks(path: Path, masks: Float[Tensor, "t h w"], beside: Path) -> None
 def _rate_of(path: Path) -> Fraction:
     """Frames a second of a video; a clip's default for what has no rate of its own."""
     try:
-        return probe(path).fps
+        return read_info(path).fps
     except MediaError:  # a folder, an image or a masks.json
         return Clip.fps
 
@@ -89,18 +89,16 @@ def device_named(name: str) -> torch.device:
 
 
 def load_model(arguments: argparse.Namespace, device: torch.device) -> CogVideoX:
-    """The bundle that --model, --adapter, --strength and --base name."""
-    from ..cogvideox.adapter import apply_adapter, load_adapter
-    from ..cogvideox.load import load_bundle
-    from ..tiny import load_tiny
+    """The model that --model, --adapter, --strength and --base name."""
+    from ..tiny import load_model
 
-    if arguments.model == "tiny":
-        bundle = load_tiny(device=device, adapter=arguments.adapter is None)
-    else:
-        bundle = load_bundle(Path(arguments.model), base=arguments.base, device=device)
-    if arguments.adapter is not None:
-        bundle = apply_adapter(bundle, load_adapter(arguments.adapter), arguments.strength)
-    return bundle
+    return load_model(
+        arguments.model,
+        adapter=arguments.adapter,
+        strength=arguments.strength,
+        base=arguments.base,
+        device=device,
+    )
 
 
 def runtime_for(device: torch.device) -> Runtime:

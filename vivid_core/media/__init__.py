@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..files.atomic import require_writable
 from ._formats import BitDepth, written_depth
 from ._images import IMAGE_SUFFIXES, load_image, save_image
-from ._info import VideoInfo, frame_times, probe
+from ._info import VideoInfo, frame_times, read_info
 from ._masks import read_mask, save_masks
 from ._pixels import full_scale, pixels_to_array
 from ._reader import Frame, VideoReader, read_clip
@@ -25,8 +25,8 @@ __all__ = [
     "full_scale",
     "load_image",
     "pixels_to_array",
-    "probe",
     "read_clip",
+    "read_info",
     "read_mask",
     "require_video_target",
     "require_writable",

@@ -38,7 +38,7 @@ class VideoInfo:
     variable_frame_rate: bool
 
 
-def probe(path: Source) -> VideoInfo:
+def read_info(path: Source) -> VideoInfo:
     """Read the facts of a video file; reads the whole file, decodes one frame.
 
     Raises MediaError if it cannot be read, holds no video, or is cut off.

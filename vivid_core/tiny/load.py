@@ -31,6 +31,27 @@ def load_tiny(
     return apply_adapter(bundle, load_adapter(weights / ADAPTER_FILE)).with_(name=TINY_NAME)
 
 
+def load_model(
+    model: str | Path = "tiny",
+    *,
+    adapter: Path | None = None,
+    strength: float = 1.0,
+    base: Path | None = None,
+    device: torch.device | None = None,
+) -> CogVideoX:
+    """The model to edit with: "tiny", or a folder or file of a mask-conditioned CogVideoX.
+
+    `adapter` is a VIVID adapter, its LoRA at `strength`; with "tiny" it replaces the one that
+    comes along. A single file finds VAE, text encoder and tokenizer in the folder `base`. Raises
+    ModelError for files that are not what they should be.
+    """
+    if model == "tiny":
+        loaded = load_tiny(device=device, adapter=adapter is None)
+    else:
+        loaded = load_bundle(Path(model), base=base, device=device)
+    return loaded if adapter is None else apply_adapter(loaded, load_adapter(adapter), strength)
+
+
 def assemble(
     *,
     transformer: nn.Module,

@@ -160,6 +160,12 @@ class Prompts:
         if self.size is not None and min(self.size) < 1:
             raise InputError(ARGUMENT, f"size {list(self.size)} holds no pixels")
 
+    @classmethod
+    def at(cls, x: float, y: float, *, frame: int = 0) -> Prompts:
+        """One click on one object, in pixels."""
+        click = FramePrompt(frame=frame, points=(Point(x=x, y=y, positive=True),))
+        return cls(objects=(ObjectPrompts(id=1, frames=(click,)),))
+
     def require_fit(self, *, frames: int, height: int, width: int) -> None:
         """Raise InputError unless every prompt lies inside a clip of this length and size."""
         if self.size not in (None, (height, width)):

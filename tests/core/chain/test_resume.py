@@ -20,7 +20,7 @@ from vivid_core.chain.journal import Journal
 from vivid_core.chain.run import edit_video
 from vivid_core.chain.sources import MasksInMemory
 from vivid_core.errors import InputError, MediaError
-from vivid_core.media import probe, read_clip, save_image, write_clip
+from vivid_core.media import read_clip, read_info, save_image, write_clip
 from vivid_core.runtime import Progress, Runtime
 
 from ...soak import record
@@ -194,7 +194,7 @@ def test_a_full_disk_is_named_and_the_run_goes_on_later(quick, asked):
         edit_video(quick, *request)
     assert not request[0].out.exists()
     edit_video(quick, *request)
-    assert probe(request[0].out).frame_count == 25
+    assert read_info(request[0].out).frame_count == 25
 
 
 def test_a_folder_of_something_else_is_refused(quick, asked, tmp_path):

@@ -12,7 +12,7 @@ import torch
 from vivid_core.chain.run import edit_video
 from vivid_core.chain.sources import MasksInMemory, open_masks
 from vivid_core.errors import CaptionError, InputError, MaskError, MediaError
-from vivid_core.media import frame_times, probe, read_clip, save_image, save_masks, write_clip
+from vivid_core.media import frame_times, read_clip, read_info, save_image, save_masks, write_clip
 from vivid_core.runtime import Progress, Runtime
 from vivid_core.video import Keyframe
 
@@ -58,11 +58,11 @@ def test_timing_and_audio_are_those_of_the_source(quick, asked, scene, tmp_path,
     write_clip(tmp_path / "s.mkv", frames, fps=NTSC, pts=times, audio_from=tone)
     request = asked(source=tmp_path / "s.mkv", out=tmp_path / "o.mkv", mask_out=tmp_path / "m.mkv")
     edit_video(quick, *request)
-    assert probe(request[0].source).variable_frame_rate == (timing == "variable")
-    assert probe(request[0].out).has_audio
+    assert read_info(request[0].source).variable_frame_rate == (timing == "variable")
+    assert read_info(request[0].out).has_audio
     assert frame_times(request[0].out) == frame_times(request[0].source)
     assert frame_times(tmp_path / "m.mkv") == frame_times(request[0].source)
-    assert probe(request[0].out).frame_count == len(frames)
+    assert read_info(request[0].out).frame_count == len(frames)
 
 
 def test_over_a_cut_nothing_is_carried(quick, asked, scene, tmp_path):
@@ -121,7 +121,7 @@ def test_a_deep_source_stays_exact_outside(quick, asked, scene, tmp_path):
     write_clip(tmp_path / "deep.mkv", deep[:12], fps=Fraction(8), bit_depth=16)
     request = asked(source=tmp_path / "deep.mkv", masks=MasksInMemory(masks[:12]))
     report = edit_video(quick, *request)
-    assert probe(request[0].out).bit_depth == 16
+    assert read_info(request[0].out).bit_depth == 16
     assert report.written.written_max_difference_outside == 0
 
 

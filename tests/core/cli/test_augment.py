@@ -10,7 +10,7 @@ import torch
 
 from vivid_core.cli import main
 from vivid_core.mask.augment import MASK_MODES, augment_mask
-from vivid_core.media import probe, read_mask, save_masks, write_clip
+from vivid_core.media import read_info, read_mask, save_masks, write_clip
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +60,7 @@ def test_a_video_keeps_its_rate_and_a_folder_has_a_picture_a_frame(files, mask, 
     expected = augment_mask(mask, mode="box")
     assert augment(files, "--mode", "box", out="out.mkv") == 0
     assert torch.equal(read_mask(files / "out.mkv"), expected)
-    assert probe(files / "out.mkv").fps == 12
+    assert read_info(files / "out.mkv").fps == 12
     assert augment(files, "--mode", "box", out="out") == 0
     assert torch.equal(read_mask(files / "out"), expected)
     printed = capsys.readouterr().out
@@ -73,7 +73,7 @@ def test_masks_without_a_rate_become_a_video_too(files, mask, given):
     write_clip(files / "folder", mask[..., None].expand(-1, -1, -1, 3), fps=Fraction(12))
     assert augment(files, "--mode", "hull", given=given, out="out.mkv") == 0
     assert torch.equal(read_mask(files / "out.mkv"), augment_mask(mask, mode="hull"))
-    assert probe(files / "out.mkv").fps == 8
+    assert read_info(files / "out.mkv").fps == 8
 
 
 def test_a_mask_that_becomes_too_large_is_named(files, capsys):

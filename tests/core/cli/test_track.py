@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from vivid_core.cli import main
-from vivid_core.media import probe, read_mask, save_image, write_clip
+from vivid_core.media import read_info, read_mask, save_image, write_clip
 from vivid_core.tiny.scenes.shapes import draw_scene
 from vivid_core.track.store import StoredTrack
 
@@ -46,7 +46,7 @@ def test_a_mask_on_a_later_frame(files, truth, capsys):
     assert track(files, "--mask", f"{files / 'mask.png'}@2", "--overlay", overlay) == 0
     masks = read_mask(files / "masks.json", frames=FRAMES)
     assert overlap(masks, truth) > 0.9
-    info = probe(overlay)
+    info = read_info(overlay)
     assert (info.frame_count, info.width, info.height) == (FRAMES, 96, 64)
     printed = capsys.readouterr().out
     assert "object 1: found on 6 of 6" in printed and "written" in printed

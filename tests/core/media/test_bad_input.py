@@ -18,8 +18,8 @@ from vivid_core.media import (
     VideoReader,
     VideoWriter,
     load_image,
-    probe,
     read_clip,
+    read_info,
     save_image,
     write_clip,
 )
@@ -40,12 +40,12 @@ def cut(path: Path, share: float) -> Path:
 
 def test_missing_file(tmp_path):
     with pytest.raises(MediaError, match=r"no\.mp4: there is no such file: check the path"):
-        probe(tmp_path / "no.mp4")
+        read_info(tmp_path / "no.mp4")
 
 
 def test_folder_instead_of_a_file(tmp_path):
     with pytest.raises(MediaError, match="a video file is needed|not a video"):
-        probe(tmp_path)
+        read_info(tmp_path)
 
 
 @pytest.mark.parametrize("content", [b"", b"not a video at all", os.urandom(4096)])
@@ -65,7 +65,7 @@ def test_audio_only(tmp_path):
         file.mux(stream.encode(frame))
         file.mux(stream.encode(None))
     with pytest.raises(MediaError, match=r"holds no video, only audio: choose a file with"):
-        probe(path)
+        read_info(path)
 
 
 @pytest.mark.parametrize("name", ["a.mkv", "a.mp4", "a.webm"])
@@ -75,14 +75,14 @@ def test_zero_frames(tmp_path, name):
         stream.width, stream.height, stream.pix_fmt = 32, 32, "yuv420p"
         file.start_encoding()
     with pytest.raises(MediaError, match=f"{name}: holds no video frames, or is cut off"):
-        probe(tmp_path / name)
+        read_info(tmp_path / name)
 
 
 @pytest.mark.parametrize("share", [0.3, 0.6, 0.95])
 def test_cut_off_mp4_says_how_many_frames_there_are(write, track, share):
     path = write("a.mp4", track(frames=frames_of(20)), movflags="+faststart")
     cut(path, share)
-    for read in (probe, VideoReader, read_clip):
+    for read in (read_info, VideoReader, read_clip):
         with pytest.raises(MediaError, match=r"cut off: \d+ of 20 frames can be decoded"):
             read(path)
 
@@ -90,7 +90,7 @@ def test_cut_off_mp4_says_how_many_frames_there_are(write, track, share):
 def test_cut_off_mp4_with_its_index_at_the_end(write, track):
     path = cut(write("a.mp4", track(frames=frames_of(20))), 0.6)
     with pytest.raises(MediaError, match="is damaged or not a video"):
-        probe(path)
+        read_info(path)
 
 
 @pytest.mark.parametrize("share", [0.3, 0.6, 0.8])
@@ -98,7 +98,7 @@ def test_cut_off_matroska(tmp_path, share):
     write_clip(tmp_path / "a.mkv", frames_of(20), fps=EIGHT)
     cut(tmp_path / "a.mkv", share)
     with pytest.raises(MediaError, match=r"cut off: \d+ of about 20 frames can be decoded"):
-        probe(tmp_path / "a.mkv")
+        read_info(tmp_path / "a.mkv")
 
 
 def test_damage_in_the_middle_is_not_passed_on(write, track):
@@ -155,7 +155,7 @@ def test_an_older_file_stays_until_the_new_one_is_complete(tmp_path, name):
         write_clip(tmp_path / name, broken(), fps=EIGHT)
     assert (tmp_path / name).read_bytes() == before
     write_clip(tmp_path / name, frames_of(3), fps=EIGHT)
-    assert leftovers(tmp_path) == [name] and probe(tmp_path / name).frame_count == 3
+    assert leftovers(tmp_path) == [name] and read_info(tmp_path / name).frame_count == 3
 
 
 @pytest.mark.parametrize(

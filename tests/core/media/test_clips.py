@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from vivid_core.media import VideoReader, probe, read_clip, write_clip
+from vivid_core.media import VideoReader, read_clip, read_info, write_clip
 from vivid_core.video import Clip, FrameRange
 
 FRAMES = FrameRange(start=10, stop=34)
@@ -72,7 +72,7 @@ def test_the_reader_agrees_with_the_formula(path, clip, psnr):
 
 
 def test_info_and_streaming(path, clip):
-    info = probe(path)
+    info = read_info(path)
     assert (info.width, info.height, info.frame_count, info.fps) == (720, 480, 49, 8)
     with VideoReader(path) as reader:
         assert sum(1 for _ in reader) == 49

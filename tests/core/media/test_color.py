@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from vivid_core.errors import InputError, MediaError
-from vivid_core.media import VideoReader, probe, read_clip, write_clip
+from vivid_core.media import VideoReader, read_clip, read_info, write_clip
 
 # ITU-R BT.601 and BT.709: the weights of red and blue in luma, and the H.273 tags.
 WEIGHTS = {"601": (0.299, 0.114), "709": (0.2126, 0.0722), "2020": (0.2627, 0.0593)}
@@ -87,7 +87,7 @@ def test_ten_bits_are_kept(write, track):
         write, track, matrix="709", full=False, tag="709", range_tag="limited", bits=10
     )
     pixels = read_bars(path)
-    assert pixels.dtype == np.uint16 and probe(path).bit_depth == 10
+    assert pixels.dtype == np.uint16 and read_info(path).bit_depth == 10
     assert np.abs(pixels / 257 - colour_bars()).max() <= 0.3
     clip = read_clip(path).frames[0].numpy()
     assert np.abs(clip * 255 - colour_bars()).max() <= 0.3
@@ -129,7 +129,7 @@ def test_alpha_is_read(write, track, picture, name, options):
     if "options" not in options and options["codec"] == "prores_ks":
         options = options | {"options": {"profile": "4444"}}
     path = write(name, track(frames=frames, array_layout="rgba", **options))
-    assert probe(path).has_alpha
+    assert read_info(path).has_alpha
     with VideoReader(path) as reader:
         pixels = [frame.pixels for frame in reader]
     assert len(pixels) == 9 and pixels[0].shape == (48, 64, 4)
@@ -163,7 +163,7 @@ def test_more_than_eight_bits_are_written(tmp_path, name, depth):
     write_clip(path, [ramp], fps=Fraction(8), bit_depth=depth, crf=0)
     pixels = read_bars(path)
     decoded_depth = 12 if name == "a.mov" else depth  # ProRes 4444 is always decoded to 12 bits
-    assert probe(path).bit_depth == decoded_depth
+    assert read_info(path).bit_depth == decoded_depth
     assert len(np.unique(pixels[0, :, 1])) > 400
     assert np.abs(pixels / 65535 - ramp).max() < (1e-5 if depth == 16 else 0.01)
 

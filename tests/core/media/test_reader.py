@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from vivid_core.errors import InputError, MediaError
-from vivid_core.media import VideoReader, frame_times, probe, read_clip, write_clip
+from vivid_core.media import VideoReader, frame_times, read_clip, read_info, write_clip
 from vivid_core.video import FrameRange
 
 NTSC = Fraction(30000, 1001)
@@ -34,7 +34,7 @@ def pixels_of(path, **kwargs) -> np.ndarray:
 
 def test_info_of_a_plain_file(write, track, picture):
     path = write("a.mp4", track(frames=picture, rate=NTSC), audio_seconds=0.4)
-    info = probe(path)
+    info = read_info(path)
     assert (info.width, info.height, info.frame_count) == (64, 48, 9)
     assert info.fps == NTSC
     assert info.duration_seconds == float(9 / NTSC)
@@ -60,7 +60,7 @@ def test_display_matrix_is_applied(write, track, picture, turn, matrix):
     plain = pixels_of(path)
     turned = pixels_of(turn(path, matrix))
     np.testing.assert_array_equal(turned[1], expected_turn(plain[1], matrix))
-    info = probe(path)
+    info = read_info(path)
     assert (info.height, info.width) == turned.shape[1:3]
 
 
@@ -68,14 +68,14 @@ def test_display_matrix_is_applied(write, track, picture, turn, matrix):
     ("matrix", "degrees"), [(DIHEDRAL[0], 90), (DIHEDRAL[1], 180), (DIHEDRAL[2], 270)]
 )
 def test_rotation_is_reported_clockwise(write, track, picture, turn, matrix, degrees):
-    assert probe(turn(write("a.mp4", track(frames=picture)), matrix)).rotation == degrees
+    assert read_info(turn(write("a.mp4", track(frames=picture)), matrix)).rotation == degrees
 
 
 def test_the_best_of_two_video_streams_is_read(write, track, picture):
     rng = np.random.default_rng(0)
     noise = [rng.integers(0, 255, (96, 128, 3), np.uint8) for _ in range(12)]
     path = write("a.mkv", track(frames=picture[:1]), track(frames=noise))
-    info = probe(path)
+    info = read_info(path)
     assert (info.width, info.height, info.frame_count) == (128, 96, 12)
     assert pixels_of(path).shape == (12, 96, 128, 3)
 
@@ -89,7 +89,7 @@ def test_non_zero_start(write, track, picture, suffix):
     with VideoReader(path) as reader:
         frames = list(reader)
     assert [frame.pts_seconds for frame in frames] == [Fraction(i, 8) for i in range(9)]
-    assert probe(path).duration_seconds == 9 / 8
+    assert read_info(path).duration_seconds == 9 / 8
 
 
 @pytest.mark.parametrize("suffix", ["mp4", "mkv"])
@@ -103,13 +103,13 @@ def test_variable_frame_rate_keeps_its_times(write, track, picture, suffix):
         assert reader.info.frame_count == 9
     times = frame_times(path)
     assert [time * 1000 for time in times[:-1]] == ticks
-    assert float(times[-1]) == probe(path).duration_seconds
-    assert probe(path).fps == 9 / times[-1]
+    assert float(times[-1]) == read_info(path).duration_seconds
+    assert read_info(path).fps == 9 / times[-1]
 
 
 def test_milliseconds_of_matroska_are_not_a_variable_rate(write, track, picture):
     path = write("a.mkv", track(frames=picture * 8, rate=NTSC))
-    info = probe(path)
+    info = read_info(path)
     assert info.fps == NTSC and not info.variable_frame_rate
     assert frame_times(path)[-1] == 72 / NTSC
 
@@ -157,7 +157,7 @@ def test_a_stream_of_bytes_is_read_like_its_file(write, track, picture):
     path = write("a.mp4", track(frames=picture))
     data = io.BytesIO(path.read_bytes())
     data.seek(100)
-    assert probe(data) == probe(path)
+    assert read_info(data) == read_info(path)
     np.testing.assert_array_equal(pixels_of(data), pixels_of(path))
 
 
@@ -171,7 +171,7 @@ def test_a_reader_starts_again_with_each_iteration(write, track, picture):
 def test_frames_without_times_are_counted(write, track, picture):
     """A raw H.264 stream has neither a header with a count nor times."""
     path = write("a.h264", track(frames=picture, options={"bf": "2"}))
-    assert probe(path).frame_count == len(read_clip(path)) == 9
+    assert read_info(path).frame_count == len(read_clip(path)) == 9
 
 
 def test_frames_hidden_by_an_edit_list_are_not_shown(write, track, picture):
@@ -185,12 +185,12 @@ def test_frames_hidden_by_an_edit_list_are_not_shown(write, track, picture):
     path.write_bytes(data)
     expected = [frame.to_ndarray(format="rgb24") for frame in av.open(str(path)).decode(video=0)]
     assert len(expected) == 6
-    assert probe(path).frame_count == len(pixels_of(path)) == 6
+    assert read_info(path).frame_count == len(pixels_of(path)) == 6
 
 
 def test_one_frame(write, track, picture):
     path = write("a.mp4", track(frames=picture[:1]))
-    info = probe(path)
+    info = read_info(path)
     assert (info.frame_count, info.fps, info.duration_seconds) == (1, 8, 1 / 8)
     clip = read_clip(path)
     assert len(clip) == 1 and clip.fps == 8
@@ -203,4 +203,4 @@ def test_names_are_never_taken_for_addresses(tmp_path, monkeypatch, picture):
     np.testing.assert_array_equal(pixels_of("a:b.mkv"), picture)
     for address in ("http://127.0.0.1:9/a.mp4", "concat:a:b.mkv"):
         with pytest.raises(MediaError, match="there is no such file"):
-            probe(address)
+            read_info(address)

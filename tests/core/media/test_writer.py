@@ -16,8 +16,8 @@ from vivid_core.media import (
     VideoWriter,
     frame_times,
     load_image,
-    probe,
     read_clip,
+    read_info,
     write_clip,
 )
 
@@ -64,7 +64,7 @@ def test_sizes_are_never_changed(tmp_path, name, size):
     y, x = np.mgrid[0 : size[0], 0 : size[1]] / max(size)
     frames = [np.repeat((x + y)[..., None] / 2, 3, -1).astype(np.float32)] * 2
     write_clip(tmp_path / name, frames, fps=EIGHT, crf=4)
-    info = probe(tmp_path / name)
+    info = read_info(tmp_path / name)
     assert ((info.height, info.width), info.frame_count) == (size, 2)
     assert np.abs(read_clip(tmp_path / name).frames[0].numpy() - frames[0]).max() < 0.02
 
@@ -73,7 +73,7 @@ def test_sizes_are_never_changed(tmp_path, name, size):
 @pytest.mark.parametrize("fps", [NTSC, Fraction(24000, 1001), Fraction(25), Fraction(1, 2)])
 def test_count_and_duration_are_exact(tmp_path, picture, name, fps):
     write_clip(tmp_path / name, picture * 3, fps=fps)
-    info = probe(tmp_path / name)
+    info = read_info(tmp_path / name)
     assert (info.fps, info.frame_count, info.variable_frame_rate) == (fps, 27, False)
     assert info.duration_seconds == float(27 / fps)
 
@@ -84,9 +84,9 @@ def test_variable_times_are_passed_through(tmp_path, write, track, picture, cloc
     timing = {"ticks": steps.tolist(), "time_base": Fraction(1, clock)}
     source = write("source.mp4", track(frames=picture, **timing))
     times = frame_times(source)
-    write_clip(tmp_path / "a.mp4", picture, fps=probe(source).fps, pts=times)
+    write_clip(tmp_path / "a.mp4", picture, fps=read_info(source).fps, pts=times)
     assert frame_times(tmp_path / "a.mp4") == times
-    assert probe(tmp_path / "a.mp4") == probe(source)
+    assert read_info(tmp_path / "a.mp4") == read_info(source)
     headers = []
     for path in (source, tmp_path / "a.mp4"):
         with av.open(str(path)) as file:
@@ -123,13 +123,13 @@ def test_audio_is_untouched_and_in_step(tmp_path, write, track, picture, name, s
         first = min(float(p.pts * p.time_base) for p in file.demux(video) if p.size)
     shifts = [a - first - (b - start / 8) for (b, _), (a, _) in zip(before, after, strict=True)]
     assert np.abs(shifts).max() < 2e-3
-    assert probe(tmp_path / name).frame_count == 9
+    assert read_info(tmp_path / name).frame_count == 9
 
 
 def test_a_source_without_audio_adds_none(tmp_path, write, track, picture):
     silent = write("silent.mp4", track(frames=picture))
     write_clip(tmp_path / "a.mp4", picture, fps=EIGHT, audio_from=silent)
-    assert not probe(tmp_path / "a.mp4").has_audio
+    assert not read_info(tmp_path / "a.mp4").has_audio
 
 
 def test_png_folder(tmp_path, picture):

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from vivid_core.errors import TrainingDiverged
+from vivid_core.errors import ModelError, TrainingDiverged
 from vivid_core.train.loop import LoopConfig, Trainer, build_optimizers, rate_share
 
 
@@ -97,3 +97,9 @@ def test_the_rate_rises_then_falls():
     assert shares[:10] == sorted(shares[:10])
     assert shares[10:] == sorted(shares[10:], reverse=True)
     assert max(shares) == 1.0 and min(shares) > 0
+
+
+def test_a_damaged_state_is_named(tmp_path: Path):
+    (tmp_path / "state.pt").write_bytes(b"cut off")
+    with pytest.raises(ModelError, match=r"state\.pt: refused: it is damaged"):
+        Trainer(Regression(), config(1), tmp_path)

@@ -20,16 +20,16 @@ SCENES = 3  # one for each mask variant
 
 @pytest.fixture(scope="module")
 def settings():
-    return cases.Settings(steps=3, guidance=2.0)
+    return cases.Sampling(steps=3, guidance=2.0)
 
 
 @pytest.fixture(scope="module")
 def measured(settings):
     """Telea as the model under test."""
 
-    def edit(request):
-        assert (request.steps, request.guidance) == (3, 2.0)
-        return fill_telea(request.clip.frames, request.mask.values)
+    def edit(material, settings):
+        assert (settings.steps, settings.guidance) == (3, 2.0)
+        return fill_telea(material.clip.frames, material.mask.values)
 
     return quality.measure(quality.methods_beside(edit), range(SCENES), settings)
 
@@ -55,12 +55,12 @@ def test_telea_as_the_model_equals_telea_beside_it(figures):
     assert figures["delete: PSNR in the holedB"].references["perfect"] == math.inf
 
 
-def test_the_hidden_truth_is_in_no_request(settings):
-    """Nothing inside the hole of a request tells what a perfect edit shows there."""
+def test_the_hidden_truth_is_in_no_clip(settings):
+    """Nothing inside the hole of a source tells what a perfect edit shows there."""
     for name in ("add", "keyframe"):
         case = cases.CASES[name](1, settings)
         thing = (case.thing > 0.9) & (case.hole > 0.5)
-        source = case.request.clip.frames
+        source = case.material.clip.frames
         assert (source - case.truth).abs()[thing].mean() > 0.1
 
 
@@ -70,21 +70,21 @@ def test_cases_are_what_they_say(settings, scene):
     drawn = cases.held_out_scene(scene)
     before = f"{drawn.target_thing.color} {drawn.target_thing.shape}"
     for case in (delete, add, modify, keyframe):
-        request = case.request
+        asked = case.settings
         outside = case.hole < 0.5
-        assert (request.focus, request.growth, request.feather) == ("off", 0, 0)
+        assert (asked.focus, asked.grow, asked.feather) == ("off", 0, 0)
         assert torch.equal(torch.unique(case.hole), torch.tensor([0.0, 1.0]))
         if case is not modify:
-            rim = (request.clip.frames - case.truth).abs().amax(-1)[outside]
+            rim = (case.material.clip.frames - case.truth).abs().amax(-1)[outside]
             assert (rim > 0.2).float().mean() < 0.01  # all but antialiased edges
-    assert (add.expected, before in add.request.caption) == (before, True)
+    assert (add.expected, before in add.settings.caption) == (before, True)
     assert is_held_out(*modify.expected.split()) and modify.expected != before
-    assert modify.request.caption == f"a {modify.expected}"
+    assert modify.settings.caption == f"a {modify.expected}"
     color, shape = keyframe.expected.split()
     assert color not in {thing.color for thing in drawn.things}
-    assert keyframe.request.caption == f"a {shape}"
-    assert torch.equal(keyframe.request.keyframes[0].pixels, keyframe.truth[0])
-    assert cases.without_keyframes(keyframe).request.keyframes == ()
+    assert keyframe.settings.caption == f"a {shape}"
+    assert torch.equal(keyframe.material.keyframes[0].pixels, keyframe.truth[0])
+    assert cases.without_keyframes(keyframe).material.keyframes == ()
 
 
 def test_colour_error_is_measured_where_the_thing_is_in_the_last_frame(settings):
