@@ -92,6 +92,16 @@ def to_levels(pixels: Float[Tensor, "*t h w 3"], depth: Depth) -> Levels:
     return np.rint(scaled.numpy()).astype(kind)
 
 
+def rounded(
+    frames: Float[Tensor, "*t h w 3"],
+    source: Float[Tensor, "*t h w 3"],
+    effective: Float[Tensor, "*t h w"],
+    depth: Depth,
+) -> Float[Tensor, "*t h w 3"]:
+    """Finished frames at the depth they are kept at; outside the effective mask the source."""
+    return torch.where(effective[..., None] > 0, to_float(to_levels(frames, depth)), source)
+
+
 def _is_eight_bit(frames: Tensor) -> bool:
     """Whether every value is a whole number of 255ths, but for how it was divided."""
     return all(_off_by(frame * 255) < ROUNDING for frame in frames)

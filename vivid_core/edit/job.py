@@ -18,7 +18,7 @@ from ..settings import Focus, Settings
 from ..video import Clip, FrameRange, Keyframe, MaskTrack
 from .composite import composite
 from .focus import FocusPlan, plan_focus
-from .footage import ClipFootage, Footage, NoFootage
+from .footage import ClipFootage, Footage, NoFootage, rounded
 from .masks import EffectiveMasks, WholeFrames
 
 
@@ -64,10 +64,11 @@ class Job:
 
     def given_frame(self, frame: int, source: Float[Tensor, "h w 3"]) -> Float[Tensor, "h w 3"]:
         """A keyframe as it is in the result: inside the mask only, around it the source."""
-        keyframe = self.given[frame]
+        keyframe, before = self.given[frame], source[None]
         effective = self.masks.read(FrameRange(start=frame, stop=frame + 1))
         feather = keyframe.feather(self.settings.feather)
-        return composite(source[None], keyframe.pixels[None], effective, feather=feather)[0]
+        pasted = composite(before, keyframe.pixels[None], effective, feather=feather)
+        return rounded(pasted, before, effective, self.footage.depth)[0]
 
     def length(self, window: Window) -> int:
         """How many frames of a window the model sees, padding included."""

@@ -13,6 +13,7 @@ from torch import Tensor
 from ..edit.composite import composite
 from ..edit.cost import CostEstimate, estimate_cost
 from ..edit.editor import from_region, to_region, unknown_words_warning
+from ..edit.footage import rounded
 from ..edit.job import Job, Material, plan_edit, require_mask
 from ..edit.report import flops_text
 from ..errors import InputError
@@ -28,7 +29,8 @@ SHEET_COLUMNS, SHEET_CELL = 4, 160  # panels in a row; least pixels of a panel's
 
 @dataclass(frozen=True, kw_only=True)
 class Candidate:
-    """One look of the frame, [H, W, 3] in 0..1; around the mask it is the source."""
+    """One look of the frame, [H, W, 3] in 0..1, at the depth of its clip; around the mask the
+    source."""
 
     pixels: Float[Tensor, "h w 3"]
     caption: str
@@ -191,5 +193,5 @@ def _render(
                 feather=still.settings.feather,
             )
             plan.crop(frame).copy_(pasted)
-            made.append(frame[0])
+            made.append(rounded(frame, source, effective, still.footage.depth)[0])
     return made
