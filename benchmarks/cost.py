@@ -148,6 +148,7 @@ def edit_rows(networks: Networks) -> Iterator[Row]:
         settings = Settings(task="delete", grow=0, steps=STEPS, guidance=GUIDANCE)
         job = plan_unseen(bundle, settings, frames=frames, size=(480, 720), mask=area)
         cost = estimate_cost(bundle, job)
+        assert cost is not None, "CogVideoX knows its cost"
         counted = count_edit(networks, frames, *cost.model_size)
         yield Row(model=networks.name, work=words, planned=cost.pflops * 1e15, counted=counted)
 

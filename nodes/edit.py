@@ -118,7 +118,7 @@ class EstimateCost(io.ComfyNode):
                     "mask",
                     types=MASKS,
                     optional=True,
-                    tooltip="The mask, for the cost of its focus window. Its own size replaces "
+                    tooltip="The mask, for the cost of its focus crop. Its own size replaces "
                     "width and height, and its length replaces length if it has several frames.",
                 ),
             ],

@@ -108,8 +108,8 @@ def work_inputs() -> list[io.Input]:
             "focus",
             options=FOCUSES,
             default="auto",
-            tooltip="The part of the frame that the model sees. auto: a window around the mask, "
-            "where that costs less. native: that window at its own scale. enlarge: that window "
+            tooltip="The part of the frame that the model sees. auto: a crop around the mask, "
+            "where that costs less. native: that crop at its own scale. enlarge: that crop "
             "scaled up to the model's size, for more detail. off: the whole frame.",
         ),
     ]

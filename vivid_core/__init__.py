@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from .chain.sources import open_masks as open_masks
     from .cogvideox.adapter import apply_adapter as apply_adapter
     from .cogvideox.adapter import load_adapter as load_adapter
+    from .cogvideox.merge import export_lora as export_lora
+    from .cogvideox.merge import merge_adapter as merge_adapter
+    from .cogvideox.save import save_checkpoint as save_checkpoint
     from .edit.clip import edit_clip as edit_clip
     from .edit.clip import run_edit as run_edit
     from .edit.cost import CostEstimate as CostEstimate
@@ -66,6 +69,8 @@ _HOMES = {
     "chain.run": "edit_video",
     "chain.sources": "open_masks",
     "cogvideox.adapter": "apply_adapter load_adapter",
+    "cogvideox.merge": "export_lora merge_adapter",
+    "cogvideox.save": "save_checkpoint",
     "edit.clip": "edit_clip run_edit",
     "edit.cost": "CostEstimate estimate_cost",
     "edit.job": "Job Material plan_edit",

@@ -65,16 +65,6 @@ class Adapter:
     patch_embedder: dict[str, Tensor]
     facts: AdapterFacts
 
-    @property
-    def summary(self) -> str:
-        """One line for people."""
-        facts, (frames, height, width) = self.facts, self.facts.train_size
-        return (
-            f"{self.name}: {facts.layout} adapter of rank {facts.rank} (alpha {facts.alpha:g}) "
-            f"for {facts.base_model}, trained to step {facts.training_step} at {frames} frames "
-            f"of {width}x{height}; licence: {facts.licence or 'not stated'}"
-        )
-
 
 def lora_config(
     rank: int, alpha: float | None = None, targets: Sequence[str] = TARGET_MODULES
@@ -167,7 +157,6 @@ def apply_adapter(bundle: Model, adapter: Adapter, strength: float = 1.0) -> Mod
         layout=_layout_with(transformer, adapter),
         train_size=adapter.facts.train_size,
         knows_last_frame=adapter.facts.knows_last_frame,
-        adapter_strength=strength,
         warnings=bundle.warnings + base_warnings(bundle, adapter),
     )
 

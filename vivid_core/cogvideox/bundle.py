@@ -44,7 +44,6 @@ class ModelBundle:
     knows_last_frame: bool = False
     max_text_tokens: int = 226
     known_words: frozenset[str] | None = None
-    adapter_strength: float = 1.0
     placement: Placement = field(default_factory=Placement)
     warnings: tuple[str, ...] = ()
 

@@ -108,12 +108,10 @@ def pad_latent_frames(
 
 def _mask_latents(layout: Layout, vae: AutoencoderKLCogVideoX, levels: Tensor) -> Tensor:
     values = 1 - levels if layout.mask_polarity == "keep" else levels
-    low, high = layout.mask_range
-    values = (low + values * (high - low)).to(vae.device, torch.float32)
+    values = values.to(vae.device, torch.float32)
     if layout.mask_encoding == "vae":
         return encode(vae, values.expand(-1, 3, -1, -1, -1))
-    scale = vae.config.scaling_factor if layout.scaled else 1.0
-    return mask_to_latent(values, latent_shape(vae, levels)[2:]) * scale
+    return mask_to_latent(values, latent_shape(vae, levels)[2:]) * vae.config.scaling_factor
 
 
 def _first_frame_latents(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -10,7 +9,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from ..settings import MAX_STEPS
 from .conditioning import pad_latent_frames
 
 IMAGE_OFFSET = 2.0  # CogVideoX 1.5 I2V: the constant its pipelines pass as `ofs`
@@ -24,17 +22,13 @@ def guided_predictor(
     negative_embeds: Float[Tensor, "b2 n d"] | None,
     guidance: float,
     rotary: Rotary | None,
-    *,
-    dynamic: bool = False,
-    batched: bool = True,
 ) -> Callable[[Tensor, int], Tensor]:
     """A function (noisy latents [b t 16 h w], timestep) -> guided prediction, float32.
 
-    A guidance of 1 needs one pass only and no negative text. `dynamic` raises the scale from 1
-    to 1 + guidance over the run. `batched` runs both passes at once: faster, twice the memory.
-    A batch of one in the conditions serves any batch of noise.
+    A guidance of 1 needs one pass only and no negative text. A batch of one in the conditions
+    serves any batch of noise.
     """
-    single = guidance == 1.0 and not dynamic
+    single = guidance == 1.0
     if not single and negative_embeds is None:
         raise ValueError("guidance other than 1 needs negative_embeds")
 
@@ -42,23 +36,10 @@ def guided_predictor(
         if single:
             return _forward(transformer, latents, conditioning, [prompt_embeds], t, rotary)[0]
         texts = [negative_embeds, prompt_embeds]
-        if batched:
-            uncond, cond = _forward(transformer, latents, conditioning, texts, t, rotary)
-        else:
-            uncond, cond = (
-                _forward(transformer, latents, conditioning, [text], t, rotary, context)[0]
-                for text, context in zip(texts, ("uncond", "cond"), strict=True)
-            )
-        scale = dynamic_scale(guidance, t) if dynamic else guidance
-        return uncond + scale * (cond - uncond)
+        uncond, cond = _forward(transformer, latents, conditioning, texts, t, rotary)
+        return uncond + guidance * (cond - uncond)
 
     return predict
-
-
-def dynamic_scale(guidance: float, t: int) -> float:
-    """The rising scale of CogVideoX's own sampler: 1 + g (1 - cos(pi p^5)) / 2, p = progress."""
-    progress = (MAX_STEPS - 1 - t) / MAX_STEPS
-    return 1 + guidance * (1 - math.cos(math.pi * progress**5)) / 2
 
 
 def _forward(
@@ -68,7 +49,6 @@ def _forward(
     texts: list[Tensor],
     t: int,
     rotary: Rotary | None,
-    context: str = "cond_uncond",
 ) -> list[Tensor]:
     """One prediction a text, in one pass."""
     config, batch, frames = transformer.config, latents.shape[0], latents.shape[1]
@@ -76,7 +56,7 @@ def _forward(
     inputs = pad_latent_frames(torch.cat([latents, expanded], dim=2), config.patch_size_t)
     embeds = torch.cat([text.expand(batch, -1, -1) for text in texts])
     ofs = None if config.ofs_embed_dim is None else latents.new_full((1,), IMAGE_OFFSET)
-    with transformer.cache_context(context):
+    with transformer.cache_context("cond_uncond"):
         output = transformer(
             hidden_states=inputs.repeat(len(texts), 1, 1, 1, 1).to(transformer.dtype),
             encoder_hidden_states=embeds.to(inputs.device, transformer.dtype),

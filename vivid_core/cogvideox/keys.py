@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Literal, TypeVar
 
 import torch
@@ -48,13 +48,6 @@ def strip_prefix(key: str) -> str:
         if key.startswith(prefix):
             return key[len(prefix) :]
     return key
-
-
-def spelling_of(keys: Iterable[str]) -> Spelling:
-    """Which spelling a file uses."""
-    return (
-        "comfyui" if any(_BLOCK["diffusers"].match(strip_prefix(k)) for k in keys) else "diffusers"
-    )
 
 
 def rename(key: str, to: Spelling) -> str:

@@ -43,31 +43,17 @@ class Layout:
     patch_time: int | None = None
     mask_encoding: Literal["resized", "vae"] | None = None
     mask_polarity: Literal["keep", "edit"] | None = None
-    mask_range: tuple[float, float] = (0.0, 1.0)  # what mask values 0 and 1 become
     mask_threshold: float | None = None  # binarised here before anything else
     hole_fill: float | None = None
-    scaled: bool = True  # condition channels are multiplied by the VAE's scaling factor
     knows_last_frame: bool = False
     text_describes: Literal["scene", "edited area", "scene after removal", "instruction"] = "scene"
     train_frames: int = 49
     train_size: tuple[int, int] = (480, 720)  # height, width
-    max_frames: int = 49
-    fps: int = 8
-    default_guidance: float = 6.0
-    default_steps: int = 50
     video_guidance: float | None = None
 
     @property
     def needs_mask(self) -> bool:
         return "mask" in self.channels
-
-    @property
-    def reads_video(self) -> bool:
-        return "video" in self.channels
-
-    @property
-    def condition_channels(self) -> int:
-        return self.in_channels - self.noise_channels
 
 
 _INPAINT = Layout(
@@ -96,22 +82,17 @@ _LAYOUTS: dict[LayoutName, Layout] = {
         text_describes="scene after removal",
         train_frames=85,
         train_size=(384, 672),
-        max_frames=197,
-        fps=12,
-        default_guidance=1.0,
-        default_steps=30,
     ),
     "insvie": Layout(
         name="insvie",
         channels=("noise", "video"),
         in_channels=32,
         text_describes="instruction",
-        default_guidance=7.5,
         video_guidance=1.2,
     ),
 }
 _FRAMES_1_5 = 85  # Fun-InP and VOID; the plain 1.5 models' 81 would need an odd latent count
-_SIZE_1_5, _FPS_1_5 = (768, 1360), 16  # CogVideoX 1.5, plain and image-to-video
+_SIZE_1_5 = (768, 1360)  # CogVideoX 1.5, plain and image-to-video
 
 
 def layout_named(
@@ -122,13 +103,12 @@ def layout_named(
     if version != "1.5":
         return replace(layout, version=version, patch_time=patch_time)
     if name in ("t2v", "i2v"):
-        layout = replace(layout, train_size=_SIZE_1_5, fps=_FPS_1_5)
+        layout = replace(layout, train_size=_SIZE_1_5)
     return replace(
         layout,
         version=version,
         patch_time=patch_time or PATCH_TIME,
         train_frames=_FRAMES_1_5,
-        max_frames=max(layout.max_frames, _FRAMES_1_5),
     )
 
 

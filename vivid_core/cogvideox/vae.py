@@ -14,9 +14,7 @@ from diffusers.models.upsampling import CogVideoXUpsample3D
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from ..errors import InputError
 from .bundle import vae_factors
-from .placement import TILE_OVERLAP
 
 _SMALL_CLIP = 2**18  # frames x height x width, in pixels or latents
 
@@ -86,40 +84,6 @@ def latent_shape(vae: AutoencoderKLCogVideoX, pixels: Tensor) -> tuple[int, int,
             f"of {w}x{h}: pad them first"
         )
     return b, vae.config.latent_channels, (t - 1) // time + 1, h // space, w // space
-
-
-@contextmanager
-def with_tiling(
-    vae: AutoencoderKLCogVideoX, tile: tuple[int, int], *, overlap: float = TILE_OVERLAP
-) -> Iterator[None]:
-    """Encode and decode in tiles of `tile` (height, width) pixels inside this context.
-
-    Raises InputError where the step from tile to tile is no whole number of latents: the VAE
-    would then return a wrong size without saying so.
-    """
-    space, _ = vae_factors(vae)
-    for side in tile:
-        _require_whole_steps(side, overlap, space)
-    names = [name for name in vars(vae) if name == "use_tiling" or name.startswith("tile_")]
-    before = {name: getattr(vae, name) for name in names}
-    vae.enable_tiling(*tile, overlap, overlap)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            setattr(vae, name, value)
-
-
-def _require_whole_steps(side: int, overlap: float, space: int) -> None:
-    latents = side // space
-    shared = int(latents * overlap)
-    step = side * (1 - overlap)
-    if not 0 < overlap < 1 or side % space or int(step) != step or step % space or not shared:
-        raise InputError(
-            "tile",
-            f"{side} pixels with an overlap of {overlap:g} must step by multiples of {space}: "
-            f"use a multiple of {space * 4} pixels with an overlap of 0.25",
-        )
 
 
 @contextmanager

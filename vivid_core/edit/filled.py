@@ -27,7 +27,7 @@ KEPT_SPANS = 2  # a window lies in two at most, unless it is longer
 
 
 @dataclass(frozen=True, kw_only=True)
-class Background:
+class FilledFrames:
     """A range of frames with their hole (0 or 1) filled as far as possible, the `rest` is left.
 
     Where nothing is filled `frames` are the source and the rest is all of the hole.
@@ -93,14 +93,14 @@ class FilledFootage:
                 "from its own frames only"
             )
 
-    def read(self, frames: FrameRange) -> Background:
+    def read(self, frames: FrameRange) -> FilledFrames:
         """Frames of one shot with what could be filled."""
         if self.problem:
             hole = self._job.masks.read(frames)
-            return Background(frames=self._job.footage.read(frames), rest=hole)
+            return FilledFrames(frames=self._job.footage.read(frames), rest=hole)
         parts = [(span, *self._fill(span)) for span in self._of(frames)]
         cuts = [_overlap(span.filled, frames) for span, _, _ in parts]
-        return Background(
+        return FilledFrames(
             frames=torch.cat([a[cut] for (_, a, _), cut in zip(parts, cuts, strict=True)]),
             rest=torch.cat([b[cut] for (_, _, b), cut in zip(parts, cuts, strict=True)]),
         )

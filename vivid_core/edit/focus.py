@@ -87,7 +87,7 @@ def plan_focus(box: Bounds, size: tuple[int, int], limits: Limits, mode: Focus) 
 
 def _around(box: Bounds, size: tuple[int, int], limits: Limits) -> Bounds:
     """The box plus context, grown to a legal size inside the frame."""
-    spans = []
+    spans: list[tuple[int, int]] = []
     for axis, (low, length) in enumerate(((box.y, box.height), (box.x, box.width))):
         margin = max(LEAST_CONTEXT, math.ceil(CONTEXT_SHARE * length))
         least = min(LEAST_NATIVE[axis], limits.train_size[axis])

@@ -69,8 +69,8 @@ class NoFootage:
     """Stands for a clip of a known length and size of which only the cost is asked."""
 
     def __init__(self, frames: int, size: tuple[int, int]) -> None:
-        self._frames, self.size = frames, size
-        self.fps, self.depth = Clip.fps, 8
+        self._frames, self.size, self.fps = frames, size, Clip.fps
+        self.depth: Depth = 8
 
     def __len__(self) -> int:
         return self._frames
@@ -82,7 +82,7 @@ class NoFootage:
 def to_float(levels: Levels) -> Float[Tensor, "*t h w 3"]:
     """Whole numbers as float32 in 0..1."""
     white = np.iinfo(levels.dtype).max
-    return torch.from_numpy(levels.astype(np.float32) / np.float32(white))
+    return torch.as_tensor(levels.astype(np.float32) / np.float32(white))
 
 
 def to_levels(pixels: Float[Tensor, "*t h w 3"], depth: Depth) -> Levels:

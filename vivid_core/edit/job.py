@@ -13,7 +13,7 @@ from torch import Tensor
 from ..errors import InputError, MaskError
 from ..inpainter import Inpainter, Limits, Work
 from ..plan.cuts import find_shots
-from ..plan.windows import Timeline, Window, plan_windows
+from ..plan.windows import Constraints, Window, plan_windows
 from ..settings import Focus, Settings
 from ..video import Clip, FrameRange, Keyframe, MaskTrack
 from .composite import composite
@@ -100,7 +100,7 @@ def plan_job(
     keyframes: Sequence[Keyframe] = (),
 ) -> Job:
     """Windows and focus for a clip whose masks and cuts are known."""
-    timeline = Timeline(
+    constraints = Constraints(
         active=masks.active,
         shots=shots,
         keyframes=[keyframe.frame for keyframe in keyframes],
@@ -108,8 +108,8 @@ def plan_job(
     )
     _require_captions_inside(settings, len(footage))
     for keyframe in keyframes:
-        _require_fit(keyframe, footage, timeline.active)
-    windows = plan_windows(timeline, longest=limits.longest, both_ends=limits.both_ends)
+        _require_fit(keyframe, footage, constraints.active)
+    windows = plan_windows(constraints, longest=limits.longest, both_ends=limits.both_ends)
     return Job(
         settings=settings,
         limits=limits,

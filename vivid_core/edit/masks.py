@@ -5,11 +5,12 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 import torch
 from jaxtyping import Float
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ..errors import MaskError
@@ -17,6 +18,7 @@ from ..mask.grow import grow_mask
 from ..video import FrameRange, inversion_warnings
 
 READ_FRAMES = 16
+Values = TypeVar("Values", Tensor, NDArray[Any])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +58,7 @@ class Bounds:
         """Rows, columns."""
         return slice(self.y, self.y + self.height), slice(self.x, self.x + self.width)
 
-    def crop(self, frames: Tensor | np.ndarray) -> Tensor | np.ndarray:
+    def crop(self, frames: Values) -> Values:
         """That part of frames [..., H, W, C]; a view."""
         rows, columns = self.slices
         return frames[..., rows, columns, :]
@@ -192,7 +194,7 @@ class _Packed:
     def read(self, frames: Sequence[int]) -> Tensor:
         return torch.as_tensor(np.stack([self._unpack(frame) for frame in frames]))
 
-    def _unpack(self, frame: int) -> np.ndarray:
+    def _unpack(self, frame: int) -> NDArray[np.float32]:
         bits = np.frombuffer(zlib.decompress(self._masks[frame]), np.uint8)
         height, width = self._size
         flat = np.unpackbits(bits, count=height * width)

@@ -13,7 +13,7 @@ LONGEST_BRIDGE = 7  # frames without a mask, between masked ones, that do not en
 
 
 @dataclass(frozen=True, kw_only=True)
-class Timeline:
+class Constraints:
     """What a plan has to respect. All numbers are frames of the whole clip.
 
     `active` says of each frame whether its mask selects anything, `shots` are the parts between
@@ -96,7 +96,7 @@ class Window:
 
 
 def plan_windows(
-    timeline: Timeline, *, longest: int, both_ends: bool = False
+    constraints: Constraints, *, longest: int, both_ends: bool = False
 ) -> tuple[Window, ...]:
     """Windows of at most `longest` frames for every masked frame, in the order they must run.
 
@@ -112,9 +112,9 @@ def plan_windows(
     """
     return tuple(
         window
-        for shot, frames in enumerate(timeline.shots)
-        for run in _runs(timeline, frames, longest)
-        for window in _Chain(timeline, run, shot, longest).windows(both_ends=both_ends)
+        for shot, frames in enumerate(constraints.shots)
+        for run in _runs(constraints, frames, longest)
+        for window in _Chain(constraints, run, shot, longest).windows(both_ends=both_ends)
     )
 
 
@@ -139,12 +139,12 @@ def find_pieces(
 class _Chain:
     """The windows of one run of masked frames."""
 
-    def __init__(self, timeline: Timeline, run: FrameRange, shot: int, longest: int) -> None:
-        self._timeline, self._shot = timeline, shot
-        self._active, self._step = timeline.active, max(1, longest - 1)
+    def __init__(self, constraints: Constraints, run: FrameRange, shot: int, longest: int) -> None:
+        self._timeline, self._shot = constraints, shot
+        self._active, self._step = constraints.active, max(1, longest - 1)
         self._first, self._last = run.start, run.stop - 1
-        inside = {f for f in timeline.keyframes if self._first <= f <= self._last}
-        self._given = sorted(f for f in inside if timeline.active[f])
+        inside = {f for f in constraints.keyframes if self._first <= f <= self._last}
+        self._given = sorted(f for f in inside if constraints.active[f])
 
     def windows(self, *, both_ends: bool) -> list[Window]:
         """In the order they must run; what would make no masked frame is left out."""
@@ -260,9 +260,9 @@ def _masked(active: Sequence[bool], frame: int, *, way: int) -> int:
     return frame
 
 
-def _runs(timeline: Timeline, shot: FrameRange, longest: int) -> Iterator[FrameRange]:
+def _runs(constraints: Constraints, shot: FrameRange, longest: int) -> Iterator[FrameRange]:
     """The masked parts of a shot, with the gaps in them that a chain reaches over."""
-    masked = [frame for frame in range(shot.start, shot.stop) if timeline.active[frame]]
+    masked = [frame for frame in range(shot.start, shot.stop) if constraints.active[frame]]
     if not masked:
         return
     bridge = min(LONGEST_BRIDGE, longest - 2)  # a window needs a masked frame at both ends

@@ -1,4 +1,4 @@
-"""Memory does not grow with the length of a video."""
+"""Memory does not grow with the length of a video, with a fill or without."""
 
 from __future__ import annotations
 
@@ -13,14 +13,16 @@ from ...soak import record
 
 
 @pytest.mark.soak
-def test_ten_times_the_frames_take_no_more_memory(repository: Path) -> None:
+@pytest.mark.parametrize("fill", ["off", "auto"])
+def test_ten_times_the_frames_take_no_more_memory(repository: Path, fill: str) -> None:
+    program = repository / "benchmarks" / "long_video.py"
     printed = subprocess.run(
-        [sys.executable, repository / "benchmarks" / "long_video.py", "--frames", "120", "1200"],
+        [sys.executable, program, "--frames", "120", "1200", "--fill", fill],
         env=os.environ | {"OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
         check=True,
     ).stdout
     share = float(printed.split()[-1].removesuffix("%"))
-    record("peak memory of 1,200 frames against 120", f"{share:.1f}%")
+    record(f"peak memory of 1,200 frames against 120, fill {fill}", f"{share:.1f}%")
     assert share <= 110, printed

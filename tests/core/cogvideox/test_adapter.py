@@ -79,7 +79,6 @@ def test_what_was_trained_is_what_is_applied(tmp_path: Path, base, forward):
     assert applied.layout.name == "vivid"
     assert applied.layout.patch_time == base.layout.patch_time
     assert applied.name == "tiny + balloon"
-    assert applied.adapter_strength == 1.0
     assert applied.warnings == ()
 
 
@@ -199,13 +198,6 @@ def test_a_scheduler_of_another_kind_is_warned_about(file: Path, bundle):
     base = bundle()
     noise = base.with_(schedule={**base.schedule, "prediction_type": "epsilon"})
     assert "trained for v_prediction" in apply_adapter(noise, load_adapter(file)).warnings[0]
-
-
-def test_the_summary_is_for_people(file: Path):
-    assert load_adapter(file).summary == (
-        "balloon: vivid adapter of rank 4 (alpha 8) for tiny, trained to step 7 at 9 frames of "
-        "32x32; licence: Apache-2.0"
-    )
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])

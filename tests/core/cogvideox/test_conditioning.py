@@ -70,7 +70,7 @@ def test_channels_and_shape(vae, name, version, frames, channels):
     latents = (frames - 1) // 4 + 1
     assert condition.shape == (1, latents, channels, HEIGHT // 8, WIDTH // 8)
     assert condition.dtype == torch.float32
-    assert channels == layout.condition_channels
+    assert channels == layout.in_channels - layout.noise_channels
 
 
 def test_nothing_of_the_hole_reaches_the_model(vae):

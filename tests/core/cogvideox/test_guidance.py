@@ -6,7 +6,7 @@ import pytest
 import torch
 from diffusers import CogVideoXTransformer3DModel
 
-from vivid_core.cogvideox.guidance import dynamic_scale, guided_predictor
+from vivid_core.cogvideox.guidance import guided_predictor
 from vivid_core.cogvideox.rotary import rotary_embedding
 
 
@@ -44,13 +44,9 @@ T = 500
 
 
 @torch.no_grad()
-def _predict(
-    transformer, guidance, latents=LATENTS, negative: torch.Tensor | None = NEGATIVE, **options
-):
+def _predict(transformer, guidance, latents=LATENTS, negative: torch.Tensor | None = NEGATIVE):
     rotary = rotary_embedding(transformer.config, (3, 4, 6))
-    predict = guided_predictor(
-        transformer, CONDITION, PROMPT, negative, guidance, rotary, **options
-    )
+    predict = guided_predictor(transformer, CONDITION, PROMPT, negative, guidance, rotary)
     return predict(latents, T)
 
 
@@ -60,27 +56,18 @@ def test_guidance_is_the_line_through_both_predictions(transformer):
     torch.testing.assert_close(_predict(transformer, 6.0), uncond + 6 * (cond - uncond))
 
 
-@pytest.mark.parametrize(
-    ("guidance", "options", "passes"),
-    [(1.0, {}, [1]), (6.0, {}, [2]), (6.0, {"batched": False}, [1, 1])],
-)
-def test_number_of_passes(transformer, guidance, options, passes):
+@pytest.mark.parametrize(("guidance", "passes"), [(1.0, 1), (6.0, 2)])
+def test_number_of_passes(transformer, guidance, passes):
     batches: list[int] = []
     hook = transformer.register_forward_pre_hook(
         lambda module, args, kwargs: batches.append(len(kwargs["hidden_states"])),
         with_kwargs=True,
     )
     try:
-        _predict(transformer, guidance, **options)
+        _predict(transformer, guidance)
     finally:
         hook.remove()
-    assert batches == passes
-
-
-def test_batched_and_apart_agree(transformer):
-    torch.testing.assert_close(
-        _predict(transformer, 4.0), _predict(transformer, 4.0, batched=False)
-    )
+    assert batches == [passes]
 
 
 def test_one_condition_serves_a_batch_of_noise(transformer):
@@ -114,16 +101,3 @@ def test_an_image_is_read_with_a_zero_frame_and_comes_back_alone():
         image_rotary_emb=rotary,
     ).sample[:, :1]
     torch.testing.assert_close(result, expected)
-
-
-def test_dynamic_scale_rises_from_one():
-    scales = [dynamic_scale(6.0, t) for t in range(999, -1, -1)]
-    assert scales[0] == 1.0
-    assert scales[-1] == pytest.approx(7.0, abs=0.01)
-    assert scales == sorted(scales)
-
-
-def test_dynamic_guidance_uses_the_scale_of_the_timestep(transformer):
-    torch.testing.assert_close(
-        _predict(transformer, 6.0, dynamic=True), _predict(transformer, dynamic_scale(6.0, T))
-    )

@@ -31,7 +31,7 @@ from vivid_core.cogvideox.vae import decode
 from vivid_core.edit.cost import CostEstimate, estimate_cost
 from vivid_core.edit.job import plan_unseen
 from vivid_core.errors import InputError, MaskError, SizeError
-from vivid_core.plan.windows import Timeline, plan_windows
+from vivid_core.plan.windows import Constraints, plan_windows
 from vivid_core.settings import Settings
 from vivid_core.tiny import build as tiny
 from vivid_core.video import FrameRange
@@ -326,12 +326,12 @@ def test_the_report_names_the_largest_cost_and_what_cuts_it(bundle: CogVideoX) -
 
 def test_given_frames_are_not_paid_for(bundle: CogVideoX) -> None:
     def spans(*keyframes: int, frames: int = 49, both: bool = False) -> list[int]:
-        timeline = Timeline(
+        constraints = Constraints(
             active=[True] * frames,
             shots=[FrameRange(start=0, stop=frames)],
             keyframes=keyframes,
         )
-        windows = plan_windows(timeline, longest=49, both_ends=both)
+        windows = plan_windows(constraints, longest=49, both_ends=both)
         return [bundle.limits.grid.legal_frames(len(window)) for window in windows]
 
     def cost(lengths: list[int]) -> float:

@@ -56,16 +56,9 @@ def test_metadata_settles_what_shapes_leave_open():
     assert detect_layout(shapes_1_0(33), {"add_noise_in_inpaint_model": True}).version == "1.1"
 
 
-def test_void_runs_as_published():
-    void = layout_named("void", version="1.5")
-    assert (void.default_guidance, void.default_steps, void.max_frames) == (1.0, 30, 197)
-    assert void.reads_video
-    assert not layout_named("t2v").reads_video
-
-
 def test_vivid_keeps_the_inpainting_contract():
     vivid, inpaint = layout_named("vivid"), layout_named("fun_inp")
-    for field in ("channels", "mask_encoding", "mask_polarity", "hole_fill", "scaled"):
+    for field in ("channels", "mask_encoding", "mask_polarity", "hole_fill"):
         assert getattr(vivid, field) == getattr(inpaint, field)
 
 

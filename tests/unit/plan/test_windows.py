@@ -11,7 +11,7 @@ from hypothesis import given
 from vivid_core.plan.windows import (
     JOIN_FRAMES,
     LONGEST_BRIDGE,
-    Timeline,
+    Constraints,
     Window,
     find_pieces,
     plan_windows,
@@ -25,8 +25,8 @@ def ranges(cuts: list[int], frames: int) -> list[FrameRange]:
 
 
 @st.composite
-def timelines(draw) -> dict[str, Any]:
-    """Arguments of a Timeline: masks with any gaps, and cuts, keyframes, captions anywhere."""
+def constraint_sets(draw) -> dict[str, Any]:
+    """Arguments of a Constraints: masks with any gaps, and cuts, keyframes, captions anywhere."""
     lengths = draw(st.lists(st.integers(1, 30), min_size=1, max_size=8))
     first = draw(st.booleans())
     active = [first ^ bool(i % 2) for i, n in enumerate(lengths) for _ in range(n)]
@@ -44,60 +44,60 @@ longests = st.sampled_from([5, 9, 13, 17])
 ends = st.booleans()
 
 
-@given(timelines(), longests, ends)
+@given(constraint_sets(), longests, ends)
 def test_every_masked_frame_is_made_from_finished_ones(parts, longest, both):
-    timeline = Timeline(**parts)
-    finished = set(timeline.keyframes)
-    for window in plan_windows(timeline, longest=longest, both_ends=both):
+    constraints = Constraints(**parts)
+    finished = set(constraints.keyframes)
+    for window in plan_windows(constraints, longest=longest, both_ends=both):
         assert set(window.known) <= finished
         assert set(window.joined) & set(window.made) <= finished
         finished |= set(window.made)
-    assert {f for f, on in enumerate(timeline.active) if on} <= finished
+    assert {f for f, on in enumerate(constraints.active) if on} <= finished
 
 
-@given(timelines(), longests, ends)
+@given(constraint_sets(), longests, ends)
 def test_only_joined_frames_are_made_twice_and_keyframes_never(parts, longest, both):
-    timeline = Timeline(**parts)
+    constraints = Constraints(**parts)
     made: set[int] = set()
-    for window in plan_windows(timeline, longest=longest, both_ends=both):
+    for window in plan_windows(constraints, longest=longest, both_ends=both):
         assert not made & (set(window.made) - set(window.joined))
-        assert not set(timeline.keyframes) & set(window.made)
+        assert not set(constraints.keyframes) & set(window.made)
         assert not (both and window.joined)
         made |= set(window.made)
 
 
-@given(timelines(), longests, ends)
+@given(constraint_sets(), longests, ends)
 def test_windows_fit_the_model_and_stay_inside_a_shot(parts, longest, both):
-    timeline = Timeline(**parts)
-    for window in plan_windows(timeline, longest=longest, both_ends=both):
-        shot = timeline.shots[window.shot]
+    constraints = Constraints(**parts)
+    for window in plan_windows(constraints, longest=longest, both_ends=both):
+        shot = constraints.shots[window.shot]
         assert 1 <= len(window) <= longest
         assert shot.start <= window.start and window.stop <= shot.stop
 
 
-@given(timelines(), longests, ends, st.integers(0, 9))
+@given(constraint_sets(), longests, ends, st.integers(0, 9))
 def test_known_frames_are_masked_ends_as_the_model_sees_them(parts, longest, both, more):
-    timeline = Timeline(**parts)
-    for window in plan_windows(timeline, longest=longest, both_ends=both):
+    constraints = Constraints(**parts)
+    for window in plan_windows(constraints, longest=longest, both_ends=both):
         order = [window.order[i] for i in window.padding(len(window) + more)]
         assert set(order) == set(range(window.start, window.stop))
         assert set(window.known) <= {order[0], order[-1]}
-        assert all(timeline.active[frame] for frame in window.known)
+        assert all(constraints.active[frame] for frame in window.known)
         assert both or not window.ends_known
 
 
-@given(timelines(), longests, ends)
+@given(constraint_sets(), longests, ends)
 def test_no_window_makes_frames_of_two_captions(parts, longest, both):
-    timeline = Timeline(**parts)
-    for window in plan_windows(timeline, longest=longest, both_ends=both):
-        generated = [frame for frame in window.made if timeline.active[frame]]
-        assert {timeline.caption_at(frame) for frame in generated} == {window.caption}
+    constraints = Constraints(**parts)
+    for window in plan_windows(constraints, longest=longest, both_ends=both):
+        generated = [frame for frame in window.made if constraints.active[frame]]
+        assert {constraints.caption_at(frame) for frame in generated} == {window.caption}
 
 
-@given(timelines(), longests, ends)
+@given(constraint_sets(), longests, ends)
 def test_a_chain_is_told_from_a_window_alone(parts, longest, both):
-    timeline = Timeline(**parts)
-    windows = plan_windows(timeline, longest=longest, both_ends=both)
+    constraints = Constraints(**parts)
+    windows = plan_windows(constraints, longest=longest, both_ends=both)
     for window in windows:
         touching = [
             other
@@ -107,17 +107,19 @@ def test_a_chain_is_told_from_a_window_alone(parts, longest, both):
         assert window.chained or not touching
 
 
-@given(timelines(), longests, ends)
+@given(constraint_sets(), longests, ends)
 def test_the_pieces_are_the_whole_clip_in_order(parts, longest, both):
-    timeline = Timeline(**parts)
-    windows = plan_windows(timeline, longest=longest, both_ends=both)
-    end, frames = 0, len(timeline.active)
-    for piece, index in find_pieces(windows, timeline.keyframes, frames):
+    constraints = Constraints(**parts)
+    windows = plan_windows(constraints, longest=longest, both_ends=both)
+    end, frames = 0, len(constraints.active)
+    for piece, index in find_pieces(windows, constraints.keyframes, frames):
         assert piece.start == end
         for frame in range(piece.start, piece.stop):
             makers = [i for i, window in enumerate(windows) if frame in window.made]
             assert index == (makers[-1] if makers else None)
-        assert not set(timeline.keyframes) & set(range(piece.start, piece.stop)) or len(piece) == 1
+        assert (
+            not set(constraints.keyframes) & set(range(piece.start, piece.stop)) or len(piece) == 1
+        )
         end = piece.stop
     assert end == frames
 
@@ -127,7 +129,7 @@ def plan(active: list[bool], **changes: Any) -> tuple[Window, ...]:
     options = {"longest": 9, "both_ends": True} | changes
     model = {name: options.pop(name) for name in ("longest", "both_ends")}
     shots = options.pop("shots", ranges([], len(active)))
-    return plan_windows(Timeline(active=active, shots=shots, **options), **model)
+    return plan_windows(Constraints(active=active, shots=shots, **options), **model)
 
 
 def spans(active: list[bool], **changes: Any) -> list[tuple[int, int, tuple[int, ...]]]:
