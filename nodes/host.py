@@ -45,7 +45,7 @@ _FILE_KEYS: dict[Kind, str] = {
 _PICKLES: dict[Kind, tuple[str, ...]] = {"tracker": (".pt", ".pth"), "flow": (".pt", ".pth")}
 _INDEX: dict[Kind, str] = {"tracker": "config.json"}
 PREVIEW_SIDE = 512  # pixels
-STAGE_SHARES = {"encode": 0.08, "denoise": 0.8, "decode": 0.1, "composite": 0.02, "write": 0.0}
+STAGE_SHARES = {"survey": 0.0, "encode": 0.1, "denoise": 0.8, "decode": 0.1, "write": 0.0}
 PROGRESS_TICKS = 1000
 
 

@@ -9,9 +9,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-Stage = Literal[
-    "encode", "denoise", "decode", "composite", "write", "track", "follow", "fill", "survey"
-]
+Stage = Literal["survey", "encode", "denoise", "decode", "write", "track", "follow", "fill"]
 
 
 @dataclass(frozen=True, kw_only=True)

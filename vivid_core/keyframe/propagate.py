@@ -71,8 +71,7 @@ def plan_propagation(
 ) -> Propagation:
     """The same, planned only."""
     if again is not None:
-        part, pinned = _part(material, settings, again)
-        job = plan_edit(model, part, pinned)
+        job = plan_edit(model, _part(material, again), settings)
     elif not material.keyframes:
         raise InputError("keyframe", "is missing: connect Vivid Pick Keyframe or Use Keyframe")
     else:
@@ -104,7 +103,7 @@ def _bounds(span: FrameRange, frames: int) -> tuple[int, int]:
     return max(0, span.start - 1), min(frames, span.stop + 1)
 
 
-def _part(material: Material, settings: Settings, again: Again) -> tuple[Material, Settings]:
+def _part(material: Material, again: Again) -> Material:
     """The span with a frame of the previous edit at each end."""
     source, previous, span = material.clip.frames, again.previous, again.span
     if previous.shape != source.shape:
@@ -123,12 +122,11 @@ def _part(material: Material, settings: Settings, again: Again) -> tuple[Materia
         for keyframe in material.keyframes
         if span.start <= keyframe.frame < span.stop
     )
-    part = Material(
+    return Material(
         clip=Clip(frames=source[low:high], fps=material.clip.fps),
         mask=mask,
         keyframes=_ends(previous, mask, span, low, high) + inside,
     )
-    return part, replace(settings, grow=settings.growth(material.clip.size))
 
 
 def _put_back(planned: Propagation, again: Again, made: EditResult) -> EditResult:

@@ -142,6 +142,6 @@ def test_a_failed_save_leaves_nothing(tmp_path: Path, bundle, monkeypatch: pytes
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("vivid_core.cogvideox.save.save_file", full)
-    with pytest.raises(InputError, match="No space left"):
+    with pytest.raises(InputError, match="the disk is full"):
         save_bundle(bundle(), tmp_path / "model")
     assert list(tmp_path.iterdir()) == []
