@@ -144,8 +144,9 @@ def show_result(runtime: Runtime, frames: Tensor) -> None:
 
 def _ticks(progress: Progress) -> int:
     """Place on the bar: stages by how long they take, windows of a chained clip one by one."""
-    if progress.stage not in STAGE_SHARES:
-        return round(PROGRESS_TICKS * progress.done / max(progress.total, 1))
+    if progress.stage not in STAGE_SHARES:  # a run of its own, over the part of this window
+        share = progress.done / max(progress.total, 1)
+        return round(PROGRESS_TICKS * (progress.window + share) / max(progress.windows, 1))
     before = 0.0
     for stage, share in STAGE_SHARES.items():
         if stage == progress.stage:

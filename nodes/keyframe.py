@@ -123,13 +123,13 @@ class EditKeyframe(io.ComfyNode):
         import torch
 
         from ..vivid_core.edit.job import plan_edit
-        from ..vivid_core.keyframe.edit import candidate_sheet, edit_keyframe
+        from ..vivid_core.keyframe.edit import candidate_bytes, candidate_sheet, edit_keyframe
 
         clip = convert.to_clip(video)
         material = edit_material(clip, mask)
         texts, asked = _captions(model, captions, settings)
         job = plan_edit(model.bundle, material, asked)
-        prepare(model, job)
+        model.prepare(candidate_bytes(model.bundle, job))
         runtime = host.runtime()
         result = edit_keyframe(
             model.bundle,

@@ -75,6 +75,12 @@ class Limits:
     guidance: tuple[str, ...] = ("caption",)
     known_ends: Literal["first", "both"] = "first"
 
+    def __post_init__(self) -> None:
+        if self.grid.legal_frames(self.longest) != self.longest:
+            raise ValueError(f"the longest window must be a legal length, got {self.longest}")
+        if not self.tasks or not self.samplers or not self.guidance or min(self.train_size) < 1:
+            raise ValueError(f"tasks, samplers, guidance and sizes are needed, got {self}")
+
     @property
     def both_ends(self) -> bool:
         return self.known_ends == "both"
@@ -190,7 +196,7 @@ class Inpainter(Protocol):
         ...
 
     def check(self, settings: Settings) -> None:
-        """Raise InputError for what this model cannot do; nothing is run."""
+        """Raise InputError for what this model cannot do, captions included; nothing is run."""
         ...
 
     def digest(self, device: torch.device) -> str:

@@ -15,8 +15,9 @@ from vivid_core.chain.sources import MasksInMemory, open_masks
 from vivid_core.cli import main
 from vivid_core.edit.clip import edit_clip
 from vivid_core.edit.job import Material
-from vivid_core.errors import InputError
-from vivid_core.inpainter import Inpainter
+from vivid_core.errors import InputError, ModelError
+from vivid_core.inpainter import Inpainter, Limits
+from vivid_core.keyframe.edit import edit_keyframe
 from vivid_core.keyframe.propagate import Again, propagate_keyframes
 from vivid_core.media import load_image, read_clip, save_image, save_masks, write_clip
 from vivid_core.runtime import Progress, Runtime
@@ -216,6 +217,68 @@ def test_a_range_is_made_again_by_any_inpainter():
     kept = [*range(22), *range(29, FRAMES)]
     assert torch.equal(result.frames[kept], first.frames[kept])
     assert not torch.equal(result.frames[22:29], first.frames[22:29])
+
+
+def test_a_range_made_again_has_the_captions_of_its_frames():
+    pixels, masks = clip_and_masks()
+    clip, painter = Clip(frames=pixels), Painter()
+    material = Material(clip=clip, mask=MaskTrack.fit(masks, clip))
+    later = Settings(task="add", caption="a", later_captions=((5, "b"), (25, "c"), (45, "d")))
+    first = edit_clip(painter, material, later).frames
+    again = Again(previous=first, span=FrameRange(start=22, stop=29))
+    made = propagate_keyframes(painter, material, later, again=again).frames
+    plain = Settings(task="add", caption="b", later_captions=((25, "c"),))
+    assert torch.equal(propagate_keyframes(painter, material, plain, again=again).frames, made)
+
+
+def test_a_keyframe_with_alpha_is_refused():
+    pixels, masks = clip_and_masks()
+    clip = Clip(frames=pixels)
+    material = Material(clip=clip, mask=MaskTrack.fit(masks, clip))
+    keyframe = Keyframe.__new__(Keyframe)
+    vars(keyframe).update(frame=0, pixels=torch.zeros(HEIGHT, WIDTH, 4), finished=True)
+    with pytest.raises(InputError, match="keyframe: has 4 channels"):
+        edit_clip(Painter(), replace(material, keyframes=(keyframe,)), Settings(task="delete"))
+
+
+def test_pixels_that_are_none_are_never_kept(tmp_path):
+    pixels, masks = clip_and_masks()
+    clip = Clip(frames=pixels)
+    material = Material(clip=clip, mask=MaskTrack.fit(masks, clip))
+    broken = Painter(tint=float("nan"))
+    for edit in (edit_clip, propagate_keyframes):
+        given = replace(material, keyframes=keyframes_at((20,)))
+        with pytest.raises(ModelError, match="NaN"):
+            edit(broken, given, Settings(task="add", caption="a"))
+    with pytest.raises(ModelError, match="NaN"):
+        edit_keyframe(broken, material, Settings(task="add", caption="a"), frame=3)
+    with pytest.raises(ModelError, match="NaN"):
+        by_file(broken, material, Settings(task="add", caption="a"), tmp_path)
+    assert not list((tmp_path / "work").rglob("*.mkv"))
+
+
+def test_halves_that_meet_in_a_gap_or_a_fill_add_up():
+    picture = torch.full((11, HEIGHT, WIDTH, 3), 100 / 255)
+    mask = torch.zeros(11, HEIGHT, WIDTH)
+    mask[:, 4:12, 4:12] = 1
+    clip, given = Clip(frames=picture), keyframes_at((0, 10))
+    filled = edit_clip(
+        Painter(),
+        Material(clip=clip, mask=MaskTrack.fit(mask, clip), keyframes=given),
+        Settings(task="delete", fill="auto"),
+    ).report
+    assert 0 <= filled.filled_share <= 1 and 0 < filled.generated_share <= 1
+    mask[1:8] = 0
+    gap = Material(clip=clip, mask=MaskTrack.fit(mask, clip), keyframes=given)
+    result = edit_clip(Painter(), gap, Settings(task="delete", grow=0))
+    assert torch.equal(result.frames[1:8], picture[1:8])
+    assert not torch.equal(result.frames[8], picture[8])
+
+
+def test_limits_are_legal():
+    grid = Painter().limits.grid
+    with pytest.raises(ValueError, match="legal length, got 9"):
+        Limits(grid=grid, longest=9, train_size=(24, 32))
 
 
 def test_what_a_model_does_not_offer_is_refused():

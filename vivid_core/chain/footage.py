@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ..edit.footage import Depth, Levels, to_float
-from ..edit.job import Job, plan_job
+from ..edit.job import Job, plan_job, require_inside, require_mask
 from ..edit.masks import EffectiveMasks
 from ..errors import InputError
 from ..inpainter import Inpainter
@@ -48,11 +49,15 @@ class VideoFootage:
         return FrameRange(start=0, stop=len(self))
 
     def read(self, frames: FrameRange) -> Float[Tensor, "t h w 3"]:
-        return to_float(self._frames.read(frames))
+        return to_float(self.levels(frames))
 
-    def levels(self, frame: int) -> Levels:
-        """A frame as whole numbers [H, W, 3]."""
-        return self._frames.read(FrameRange(start=frame, stop=frame + 1))[0]
+    def levels(self, frames: FrameRange) -> Levels:
+        """The same as whole numbers, a quarter or half as large."""
+        return self._frames.read(frames)
+
+    def frame(self, number: int) -> Levels:
+        """One frame as whole numbers [H, W, 3]."""
+        return self.levels(FrameRange(start=number, stop=number + 1))[0]
 
     def times(self, frames: FrameRange) -> Sequence[Fraction] | None:
         """When frames start, where they are not evenly spaced."""
@@ -68,17 +73,23 @@ class VideoFootage:
         self._frames.close()
 
 
-def plan_video(
-    model: Inpainter, files: VideoFiles, settings: Settings, runtime: Runtime | None = None
-) -> Job:
-    """The job of editing a video file; reads it and its masks once.
+@dataclass(frozen=True, kw_only=True)
+class Look:
+    """What an edit's files hold, whatever model edits them."""
 
-    Raises InputError and MediaError for what is wrong.
+    footage: VideoFootage
+    masks: EffectiveMasks
+
+
+def look_at(files: VideoFiles, settings: Settings, runtime: Runtime | None = None) -> Look:
+    """Read what needs no model: facts of the video, and the masks once.
+
+    Raises InputError, MaskError and MediaError for what is wrong, the cheapest checks first.
     """
     host = runtime or Runtime()
-    model.check(settings)
     _keep_source(files)
     footage = VideoFootage(files.source, read_info(files.source))
+    require_inside(settings, files.keyframes, footage)
     masks = EffectiveMasks(
         files.masks,
         frames=len(footage),
@@ -87,12 +98,33 @@ def plan_video(
         packed=True,
         watch=host.check_cancelled,
     )
+    for keyframe in files.keyframes:
+        require_mask("keyframe", keyframe.frame, masks.active)
+    return Look(footage=footage, masks=masks)
+
+
+def plan_video(
+    model: Inpainter,
+    files: VideoFiles,
+    settings: Settings,
+    runtime: Runtime | None = None,
+    *,
+    look: Look | None = None,
+) -> Job:
+    """The job of editing a video file; reads it once for its cuts.
+
+    `look` is what `look_at` found of the same, where it was called already. Raises InputError and
+    MediaError for what is wrong.
+    """
+    host = runtime or Runtime()
+    model.check(settings)
+    look = look or look_at(files, settings, host)
     return plan_job(
         model.limits,
         settings,
-        footage=footage,
-        masks=masks,
-        shots=_find_shots(footage, host),
+        footage=look.footage,
+        masks=look.masks,
+        shots=_find_shots(look.footage, host),
         keyframes=files.keyframes,
     )
 
@@ -102,7 +134,7 @@ def _find_shots(footage: VideoFootage, host: Runtime) -> Sequence[FrameRange]:
     with closing(footage.again()) as frames:
         for number in range(total):
             host.advance(Progress(stage="survey", done=number + 1, total=total))
-            finder.add(frames.levels(number))
+            finder.add(frames.frame(number))
     return finder.shots
 
 

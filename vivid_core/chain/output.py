@@ -38,7 +38,7 @@ class Composition:
                 stored = None if index is None else self.window_at(index)
                 for number, part in _numbered(piece, stored):
                     self.check()
-                    source = frames.levels(number)
+                    source = frames.frame(number)
                     yield source, self._result(number, source, stored, part)
 
     def effective(self, frame: int) -> Tensor:

@@ -10,10 +10,10 @@ from itertools import takewhile
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
 from ..edit.editor import Editor
 from ..edit.finished import Finished, MemoryStore
+from ..edit.footage import Levels, to_float
 from ..edit.job import Job
 from ..errors import VividError
 from ..inpainter import Inpainter
@@ -91,9 +91,9 @@ class _Run:
         self._writer = writer = Background(self._write)
         try:
             with closing(prefetch(self._sources())) as sources:
-                for index, source in sources:
+                for index, levels in sources:
                     self._check()
-                    self._shelf.put(index, self._editor.finish(index, source))
+                    self._shelf.put(index, self._editor.finish(index, to_float(levels)))
             while writer.running:
                 self._check()
                 writer.join(POLL_SECONDS)
@@ -136,11 +136,11 @@ class _Run:
             write_effective_mask(self._composition, self._files.mask_out)
         write_output(self._composition, self._files.out)
 
-    def _sources(self) -> Iterator[tuple[int, Tensor]]:
+    def _sources(self) -> Iterator[tuple[int, Levels]]:
         """The frames of each window, in the order they run."""
         with closing(self._footage.again()) as frames:
             for index, window in enumerate(self._job.windows):
-                yield index, frames.read(window.frames)
+                yield index, frames.levels(window.frames)
 
     def _keep_part(self) -> None:
         """Write what is finished from the first frame on, so that it can be looked at."""

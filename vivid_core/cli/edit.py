@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
-from ..chain.footage import plan_video
+from ..chain.footage import look_at, plan_video
 from ..chain.journal import Journal
 from ..chain.request import VideoFiles
 from ..chain.run import edit_video
@@ -80,9 +80,10 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.report:
         require_writable(arguments.report)
     settings, files = _settings(arguments), _files(arguments)
+    look = look_at(files, settings)  # before a model is loaded
     device = device_named(arguments.device)
     model, runtime = load_model(arguments, device), runtime_for(device)
-    job = plan_video(model, files, settings, runtime)
+    job = plan_video(model, files, settings, runtime, look=look)
     files = _with_journal(arguments, files, job)
     report = edit_video(model, files, settings, runtime, job=job)
     print(report.text)

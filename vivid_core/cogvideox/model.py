@@ -15,7 +15,7 @@ from ..settings import Sampler, Settings
 from .bundle import ModelBundle
 from .meter import counted_passes
 from .render import Renderer
-from .text import DELETE_CAPTION, encode_caption
+from .text import DELETE_CAPTION, encode_caption, require_readable
 from .work import PETA, Span, plan_work
 
 SAMPLES = 8  # values of each weight that tell models apart
@@ -40,7 +40,7 @@ class CogVideoX(ModelBundle):
         )
 
     def check(self, settings: Settings) -> None:
-        """Raise InputError for a task this model does not know."""
+        """Raise InputError for a task this model does not know, CaptionError for long captions."""
         if not self.layout.needs_mask:
             raise InputError(
                 "model",
@@ -53,6 +53,10 @@ class CogVideoX(ModelBundle):
                 f"{self.name} only deletes: load a VIVID or Fun-InP model to {settings.task}",
             )
         self.limits.check(settings, self.name)
+        for text in settings.captions:
+            require_readable(self, self.caption_for(text, settings), argument="caption")
+        if settings.guidance_scales[0] != 1.0:
+            require_readable(self, settings.negative, argument="negative")
 
     def digest(self, device: torch.device) -> str:
         """Stands for weights, schedule, strengths of adapters, tiling and device."""

@@ -31,20 +31,26 @@ def encode_caption(bundle: ModelBundle, caption: str, *, argument: str) -> Encod
     Words outside a closed vocabulary are left out and named. Raises CaptionError if the caption
     is longer than the text encoder reads.
     """
+    require_readable(bundle, caption, argument=argument)
     caption, unknown = _without_unknown_words(caption, bundle.known_words)
-    tokens = len(bundle.tokenizer(caption).input_ids)
-    if tokens > bundle.max_text_tokens:
-        raise CaptionError(
-            argument,
-            f"has {len(caption.split())} words ({tokens} tokens), the model reads "
-            f"{bundle.max_text_tokens} tokens: shorten it",
-        )
     ids = bundle.tokenizer(
         caption, padding="max_length", max_length=bundle.max_text_tokens, return_tensors="pt"
     ).input_ids
     device = next(bundle.text_encoder.parameters()).device
     embeds = bundle.text_encoder(ids.to(device))[0]
     return EncodedCaption(embeds=embeds.to(bundle.dtype), unknown_words=unknown)
+
+
+def require_readable(bundle: ModelBundle, caption: str, *, argument: str) -> None:
+    """Raise CaptionError for a caption that is longer than the text encoder reads."""
+    known, _ = _without_unknown_words(caption, bundle.known_words)
+    tokens = len(bundle.tokenizer(known).input_ids)
+    if tokens > bundle.max_text_tokens:
+        raise CaptionError(
+            argument,
+            f"has {len(known.split())} words ({tokens} tokens), the model reads "
+            f"{bundle.max_text_tokens} tokens: shorten it",
+        )
 
 
 def _without_unknown_words(

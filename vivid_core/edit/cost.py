@@ -109,6 +109,8 @@ def _edges(box: Bounds) -> Edges:
 
 def _report_lines(cost: CostEstimate) -> list[str]:
     work = cost.work
+    if not cost.windows:
+        return ["Cost: nothing is left for the model to do", *cost.memory.notes]
     parts = {
         "denoising": work.denoise_pflops,
         "VAE": work.codec_pflops,

@@ -5,11 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from ..errors import ModelError
 from ..files.digest import digest_of, pixel_digest
 from ..flow.engine import FlowEngine
 from ..inpainter import Draw, Inpainter, Painted, Prompt, Region
@@ -19,7 +21,7 @@ from ..settings import Settings
 from ..video import FrameRange
 from .color import ColorStats, pull_colors
 from .composite import Change, composite, match_surroundings
-from .filled import FilledFootage
+from .filled import FilledFootage, FilledFrames
 from .finished import Finished, Store
 from .focus import FocusPlan, plan_focus
 from .footage import to_float, to_levels
@@ -40,7 +42,8 @@ def window_seed(seed: int, window: Window) -> int:
 class _Material:
     """What a window is made of: its frames, all of them as long as the window.
 
-    `base` is what an edit is pasted into, `hole` where. `finished` are frames of the result that
+    `base` is what an edit is pasted into, `hole` where; in `lost` frames nothing could be filled.
+    `finished` are frames of the result that
     are there already, `blended` those that it is blended with.
     """
 
@@ -48,6 +51,7 @@ class _Material:
     source: Float[Tensor, "t h w 3"]
     base: Float[Tensor, "t h w 3"]
     hole: Float[Tensor, "t h w"]
+    lost: int
     finished: dict[int, Tensor]
     blended: dict[int, Tensor]
 
@@ -74,14 +78,10 @@ class Editor:
     ) -> None:
         self._started = time.monotonic()
         self._model, self.job, self._store, self._runtime = model, job, store, runtime
-        self._filled = (
-            FilledFootage(job, runtime, flow_engine) if job.settings.fill == "auto" else None
-        )
+        self._filled = FilledFootage(job, flow_engine) if job.settings.fill == "auto" else None
         if runtime.device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(runtime.device)
         self._advance("encode", 0, 1)
-        self._prompts = [model.read(text, job.settings) for text in job.settings.captions]
-        self._negative = model.read_negative(job.settings)
         self._digest = model.digest(runtime.device) if store.lasting else ""
         self.finished: dict[int, Finished] = {}
         self._anchors: dict[int, ColorStats] = {}
@@ -103,12 +103,14 @@ class Editor:
         digest = self._window_digest(index, source, known, blended) if self._store.lasting else ""
         found = self._store.find(made, digest)
         if found is None:
-            base, hole = self._base(window, source)
+            self._read_captions()
+            base = self._base(index, source)
             material = _Material(
                 window=window,
                 source=source,
-                base=base,
-                hole=hole,
+                base=base.frames,
+                hole=base.rest,
+                lost=len(set(base.lost) & set(window.made)),
                 finished=known,
                 blended=blended,
             )
@@ -134,23 +136,45 @@ class Editor:
             change,
             frames=job.frames,
             masks=job.masks,
-            filled=self._filled is not None and not self._filled.problem,
+            filled=self._really_filled,
             warnings=[*model.warnings, *job.masks.warnings, *self._warnings()],
         )
 
-    def _base(self, window: Window, source: Tensor) -> tuple[Tensor, Tensor]:
+    @property
+    def _really_filled(self) -> bool:
+        return self._filled is not None and not self._filled.problem
+
+    @cached_property
+    def _prompts(self) -> list[Prompt]:
+        """Read for the first window that has to be made."""
+        return [self._model.read(text, self.job.settings) for text in self.job.settings.captions]
+
+    @cached_property
+    def _negative(self) -> Prompt | None:
+        return self._model.read_negative(self.job.settings)
+
+    def _read_captions(self) -> None:
+        """All of them, so that one that cannot be read stops before any work."""
+        _ = self._prompts, self._negative
+
+    def _base(self, index: int, source: Tensor) -> FilledFrames:
         """What is pasted into, and where."""
+        frames = self.job.windows[index].frames
         if self._filled is None:
-            return source, self.job.masks.read(window.frames)
-        background = self._filled.read(window.frames)
-        return background.frames, background.rest
+            return FilledFrames(frames=source, rest=self.job.masks.read(frames))
+
+        def numbered(progress: Progress) -> None:
+            windows = len(self.job.windows)
+            self._runtime.report(replace(progress, window=index, windows=windows))
+
+        return self._filled.read(frames, replace(self._runtime, report=numbered))
 
     def _edit(self, index: int, material: _Material, made: FrameRange, digest: str) -> Finished:
         frames, facts = self._paint(index, material)
         effective = self.job.masks.read(made)
         target = self._anchors.get(material.window.shot)
         if target is not None:
-            feather = self.job.settings.feather if self._filled is None else 0
+            feather = 0 if self._really_filled else self.job.settings.feather
             source = material.source[material.made]
             frames = pull_colors(frames, source, effective, target, feather=feather)
         levels = to_levels(facts.box.crop(frames), self.job.footage.depth)
@@ -160,14 +184,14 @@ class Editor:
         """The frames that a window makes [T, H, W, 3], and what it did for them."""
         window, made = material.window, material.made
         box = self.job.masks.box(window.made)
-        facts = WindowFacts(part=(box.y, box.x, box.height, box.width))
+        facts = WindowFacts(part=(box.y, box.x, box.height, box.width), lost=material.lost)
         frames = material.base[made].clone()
         if material.hole[made].any():
             plan = self._focus(index, material.hole)
             painted, edited = self._render(index, material, plan)
             pasted = self._composite(material, plan, edited)
             plan.crop(frames).copy_(pasted[made])
-            facts = self._facts(facts, index, plan, painted, material.hole[made])
+            facts = self._facts(facts, index, plan, painted, material)
         for frame, before in material.blended.items():
             at = material.at(frame) - made.start
             frames[at] = torch.lerp(before, frames[at], window.share(frame))
@@ -205,6 +229,7 @@ class Editor:
             device=self._runtime.device,
             on_stage=self._on_stage(index, window),
         )
+        require_finite(painted, self._model.name)
         edited = from_region(plan, painted.pixels[0, : len(window)])
         return painted, edited.flip(0) if window.reverse else edited
 
@@ -215,9 +240,19 @@ class Editor:
         return composite(base, edited, hole, feather=self.job.settings.feather)
 
     def _facts(
-        self, facts: WindowFacts, index: int, plan: FocusPlan, painted: Painted, hole: Tensor
+        self,
+        facts: WindowFacts,
+        index: int,
+        plan: FocusPlan,
+        painted: Painted,
+        material: _Material,
     ) -> WindowFacts:
         window = self.job.windows[index]
+        first = [material.at(f) for f in window.made if f not in material.blended]
+        negative = [self._negative] if self._negative else []
+        unknown = unknown_words_warning(
+            self._model.name, [self._prompts[window.caption], *negative]
+        )
         work = self._model.work([(self.job.length(window), plan.model)], self.job.settings)
         planned = None if work is None else work.denoise_pflops + work.codec_pflops
         return replace(
@@ -225,10 +260,10 @@ class Editor:
             crop=(plan.y, plan.x, plan.height, plan.width),
             model_size=plan.model,
             tokens=0 if work is None else work.tokens,
-            generated=int(hole.sum()),
+            generated=int(material.hole[first].sum()),
             planned_pflops=planned,
             spent_pflops=painted.pflops,
-            warnings=tuple(_scale_warnings(plan)),
+            warnings=(*unknown, *_scale_warnings(plan)),
         )
 
     def _finished_frame(self, frame: int, index: int, source: Tensor) -> Float[Tensor, "h w 3"]:
@@ -314,10 +349,10 @@ class Editor:
         )
 
     def _warnings(self) -> list[str]:
-        prompts = [*self._prompts, *([self._negative] if self._negative else [])]
-        warnings = unknown_words_warning(self._model.name, prompts)
+        warnings: list[str] = []
         if self._filled is not None:
-            warnings += self._filled.warnings
+            lost = sum(finished.facts.lost for finished in self.finished.values())
+            warnings += self._filled.warnings(lost)
         if any(window.joined for window in self.job.windows):
             warnings.append(
                 f"{self._model.name} was not trained with both ends of a clip known: between "
@@ -349,7 +384,7 @@ def to_region(
     """Whole frames as the model sees them: the focus crop of these times at its own size."""
     small = plan.to_model(plan.crop(pixels)[times].permute(0, 3, 1, 2))
     mask = plan.to_model(plan.crop(hole)[times][:, None], mask=True)[:, 0]
-    if plan.scale != 1:
+    if plan.content != (plan.height, plan.width):
         mask = (mask > 0).float()
     return Region(pixels=small.permute(0, 2, 3, 1), hole=mask)
 
@@ -357,6 +392,15 @@ def to_region(
 def from_region(plan: FocusPlan, pixels: Float[Tensor, "t h w 3"]) -> Float[Tensor, "t h2 w2 3"]:
     """What a model made of a region, as the focus crop of the frame, in 0..1."""
     return plan.from_model(pixels.permute(0, 3, 1, 2)).clamp(0, 1).permute(0, 2, 3, 1)
+
+
+def require_finite(painted: Painted, name: str) -> None:
+    """Raise ModelError for pixels that are none, before anybody keeps them."""
+    if not torch.isfinite(painted.pixels).all():
+        raise ModelError(
+            f"{name} made NaN or infinity instead of pixels, often a VAE or transformer in fp16: "
+            "load it with precision bf16 or fp32"
+        )
 
 
 def _scale_warnings(plan: FocusPlan) -> list[str]:

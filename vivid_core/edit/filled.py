@@ -35,6 +35,7 @@ class FilledFrames:
 
     frames: Float[Tensor, "t h w 3"]
     rest: Float[Tensor, "t h w"]
+    lost: tuple[int, ...] = ()  # frames of the clip whose background's motion is unknown
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,12 +55,11 @@ class FilledFootage:
     from the frames around it.
     """
 
-    def __init__(self, job: Job, runtime: Runtime, engine: FlowEngine | None = None) -> None:
-        self._job, self._runtime, self._engine = job, runtime, engine or DisFlow()
+    def __init__(self, job: Job, engine: FlowEngine | None = None) -> None:
+        self._job, self._engine = job, engine or DisFlow()
         self._spans = [span for shot in job.shots for span in _spans(shot)]
-        self._kept: dict[FrameRange, tuple[Tensor, Tensor]] = {}
+        self._kept: dict[FrameRange, FilledFrames] = {}
         self._digests: dict[FrameRange, str] = {}
-        self._lost: set[int] = set()
 
     @cached_property
     def problem(self) -> str:
@@ -71,19 +71,18 @@ class FilledFootage:
             return f"{width}x{height} is too small to find motion in"
         return ""
 
-    @property
-    def warnings(self) -> Iterator[str]:
-        """What an artist should be told about what was read so far."""
+    def warnings(self, lost: int) -> Iterator[str]:
+        """What an artist should be told, `lost` frames having been filled in vain."""
         if self.problem:
             yield (
                 "nothing was filled from other frames, all of the mask is generated: "
                 f"{self.problem}"
             )
             return
-        if self._lost:
+        if lost:
             yield (
-                "the background's motion could not be followed in "
-                f"{len(self._lost)} frame(s): nothing was filled there"
+                f"the background's motion could not be followed in {lost} frame(s): nothing was "
+                "filled there"
             )
         shots = self._job.shots
         if len(shots) > 1:
@@ -93,21 +92,25 @@ class FilledFootage:
                 "from its own frames only"
             )
 
-    def read(self, frames: FrameRange) -> FilledFrames:
+    def read(self, frames: FrameRange, runtime: Runtime) -> FilledFrames:
         """Frames of one shot with what could be filled."""
         if self.problem:
             hole = self._job.masks.read(frames)
             return FilledFrames(frames=self._job.footage.read(frames), rest=hole)
-        parts = [(span, *self._fill(span)) for span in self._of(frames)]
-        cuts = [_overlap(span.filled, frames) for span, _, _ in parts]
+        spans = self._of(frames)
+        parts = [self._fill(span, runtime) for span in spans]
+        cuts = [_overlap(span.filled, frames) for span in spans]
         return FilledFrames(
-            frames=torch.cat([a[cut] for (_, a, _), cut in zip(parts, cuts, strict=True)]),
-            rest=torch.cat([b[cut] for (_, _, b), cut in zip(parts, cuts, strict=True)]),
+            frames=torch.cat([p.frames[cut] for p, cut in zip(parts, cuts, strict=True)]),
+            rest=torch.cat([p.rest[cut] for p, cut in zip(parts, cuts, strict=True)]),
+            lost=tuple(frame for part in parts for frame in part.lost),
         )
 
     def digest(self, frames: FrameRange) -> str:
         """Stands for all that decides what `read` gives."""
-        return digest_of(self.problem, *(self._span_digest(span) for span in self._of(frames)))
+        engine = type(self._engine).__name__
+        spans = self._of(frames)
+        return digest_of(self.problem, engine, *(self._span_digest(span) for span in spans))
 
     def _of(self, frames: FrameRange) -> list[_Span]:
         """The spans that a range lies in."""
@@ -117,31 +120,34 @@ class FilledFootage:
             if span.filled.start < frames.stop and frames.start < span.filled.stop
         ]
 
-    def _fill(self, span: _Span) -> tuple[Tensor, Tensor]:
-        """Frames and rest of a span; the last few are kept."""
+    def _fill(self, span: _Span, runtime: Runtime) -> FilledFrames:
+        """A span; the last few are kept."""
         if span.filled not in self._kept:
             while len(self._kept) >= KEPT_SPANS:
                 del self._kept[next(iter(self._kept))]
-            self._kept[span.filled] = self._filled(span)
+            self._kept[span.filled] = self._filled(span, runtime)
         return self._kept[span.filled]
 
-    def _filled(self, span: _Span) -> tuple[Tensor, Tensor]:
+    def _filled(self, span: _Span, runtime: Runtime) -> FilledFrames:
         frames, hole = self._with_keyframes(span.seen)
         at = _overlap(span.seen, span.filled)
         if not hole[at].any():
-            return frames[at].clone(), hole[at].clone()
+            return FilledFrames(frames=frames[at].clone(), rest=hole[at].clone())
         found = fill_background(
             frames,
             hole,
             self._engine,
             shots=[FrameRange(start=0, stop=len(frames))],
             only=FrameRange(start=at.start, stop=at.stop),
-            runtime=self._runtime,
+            runtime=runtime,
         )
-        self._lost |= {span.seen.start + frame for frame in found.lost}
         settings = self._job.settings
         left = grow_mask(found.never_seen[at], settings.feather + JOIN_MARGIN)
-        return found.frames[at].clone(), torch.minimum(left, hole[at])
+        return FilledFrames(
+            frames=found.frames[at].clone(),
+            rest=torch.minimum(left, hole[at]),
+            lost=tuple(span.seen.start + frame for frame in found.lost),
+        )
 
     def _with_keyframes(self, frames: FrameRange) -> tuple[Tensor, Tensor]:
         """The clip with its keyframes in place, and the hole that they leave."""

@@ -44,11 +44,11 @@ class Footage(Protocol):
 
 
 class ClipFootage:
-    """A clip in memory: 8 bit where all its pixels are, else 16."""
+    """A clip in memory: 8 bit where all its pixels are, else 16, unless told otherwise."""
 
-    def __init__(self, clip: Clip) -> None:
+    def __init__(self, clip: Clip, depth: Depth | None = None) -> None:
         self.clip = clip
-        self.depth: Depth = 8 if _is_eight_bit(clip.frames) else 16
+        self.depth: Depth = depth or (8 if _is_eight_bit(clip.frames) else 16)
 
     @property
     def size(self) -> tuple[int, int]:

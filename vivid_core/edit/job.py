@@ -18,7 +18,7 @@ from ..settings import Focus, Settings
 from ..video import Clip, FrameRange, Keyframe, MaskTrack
 from .composite import composite
 from .focus import FocusPlan, plan_focus
-from .footage import ClipFootage, Footage, NoFootage, rounded
+from .footage import ClipFootage, Depth, Footage, NoFootage, rounded
 from .masks import EffectiveMasks, WholeFrames
 
 
@@ -106,9 +106,9 @@ def plan_job(
         keyframes=[keyframe.frame for keyframe in keyframes],
         captions=settings.caption_starts,
     )
-    _require_captions_inside(settings, len(footage))
+    require_inside(settings, keyframes, footage)
     for keyframe in keyframes:
-        _require_fit(keyframe, footage, constraints.active)
+        require_mask("keyframe", keyframe.frame, masks.active)
     windows = plan_windows(constraints, longest=limits.longest, both_ends=limits.both_ends)
     return Job(
         settings=settings,
@@ -122,18 +122,20 @@ def plan_job(
     )
 
 
-def plan_edit(model: Inpainter, material: Material, settings: Settings) -> Job:
-    """The job of editing a clip in memory.
+def plan_edit(
+    model: Inpainter, material: Material, settings: Settings, *, depth: Depth | None = None
+) -> Job:
+    """The job of editing a clip in memory; `depth` is its own if None.
 
-    Raises InputError for what this model cannot serve, CaptionError for captions that it cannot
-    read.
+    Raises InputError for what this model cannot serve, captions that it cannot read included, and
+    MaskError for a mask that does not fit.
     """
     model.check(settings)
     clip = material.clip
     return plan_job(
         model.limits,
         settings,
-        footage=ClipFootage(clip),
+        footage=ClipFootage(clip, depth),
         masks=EffectiveMasks(
             material.mask, frames=len(clip), size=clip.size, growth=settings.growth(clip.size)
         ),
@@ -176,8 +178,9 @@ def _focus(
     )
 
 
-def _require_captions_inside(settings: Settings, frames: int) -> None:
-    last = settings.caption_starts[-1]
+def require_inside(settings: Settings, keyframes: Sequence[Keyframe], footage: Footage) -> None:
+    """Raise InputError for captions and keyframes that the clip has no place for."""
+    last, frames = settings.caption_starts[-1], len(footage)
     if last >= frames:
         raise InputError(
             "later_captions",
@@ -185,20 +188,24 @@ def _require_captions_inside(settings: Settings, frames: int) -> None:
             "begin it earlier",
         )
 
+    for keyframe in keyframes:
+        _require_fit(keyframe, footage)
 
-def _require_fit(keyframe: Keyframe, footage: Footage, active: Sequence[bool]) -> None:
+
+def _require_fit(keyframe: Keyframe, footage: Footage) -> None:
     (height, width), frames = footage.size, len(footage)
     if not 0 <= keyframe.frame < frames:
         raise InputError(
             "keyframe", f"is at frame {keyframe.frame}, the clip has frames 0 to {frames - 1}"
         )
-    given = torch.Size(keyframe.pixels.shape[:2])
-    if given != (height, width):
+    given = torch.Size(keyframe.pixels.shape)
+    if given[:2] != (height, width):
         raise InputError(
             "keyframe",
             f"is {given[1]}x{given[0]}, the clip is {width}x{height}: resize the keyframe",
         )
-    require_mask("keyframe", keyframe.frame, active)
+    if given[2] != 3:
+        raise InputError("keyframe", f"has {given[2]} channels: give it red, green and blue")
 
 
 def require_mask(argument: str, frame: int, active: Sequence[bool]) -> None:

@@ -25,7 +25,8 @@ class WindowFacts:
     """What one window did. `part` is where in the frame its pixels that are kept lie.
 
     `crop` is what the model saw of the frame, all 0 where it did not run; `generated` counts the
-    pixels that are the model's. Work that nobody knows is None.
+    pixels that are the model's, `lost` the frames in which nothing could be filled. Work that
+    nobody knows is None.
     """
 
     part: Edges
@@ -33,6 +34,7 @@ class WindowFacts:
     model_size: tuple[int, int] = (0, 0)
     tokens: int = 0
     generated: int = 0
+    lost: int = 0
     planned_pflops: float | None = 0.0
     spent_pflops: float | None = 0.0
     warnings: tuple[str, ...] = ()
@@ -54,7 +56,8 @@ class EditReport:
 
     `crop` is the part of the frame that the model saw, of all windows together; `fill` is what
     was done, "off" also where "auto" was asked for in vain. Where `windows` is 0 the model did not
-    run, and what describes its work is 0 too. Work is None where nobody knows it.
+    run, and what describes its work is 0 too. Work is None where nobody knows it. `seconds` are
+    those of the run, planning left out.
     """
 
     frames: int

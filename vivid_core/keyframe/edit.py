@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ..edit.composite import composite
 from ..edit.cost import CostEstimate, estimate_cost
-from ..edit.editor import from_region, to_region, unknown_words_warning
+from ..edit.editor import from_region, require_finite, to_region, unknown_words_warning
 from ..edit.footage import rounded
 from ..edit.job import Job, Material, plan_edit, require_mask
 from ..edit.report import flops_text
@@ -95,7 +95,7 @@ def edit_keyframe(
     whole = job or plan_edit(model, replace(material, keyframes=()), settings)
     still = _still(model, material, whole, frame)
     host.advance(Progress(stage="encode", done=0, total=1))
-    prompts = [model.read(text, still.settings) for text in texts]
+    prompts = [model.read(text, replace(still.settings, caption=text)) for text in texts]
     negative = model.read_negative(still.settings)
     draws = [
         Draw(prompt=prompt, negative=negative, seed=(settings.seed + i) % 2**63)
@@ -143,6 +143,13 @@ def batch_size(model: Inpainter, size: tuple[int, int], settings: Settings) -> i
     return 1 if video is None or image is None else max(1, video.tokens // image.tokens)
 
 
+def candidate_bytes(model: Inpainter, whole: Job) -> int:
+    """What a full batch of candidates needs beside the weights, on any frame of a planned edit."""
+    spans = [(model.limits.longest, plan.model) for plan in whole.focus]
+    work = model.work(spans, whole.settings)
+    return 0 if work is None else work.memory.activations
+
+
 def _still(model: Inpainter, material: Material, whole: Job, frame: int) -> Job:
     """The same edit of one frame alone."""
     clip, settings = material.clip, whole.settings
@@ -184,6 +191,7 @@ def _render(
         painted = model.inpaint(
             region, batch, still.settings, device=host.device, on_stage=on_stage
         )
+        require_finite(painted, model.name)
         for one in painted.pixels:
             frame = source.clone()
             pasted = composite(

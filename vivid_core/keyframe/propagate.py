@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ..edit.clip import run_edit
 from ..edit.composite import measure_change
+from ..edit.footage import ClipFootage
 from ..edit.job import Job, Material, plan_edit
 from ..edit.masks import effective_mask
 from ..edit.report import EditResult
@@ -71,7 +72,9 @@ def plan_propagation(
 ) -> Propagation:
     """The same, planned only."""
     if again is not None:
-        job = plan_edit(model, _part(material, again), settings)
+        depth = ClipFootage(material.clip).depth
+        asked = _asked_of(settings, again, len(material.clip))
+        job = plan_edit(model, _part(material, again), asked, depth=depth)
     elif not material.keyframes:
         raise InputError("keyframe", "is missing: connect Vivid Pick Keyframe or Use Keyframe")
     else:
@@ -126,6 +129,21 @@ def _part(material: Material, again: Again) -> Material:
         clip=Clip(frames=source[low:high], fps=material.clip.fps),
         mask=mask,
         keyframes=_ends(previous, mask, span, low, high) + inside,
+    )
+
+
+def _asked_of(settings: Settings, again: Again, frames: int) -> Settings:
+    """The same settings, captions numbered through the part."""
+    low, _ = _bounds(again.span, frames)
+    starts = settings.caption_starts
+    first = sum(start <= low for start in starts) - 1
+    later = zip(starts[first + 1 :], settings.captions[first + 1 :], strict=True)
+    return replace(
+        settings,
+        caption=settings.captions[first],
+        later_captions=tuple(
+            (start - low, text) for start, text in later if start < again.span.stop
+        ),
     )
 
 

@@ -149,7 +149,14 @@ class _Chain:
     def windows(self, *, both_ends: bool) -> list[Window]:
         """In the order they must run; what would make no masked frame is left out."""
         found = [w for w in self._all(both_ends=both_ends) if any(self._active[f] for f in w.made)]
-        return [replace(window, chained=len(found) > 1) for window in found]
+        made: set[int] = set()
+        windows: list[Window] = []
+        for window in found:
+            there = [frame for frame in window.joined if frame in made]
+            joined = range(there[0], there[-1] + 1) if there else range(0)
+            windows.append(replace(window, joined=joined, chained=len(found) > 1))
+            made |= set(window.made)
+        return windows
 
     def _all(self, *, both_ends: bool) -> Iterator[Window]:
         if not self._given:

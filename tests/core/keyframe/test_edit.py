@@ -9,7 +9,7 @@ import torch
 
 from vivid_core.edit.cost import estimate_cost
 from vivid_core.edit.job import Material, plan_edit
-from vivid_core.errors import InputError, MaskError
+from vivid_core.errors import CaptionError, InputError, MaskError
 from vivid_core.keyframe.edit import batch_size, candidate_sheet, edit_keyframe
 from vivid_core.runtime import Progress, Runtime
 from vivid_core.settings import Settings
@@ -84,5 +84,7 @@ def test_what_cannot_be_made_is_refused(tiny):
         edit_keyframe(tiny, *request(), frame=9)
     with pytest.raises(MaskError, match="empty on frame 1: choose one of frames 2 to 8"):
         edit_keyframe(tiny, *request(), frame=1)
+    with pytest.raises(CaptionError, match="caption"):
+        edit_keyframe(tiny, *request(), frame=4, captions=["a red circle", " "])
     with pytest.raises(InputError, match="candidates"):
         edit_keyframe(tiny, *request(), frame=4, candidates=0)

@@ -235,6 +235,18 @@ def test_halves_that_meet_are_blended_from_one_to_the_other(gap):
     assert {frame for frame in shares if shares[frame] < 1} <= first_half
 
 
+def test_halves_that_meet_in_a_gap_blend_what_both_have_made():
+    active = [frame in (0, 8, 9, 10) for frame in range(11)]
+    finished = {0, 10}
+    for window in plan(active, longest=10, keyframes=[0, 10], both_ends=False):
+        assert set(window.joined) <= finished
+        finished |= set(window.made)
+    assert {8, 9} <= finished
+    long = [not 49 <= frame <= 52 for frame in range(101)]
+    windows = plan(long, longest=49, keyframes=[0, 100], both_ends=False)
+    assert {window.joined for window in windows} == {range(0), range(48, 49)}
+
+
 def test_halves_meet_unblended_where_the_caption_changes():
     windows = plan([True] * 20, keyframes=[0, 19], captions=(0, 12), both_ends=False)
     assert not any(window.joined for window in windows)
