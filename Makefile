@@ -6,7 +6,7 @@ PYTHON ?= $(shell for python in python3 python3.12 python3.13 python3.11 python;
 COMFYUI_DIR ?= $(HOME)/ComfyUI
 INSTALL = $(BIN)/python -m pip install --quiet --constraint constraints.txt
 
-.PHONY: help demo test soak setup comfyui format \
+.PHONY: help demo test oldest soak setup comfyui format \
 	check check-format check-lint check-types check-layers check-dead
 
 help:
@@ -14,6 +14,7 @@ help:
 	@echo "make test    run every test (those for nodes need a ComfyUI: COMFYUI_DIR=$(COMFYUI_DIR))"
 	@echo "make check   formatting, lint, types, layers, dead code"
 	@echo "make format  put the code into the house format"
+	@echo "make oldest  the core's tests with the oldest versions that are promised"
 	@echo "make soak    the long kill, load and memory series"
 
 demo: .venv/.standalone
@@ -28,6 +29,17 @@ test: setup comfyui
 	$(BIN)/pytest tests/e2e; status=$$?; \
 	wait $$core || status=1; wait $$nodes || status=1; \
 	cat .venv/core.log .venv/nodes.log; exit $$status
+
+# The oldest versions that are promised, in an environment of their own.
+oldest: .venv-oldest/.ready
+	OMP_NUM_THREADS=1 .venv-oldest/bin/pytest tests/core tests/unit/cogvideox tests/unit/edit \
+	tests/unit/flow tests/unit/keyframe tests/unit/mask tests/unit/plan tests/unit/track
+
+.venv-oldest/.ready: pyproject.toml constraints-oldest.txt
+	$(PYTHON) -m venv .venv-oldest
+	.venv-oldest/bin/python -m pip install --quiet --constraint constraints-oldest.txt \
+	--editable ".[standalone]" beartype hypothesis psutil "pytest>=9" requests scipy shapely
+	@touch $@
 
 soak: setup comfyui
 	$(BIN)/pytest -m soak

@@ -110,6 +110,8 @@ def save_adapter(path: Path, adapter: Adapter, *, dtype: torch.dtype = torch.bfl
         "r": adapter.facts.rank,
         "lora_alpha": adapter.facts.alpha,
         "target_modules": _targets(adapter.lora),
+        "rank_pattern": {},  # diffusers 0.34 asks for both
+        "alpha_pattern": {},
     }
     metadata = {
         "format": "pt",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -56,7 +57,8 @@ def _forward(
     inputs = pad_latent_frames(torch.cat([latents, expanded], dim=2), config.patch_size_t)
     embeds = torch.cat([text.expand(batch, -1, -1) for text in texts])
     ofs = None if config.ofs_embed_dim is None else latents.new_full((1,), IMAGE_OFFSET)
-    with transformer.cache_context("cond_uncond"):
+    cache_context = getattr(transformer, "cache_context", nullcontext)  # diffusers 0.35 and newer
+    with cache_context("cond_uncond"):
         output = transformer(
             hidden_states=inputs.repeat(len(texts), 1, 1, 1, 1).to(transformer.dtype),
             encoder_hidden_states=embeds.to(inputs.device, transformer.dtype),

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from ..errors import InputError, MediaError, ModelError
 from ..files.atomic import write_whole
+from ..files.weights import read_json
 from .bundle import ModelBundle
 from .layout import OWN_KEY, Layout
 from .load import INDEX
@@ -78,7 +79,7 @@ def _write_components(bundle: ModelBundle, folder: Path, dtype: torch.dtype | No
     text.mkdir(parents=True)
     bundle.text_encoder.config.save_pretrained(text)
     _write_module(text / _TEXT_WEIGHTS, bundle.text_encoder, dtype)
-    bundle.tokenizer.save_pretrained(str(folder / "tokenizer"))
+    _write_tokenizer(bundle.tokenizer, folder / "tokenizer")
     _write_json(folder / "scheduler" / "scheduler_config.json", bundle.schedule)
     _write_json(folder / INDEX, _index(bundle))
 
@@ -89,6 +90,18 @@ def _write_module(path: Path, module: nn.Module, dtype: torch.dtype | None) -> N
     write_safetensors(path, cast, {"format": "pt"})
 
 
+def _write_tokenizer(tokenizer: Any, folder: Path) -> None:
+    tokenizer.save_pretrained(str(folder))
+    file = folder / "tokenizer_config.json"
+    _write_json(file, read_json(file) | {"tokenizer_class": _tokenizer_class(tokenizer)})
+
+
+def _tokenizer_class(tokenizer: Any) -> str:
+    """The name that transformers 4 and 5 know; 5 calls the general class by one of its own."""
+    name = type(tokenizer).__name__
+    return "PreTrainedTokenizerFast" if name == "TokenizersBackend" else name
+
+
 def _index(bundle: ModelBundle) -> dict[str, Any]:
     scheduler = bundle.schedule.get("_class_name", "CogVideoXDDIMScheduler")
     return {
@@ -96,7 +109,7 @@ def _index(bundle: ModelBundle) -> dict[str, Any]:
         "transformer": ["diffusers", type(bundle.transformer).__name__],
         "vae": ["diffusers", type(bundle.vae).__name__],
         "text_encoder": ["transformers", type(bundle.text_encoder).__name__],
-        "tokenizer": ["transformers", type(bundle.tokenizer).__name__],
+        "tokenizer": ["transformers", _tokenizer_class(bundle.tokenizer)],
         "scheduler": ["diffusers", scheduler],
         OWN_KEY: {
             "layout": bundle.layout.name,

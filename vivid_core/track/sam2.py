@@ -351,14 +351,19 @@ def _load_original(path: Path, dtype: torch.dtype) -> Any:
     return build_original(tensors, original_config(shapes), dtype)
 
 
+TOO_OLD = (
+    "this version of transformers has no SAM 2 video model that can be streamed: install "
+    "transformers 5 or newer, or use the flow engine"
+)
+
+
 def _classes() -> tuple[Any, Any]:
     try:
         from transformers import Sam2VideoConfig, Sam2VideoModel
     except ImportError as error:
-        raise ModelError(
-            "this version of transformers has no SAM 2 video model: install transformers 4.56 or "
-            "newer, or use the flow engine"
-        ) from error
+        raise ModelError(TOO_OLD) from error
+    if not hasattr(Sam2VideoModel, "_batch_encode_memories"):
+        raise ModelError(TOO_OLD)
     return Sam2VideoConfig, Sam2VideoModel
 
 

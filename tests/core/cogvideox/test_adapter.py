@@ -146,7 +146,7 @@ def test_stock_diffusers_loads_the_lora(tmp_path: Path, bundle, forward):
     adapter = adapter_of(base, train(base))
     save_adapter(tmp_path / "balloon.safetensors", adapter, dtype=torch.float32)
     pipeline = CogVideoXPipeline.from_pretrained(tmp_path / "model")
-    pipeline.load_lora_weights(str(tmp_path / "balloon.safetensors"))
+    pipeline.load_lora_weights(str(tmp_path), weight_name="balloon.safetensors")
     own_embedder = base.transformer.patch_embed.proj.state_dict()
     facts = replace(adapter.facts, layout="t2v")
     ours = apply_adapter(base, replace(adapter, patch_embedder=own_embedder, facts=facts))

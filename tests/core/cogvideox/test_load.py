@@ -39,6 +39,13 @@ def test_weights_may_be_stored_in_half(tmp_path: Path, bundle):
             assert torch.equal(value.half(), getattr(saved, name).state_dict()[key].half()), key
 
 
+def test_the_tokenizer_has_the_name_that_every_transformers_knows(tmp_path: Path, bundle):
+    save_bundle(bundle(), tmp_path / "model")
+    for file in ("model_index.json", "tokenizer/tokenizer_config.json"):
+        text = (tmp_path / "model" / file).read_text()
+        assert '"PreTrainedTokenizerFast"' in text and "TokenizersBackend" not in text, file
+
+
 def test_stock_diffusers_reads_our_folder(tmp_path: Path, bundle, same):
     from diffusers import CogVideoXPipeline
 
