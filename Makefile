@@ -32,8 +32,10 @@ test: setup comfyui
 
 # The oldest versions that are promised, in an environment of their own.
 oldest: .venv-oldest/.ready
-	OMP_NUM_THREADS=1 .venv-oldest/bin/pytest tests/core tests/unit/cogvideox tests/unit/edit \
-	tests/unit/flow tests/unit/keyframe tests/unit/mask tests/unit/plan tests/unit/track
+	OMP_NUM_THREADS=1 .venv-oldest/bin/pytest tests/core/cogvideox tests/core/edit \
+	tests/core/keyframe tests/core/test_parity.py tests/core/tiny tests/core/track \
+	tests/unit/cogvideox tests/unit/edit tests/unit/flow tests/unit/keyframe tests/unit/mask \
+	tests/unit/plan tests/unit/track
 
 .venv-oldest/.ready: pyproject.toml constraints-oldest.txt
 	$(PYTHON) -m venv .venv-oldest
