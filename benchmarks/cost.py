@@ -172,7 +172,8 @@ def count_edit(networks: Networks, frames: int, height: int, width: int) -> int:
 
 def count_pass(networks: Networks, t: int, h: int, w: int) -> int:
     model, config = networks.transformer, networks.transformer.config
-    tokens = t // (config.patch_size_t or 1) * (h // 2) * (w // 2)
+    patch = config.patch_size
+    tokens = t // (config.patch_size_t or 1) * (h // patch) * (w // patch)
     angles = torch.zeros(tokens, config.attention_head_dim)
     return count(
         lambda: model(

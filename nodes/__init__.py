@@ -4,21 +4,25 @@ from __future__ import annotations
 
 from comfy_api.latest import ComfyExtension, io
 
+from .adapter import MergeAdapter, SaveAdapter
 from .animate import AnimateMask
 from .background import FillBackground, LoadFlow, PropagateBackgroundMask
+from .dataset import LoadDataset, SampleDataset
 from .edit import EditVideo, EstimateCost
 from .keyframe import EditKeyframe, PropagateKeyframes
-from .load import ApplyAdapter, LoadModel
+from .load import ApplyAdapter, LoadAdapter, LoadModel
 from .longvideo import EditLongVideo
 from .mask import AugmentMask, OverlayMask
-from .measure import CompareEdit
+from .measure import CompareEdit, MeasureEdit
 from .pick import PickKeyframe, UseKeyframe
 from .sample import SampleClip
 from .track import LoadTracker, TrackObject
+from .train import PlotTraining, TrainAdapter
 
 NODES: list[type[io.ComfyNode]] = [
     LoadModel,
     ApplyAdapter,
+    LoadAdapter,
     LoadTracker,
     LoadFlow,
     SampleClip,
@@ -36,6 +40,13 @@ NODES: list[type[io.ComfyNode]] = [
     PropagateKeyframes,
     EditLongVideo,
     CompareEdit,
+    MeasureEdit,
+    LoadDataset,
+    SampleDataset,
+    TrainAdapter,
+    PlotTraining,
+    SaveAdapter,
+    MergeAdapter,
 ]
 
 
@@ -43,4 +54,10 @@ class VividExtension(ComfyExtension):
     """What ComfyUI asks for the list of nodes."""
 
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
+        # Not in on_load: the oldest supported ComfyUI has it, but does not call it.
+        from server import PromptServer
+
+        from .routes import Routes
+
+        Routes().add_to(PromptServer.instance.routes)
         return NODES

@@ -10,7 +10,7 @@ from comfy_api.latest import io
 from . import convert, host, previews
 from .background import flow_engine
 from .mask import CATEGORY
-from .schema import check_choices, schema
+from .schema import advanced, require_choices, schema
 from .sockets import FLOWS, FRAMES, MASKS
 
 if TYPE_CHECKING:
@@ -71,26 +71,17 @@ class AnimateMask(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(
-        cls,
-        shape: str | None = None,
-        ease: str | None = None,
-        follow: str | None = None,
-        path: str | None = None,
-        frames: str | None = None,
-    ) -> bool | str:
+    def validate_inputs(cls, path: str | None = None) -> bool | str:
+        """A damaged path is told before anything runs."""
         from ..vivid_core.errors import InputError
         from ..vivid_core.mask.animate import parse_path
 
-        problem = check_choices(cls, shape=shape, ease=ease, follow=follow)
         try:
             if path is not None and path.strip():
                 parse_path(path)
-            if frames is not None:
-                _numbers(frames)
         except InputError as error:
-            problem = problem or str(error)
-        return problem or True
+            return str(error)
+        return True
 
     @classmethod
     def execute(
@@ -103,6 +94,8 @@ class AnimateMask(io.ComfyNode):
         video: Any = None,
         **settings: Any,
     ) -> io.NodeOutput:
+        require_choices(cls, shape=shape, **settings)
+        settings["frames"] = _numbers(settings["frames"])
         clip = None if video is None else convert.to_clip(video)
         if clip is not None:
             (height, width), length = clip.size, len(clip)
@@ -158,6 +151,7 @@ _SHAPE = [
         default="smooth",
         tooltip="smooth: through the points without a jolt. linear: one speed between two points. "
         "ease: slows down at every point.",
+        **advanced(),
     ),
     io.Combo.Input(
         "follow",
@@ -170,6 +164,7 @@ _SHAPE = [
         "frames",
         default="0",
         tooltip="For several painted masks: the frames they belong to, such as 0, 24, 48.",
+        **advanced(),
     ),
 ]
 
@@ -197,7 +192,7 @@ def _painted(masks: Tensor, path: str, length: int, settings: dict[str, Any]) ->
 
     if len(masks) == 1:
         return _moved(masks[0], path, length, settings)
-    numbers = _numbers(settings["frames"])
+    numbers = settings["frames"]
     if len(numbers) != len(masks):
         raise InputError(
             "frames",

@@ -6,23 +6,27 @@ from typing import TYPE_CHECKING, Any
 
 from comfy_api.latest import io
 
-from . import convert, host, memory, previews
+from . import convert, host, memory, previews, waiting
 from .edit import CATEGORY as EDIT
+from .edit_inputs import video_output
 from .load import CATEGORY as LOAD
 from .mask import CATEGORY as MASK
 from .mask import COLORS
-from .schema import check_choices, schema
+from .schema import advanced, require_choices, schema
 from .sockets import FLOWS, FRAMES, MASKS, VividFlow
+from .video import read_recording
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from ..vivid_core.flow.engine import FlowEngine
+    from ..vivid_core.video import Clip
 
 DIS, DIS_FAST, RAFT = "dis", "dis fast", "raft"
 PREVIEW_OPACITY = 0.45
+WAITS = "Vivid Propagate Background Mask waits for you: {problem}, then run again"
 
-_FLOW_TOOLTIP = (
+FLOW_TOOLTIP = (
     "What finds the motion: from Vivid Load Flow, or ComfyUI's own optical flow loader. Without "
     "one: DIS, which needs no weights."
 )
@@ -65,12 +69,8 @@ class LoadFlow(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, engine: str | None = None, weights: str | None = None) -> bool | str:
-        problem = check_choices(cls, engine=engine)
-        problem = problem or host.check_weights(
-            "flow", engine, weights, needed_by=RAFT, such_as="raft_large"
-        )
-        return problem or True
+    def validate_inputs(cls, weights: str | None = None) -> bool | str:
+        return host.check_weights("flow", weights) or True
 
     @classmethod
     def fingerprint_inputs(cls, weights: str | None = None, **_: Any) -> str:
@@ -80,6 +80,8 @@ class LoadFlow(io.ComfyNode):
     def execute(cls, engine: str, weights: str) -> io.NodeOutput:
         from ..vivid_core.flow.dis import DisFlow
 
+        require_choices(cls, engine=engine)
+        host.require_weights("flow", engine, weights, needed_by=RAFT, such_as="raft_large")
         if engine != RAFT:
             return io.NodeOutput(DisFlow("medium" if engine == DIS else "fast"))
         from ..vivid_core.flow.raft import load_raft
@@ -124,8 +126,9 @@ class PropagateBackgroundMask(io.ComfyNode):
                     tooltip="background: follows the camera (and a local fit where there is "
                     "parallax), warps the mask once. dense: hands it on pixel by pixel, as the "
                     "paper says; whatever crosses the mask carries it off. To compare.",
+                    **advanced(),
                 ),
-                io.MultiType.Input("flow", types=FLOWS, optional=True, tooltip=_FLOW_TOOLTIP),
+                io.MultiType.Input("flow", types=FLOWS, optional=True, tooltip=FLOW_TOOLTIP),
                 io.MultiType.Input(
                     "entities", types=MASKS, optional=True, tooltip=_ENTITIES_TOOLTIP
                 ),
@@ -146,10 +149,6 @@ class PropagateBackgroundMask(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, method: str | None = None) -> bool | str:
-        return check_choices(cls, method=method) or True
-
-    @classmethod
     def execute(
         cls,
         video: Any,
@@ -162,9 +161,15 @@ class PropagateBackgroundMask(io.ComfyNode):
         from ..vivid_core.flow.background import propagate_background_mask
         from ..vivid_core.mask.overlay import overlay_mask
 
+        require_choices(cls, method=method)
         clip = convert.to_clip(video)
         values = convert.mask_values(mask)
         chosen = values[keyframe if keyframe < len(values) > 1 else 0]
+        undecided = _undecided(clip, chosen, keyframe)
+        if undecided:
+            return waiting.wait(
+                cls, WAITS.format(problem=undecided), previews.animation(clip.frames)
+            )
         found = propagate_background_mask(
             clip.frames,
             chosen,
@@ -184,6 +189,24 @@ class PropagateBackgroundMask(io.ComfyNode):
         )
 
 
+def _undecided(clip: Clip, mask: Tensor, keyframe: int) -> str:
+    """What somebody has to decide before a patch can be followed: a new clip asks for another."""
+    (height, width), (mask_height, mask_width) = clip.size, mask.shape
+    if keyframe >= len(clip):
+        return (
+            f"its keyframe is {keyframe}, this clip has frames 0 to {len(clip) - 1}. Give the "
+            "frame that the mask was painted on"
+        )
+    if (mask_height, mask_width) != (height, width):
+        return (
+            f"the mask is {mask_width}x{mask_height}, this clip is {width}x{height}. Paint it on a "
+            "frame of this clip, or connect the clip to Vivid Animate Mask too"
+        )
+    if not (mask > 0.5).any():
+        return "the mask is empty. Paint the patch white"
+    return ""
+
+
 class FillBackground(io.ComfyNode):
     """Vivid_FillBackground."""
 
@@ -195,7 +218,13 @@ class FillBackground(io.ComfyNode):
             category=EDIT,
             description="Fills the mask with background that other frames show. What no frame "
             "shows comes out as a smaller mask, for Vivid Edit Video.",
-            search_aliases=["clean plate", "remove object", "propainter", "background fill"],
+            search_aliases=[
+                "erase",
+                "clean plate",
+                "remove object",
+                "propainter",
+                "background fill",
+            ],
             has_intermediate_output=True,
             inputs=[
                 io.MultiType.Input("video", types=FRAMES, tooltip="The clip."),
@@ -210,10 +239,20 @@ class FillBackground(io.ComfyNode):
                     min=0,
                     max=100_000,
                     tooltip="How many frames away to look for background. 0: the whole shot.",
+                    **advanced(),
                 ),
-                io.MultiType.Input("flow", types=FLOWS, optional=True, tooltip=_FLOW_TOOLTIP),
+                io.MultiType.Input("flow", types=FLOWS, optional=True, tooltip=FLOW_TOOLTIP),
                 io.MultiType.Input(
                     "entities", types=MASKS, optional=True, tooltip=_ENTITIES_TOOLTIP
+                ),
+                io.Combo.Input(
+                    "rest",
+                    options=["leave", "classical"],
+                    default="leave",
+                    optional=True,
+                    tooltip="What becomes of what no frame shows. leave: the source stays there. "
+                    "classical: filled from the frame around it; no model is needed.",
+                    **advanced(),
                 ),
             ],
             outputs=[
@@ -221,21 +260,30 @@ class FillBackground(io.ComfyNode):
                 io.Mask.Output(
                     "never_seen",
                     display_name="never seen",
-                    tooltip="What no frame shows: still to be made. May be empty.",
+                    tooltip="What no frame shows: to be made, unless rest made it. May be empty.",
                 ),
                 io.String.Output(
                     "report", display_name="report", tooltip="How much was filled, and warnings."
                 ),
+                video_output(),
             ],
         )
 
     @classmethod
     def execute(
-        cls, video: Any, mask: Any, reach: int, flow: Any = None, entities: Any = None
+        cls,
+        video: Any,
+        mask: Any,
+        reach: int,
+        flow: Any = None,
+        entities: Any = None,
+        rest: str = "leave",
     ) -> io.NodeOutput:
         from ..vivid_core.flow.fill import fill_background
 
-        clip = convert.to_clip(video)
+        require_choices(cls, rest=rest)
+        source = read_recording(video)
+        clip = source.clip
         hole = convert.to_mask(mask, clip).values
         found = fill_background(
             clip.frames,
@@ -243,14 +291,16 @@ class FillBackground(io.ComfyNode):
             flow_engine(flow),
             entities=convert.to_entities(entities, clip),
             reach=reach or None,
+            classical=rest == "classical",
             runtime=host.runtime(),
         )
-        report = "\n".join([_filled_share(hole, found.never_seen), *found.warnings])
+        report = "\n".join([_filled_share(hole, found.never_seen, rest), *found.warnings])
         frames = convert.to_socket(found.frames)
         return io.NodeOutput(
             frames,
             convert.to_socket(found.never_seen),
             report,
+            source.video(frames),
             ui=previews.animation(frames, float(clip.fps)) | previews.text(report),
         )
 
@@ -286,8 +336,12 @@ def _words(found: Any) -> list[str]:
     return [*lines, *(f"warning: {warning}" for warning in found.warnings)]
 
 
-def _filled_share(hole: Tensor, left: Tensor) -> str:
+def _filled_share(hole: Tensor, left: Tensor, rest: str) -> str:
     inside = hole > 0.5
     share = 1 - float((left > 0.5).sum() / inside.sum())
-    rest = "nothing is left to make" if share == 1 else "the rest is the never-seen mask"
-    return f"filled: {share:.0%} of the mask from other frames; {rest}"
+    words = {
+        "leave": "the rest is the never-seen mask",
+        "classical": "the rest, which is the never-seen mask, classically",
+    }
+    became = "nothing is left to make" if share == 1 else words[rest]
+    return f"filled: {share:.0%} of the mask from other frames; {became}"

@@ -6,11 +6,10 @@ from typing import Any
 
 from comfy_api.latest import io
 
-from . import convert, host, previews
+from . import convert, host, memory, previews
 from .edit_inputs import (
     caption_input,
     check_caption,
-    check_fill,
     clip_inputs,
     edit_material,
     edit_output,
@@ -20,12 +19,14 @@ from .edit_inputs import (
     paste_inputs,
     prepare,
     prompt_inputs,
+    rest_input,
     task_input,
     work_inputs,
 )
 from .memory import HostedModel
-from .schema import check_choices, schema
+from .schema import require_choices, schema
 from .sockets import MASKS, VividKeyframe, VividModel
+from .video import read_recording
 
 CATEGORY = "VIVID/3 Edit"
 
@@ -37,11 +38,18 @@ class EditVideo(io.ComfyNode):
     def define_schema(cls) -> io.Schema:
         return schema(
             node_id="Vivid_EditVideo",
-            display_name="Vivid Edit Video",
+            display_name="Vivid Edit Video (Inpaint, Erase)",
             category=CATEGORY,
-            description="Adds, changes or removes something inside the mask. Every pixel outside "
-            "the effective mask stays exactly as it was.",
-            search_aliases=["video inpaint", "remove object", "replace object", "add object"],
+            description="Video inpainting: adds, changes or removes something inside the mask. "
+            "Every pixel outside the effective mask stays exactly as it was.",
+            search_aliases=[
+                "inpaint",
+                "erase",
+                "video inpaint",
+                "remove object",
+                "replace object",
+                "add object",
+            ],
             has_intermediate_output=True,
             inputs=[
                 *clip_inputs(),
@@ -56,6 +64,7 @@ class EditVideo(io.ComfyNode):
                     optional=True,
                     tooltip="Finished frames that the rest of the clip shall follow.",
                 ),
+                rest_input(),
             ],
             outputs=edit_outputs(),
         )
@@ -65,15 +74,9 @@ class EditVideo(io.ComfyNode):
         cls,
         task: str | None = None,
         caption: str | None = None,
-        focus: str | None = None,
-        fill: str | None = None,
-        sampler: str | None = None,
     ) -> bool | str:
         """Before anything is loaded."""
-        problem = check_choices(cls, task=task, focus=focus, fill=fill, sampler=sampler)
-        problem = problem or check_fill(task, fill)
-        problem = problem or check_caption(task, caption, name="caption")
-        return problem or True
+        return check_caption(task, caption, name="caption") or True
 
     @classmethod
     def execute(
@@ -82,14 +85,15 @@ class EditVideo(io.ComfyNode):
         from ..vivid_core.edit.clip import run_edit
         from ..vivid_core.edit.job import plan_edit
 
-        clip = convert.to_clip(video)
-        material = edit_material(clip, mask, keyframes=keyframe)
+        require_choices(cls, **settings)
+        source = read_recording(video)
+        material = edit_material(source.clip, mask, keyframes=keyframe)
         job = plan_edit(model.bundle, material, edit_settings(**settings))
         prepare(model, job)
         runtime = host.runtime()
         result = run_edit(model.bundle, job, runtime)
         host.show_result(runtime, result.frames)
-        return edit_output(clip, result)
+        return edit_output(source, result)
 
 
 class EstimateCost(io.ComfyNode):
@@ -101,7 +105,8 @@ class EstimateCost(io.ComfyNode):
             node_id="Vivid_EstimateCost",
             display_name="Vivid Estimate Cost",
             category=CATEGORY,
-            description="Says what an edit will cost in work and memory, without running it.",
+            description="Says what an edit will cost in work, memory and time on this machine, "
+            "without running it.",
             search_aliases=["vram estimate", "flops", "memory estimate"],
             is_output_node=True,
             inputs=[
@@ -133,10 +138,6 @@ class EstimateCost(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, focus: str | None = None) -> bool | str:
-        return check_choices(cls, focus=focus) or True
-
-    @classmethod
     def execute(
         cls,
         model: HostedModel,
@@ -148,15 +149,18 @@ class EstimateCost(io.ComfyNode):
     ) -> io.NodeOutput:
         from ..vivid_core.edit.cost import estimate_cost
         from ..vivid_core.edit.job import plan_unseen
+        from ..vivid_core.edit.speed import matmul_speed
         from ..vivid_core.settings import Settings
 
+        require_choices(cls, **settings)
         values = None if mask is None else convert.mask_values(mask)
         if values is not None:
             height, width = values.shape[1:]
             length = len(values) if len(values) > 1 else length
         asked = Settings(task="delete", grow=0, **settings)
         job = plan_unseen(model.bundle, asked, frames=length, size=(height, width), mask=values)
-        cost = estimate_cost(model.bundle, job)
+        speed = matmul_speed(memory.load_device(), model.bundle.dtype)
+        cost = estimate_cost(model.bundle, job, speed=speed)
         if cost is None:
             words = f"{model.bundle.name} cannot tell what an edit costs"
             return io.NodeOutput(words, 0.0, ui=previews.text(words))

@@ -9,6 +9,7 @@ from comfy_api.latest import io
 
 from . import convert, previews
 from .memory import HostedModel
+from .schema import advanced
 from .sockets import FRAMES, MASKS, VividModel
 
 if TYPE_CHECKING:
@@ -16,11 +17,13 @@ if TYPE_CHECKING:
     from ..vivid_core.edit.report import EditResult
     from ..vivid_core.settings import Settings
     from ..vivid_core.video import Clip
+    from .video import Recording
 
 TASKS = ["add", "modify", "delete"]
 FOCUSES = ["auto", "native", "enlarge", "off"]
 SAMPLERS = ["ddim", "dpm"]
 FILLS = ["off", "auto"]
+RESTS = ["model", "classical", "leave"]
 DEFAULT_GROWTH = -1  # stands for "as the task needs it"
 
 
@@ -73,6 +76,7 @@ def prompt_inputs() -> list[io.Input]:
             default="",
             placeholder="what to steer away from (optional)",
             tooltip="What to steer away from. Has no effect at guidance 1.",
+            **advanced(),
         ),
         io.Int.Input(
             "seed",
@@ -108,9 +112,10 @@ def work_inputs() -> list[io.Input]:
             "focus",
             options=FOCUSES,
             default="auto",
-            tooltip="The part of the frame that the model sees. auto: a crop around the mask, "
-            "where that costs less. native: that crop at its own scale. enlarge: that crop "
-            "scaled up to the model's size, for more detail. off: the whole frame.",
+            tooltip="The part of the frame that the model sees. native: a crop around the mask, at "
+            "its own scale. auto: the same, unless it shows no more detail than the whole frame or "
+            "costs over half as much again. enlarge: that crop scaled up to the model's size, for "
+            "more detail. off: the whole frame.",
         ),
     ]
 
@@ -119,10 +124,24 @@ def fill_input() -> io.Input:
     return io.Combo.Input(
         "fill",
         options=FILLS,
-        default="off",
+        default="auto",
         tooltip="For delete. auto: what other frames show of the background is filled "
-        "in first, and the model invents only what no frame shows. off: the model "
-        "invents everything inside the mask.",
+        "in first, and only what no frame shows is made (see rest). off: everything inside the "
+        "mask is made.",
+    )
+
+
+def rest_input() -> io.Input:
+    """The last input of a node; optional, since requests of earlier versions do not have it."""
+    return io.Combo.Input(
+        "rest",
+        options=RESTS,
+        default="model",
+        optional=True,
+        tooltip="For delete: what becomes of what no frame shows. model: the model invents it. "
+        "classical: filled from the frame around it, no model runs. leave: the source stays "
+        "there.",
+        **advanced(),
     )
 
 
@@ -134,6 +153,7 @@ def paste_inputs() -> list[io.Input]:
             options=SAMPLERS,
             default="ddim",
             tooltip="ddim: even and predictable. dpm: often good with fewer steps.",
+            **advanced(),
         ),
         io.Int.Input(
             "grow",
@@ -142,6 +162,7 @@ def paste_inputs() -> list[io.Input]:
             max=512,
             tooltip="Pixels by which the mask is widened. -1: as the task needs it (delete "
             "1/60 of the shorter side, at least feather + 1; add and modify 0).",
+            **advanced(),
         ),
         io.Int.Input(
             "feather",
@@ -150,6 +171,7 @@ def paste_inputs() -> list[io.Input]:
             max=256,
             tooltip="Pixels over which the edit fades into the source, all inside the "
             "effective mask. 0: a hard edge.",
+            **advanced(),
         ),
     ]
 
@@ -169,21 +191,30 @@ def edit_outputs() -> list[io.Output]:
             display_name="report",
             tooltip="What was done, what it cost, and warnings.",
         ),
+        video_output(),
     ]
 
 
+def video_output() -> io.Output:
+    """The clip with what a VIDEO has beside pixels."""
+    return io.Video.Output(
+        "as_video",  # the oldest supported ComfyUI wants another id than the input's
+        display_name="video",
+        tooltip="The same frames as a VIDEO, for Save Video: with the frame rate, timing and sound "
+        "of the VIDEO that came in. Images have none of these: 8 frames a second, silent.",
+    )
+
+
 def check_caption(task: str | None, words: str | None, *, name: str) -> str | None:
-    """Why the input `name` is no caption for this task, or None; linked values are None."""
+    """Why the input `name` is no caption for this task, or None; linked values are None.
+
+    ComfyUI leaves drop-downs that `validate_inputs` names, such as the task, to us.
+    """
+    if task is not None and task not in TASKS:
+        return f"task: '{task}' is not one of {', '.join(TASKS)}"
     if task not in ("add", "modify") or words is None or words.strip():
         return None
     return f"{name}: is empty: say what to {task}, for example 'a red balloon'"
-
-
-def check_fill(task: str | None, fill: str | None) -> str | None:
-    """Why nothing can be filled for this task, or None; linked values are None."""
-    if fill == "auto" and task in ("add", "modify"):
-        return f"fill: auto is for delete, the task is {task}: choose off"
-    return None
 
 
 def edit_settings(*, grow: int, **settings: Any) -> Settings:
@@ -201,24 +232,25 @@ def edit_material(clip: Clip, mask: Any, *, keyframes: Any = None) -> Material:
 
 
 def prepare(model: HostedModel, job: Job) -> None:
-    """Bring the model to its device, with room for what the job needs beside it."""
+    """Bring the model to its device, with room for what the job needs beside it, if it runs."""
     from ..vivid_core.edit.cost import activation_bytes
 
-    model.prepare(activation_bytes(model.bundle, job))
+    if job.settings.needs_model:
+        model.prepare(activation_bytes(model.bundle, job))
 
 
-def edit_output(clip: Clip, result: EditResult, *, lead: str = "") -> io.NodeOutput:
-    """The edited clip with its preview and report; `lead` is the report's first line."""
-    from ..vivid_core.edit.report import report_text
+def edit_output(source: Recording, result: EditResult, *, lead: str = "") -> io.NodeOutput:
+    """The edit of a source with its preview and report; `lead` says how it was made."""
+    from ..vivid_core.edit.report import NOTHING_CHANGED, report_text
 
-    report = report_text(result.report)
+    words = report_text(result.report, lead=lead)
     if result.report.nothing_changed:
-        logging.getLogger(__name__).warning("%s", report.splitlines()[0])
-    words = f"{lead}\n{report}" if lead else report
+        logging.getLogger(__name__).warning(NOTHING_CHANGED)
     frames = convert.to_socket(result.frames)
     return io.NodeOutput(
         frames,
         convert.to_socket(result.effective_mask),
         words,
-        ui=previews.animation(frames, float(clip.fps)) | previews.text(words),
+        source.video(frames),
+        ui=previews.animation(frames, float(source.clip.fps)) | previews.text(words),
     )

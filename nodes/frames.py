@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import folder_paths
 import numpy as np
 from PIL import Image
 
@@ -51,6 +52,12 @@ def editor_frames(clip: Clip) -> dict[str, Any]:
     return show_frames(source, digest)
 
 
+def are_there(data: dict[str, Any]) -> bool:
+    """Whether the pictures of an earlier answer are still in ComfyUI's temporary folder."""
+    folder = Path(folder_paths.get_temp_directory()) / data["subfolder"]
+    return (folder / data["files"][-1]).is_file()
+
+
 def _pictures(source: FrameSource, digest: str) -> dict[str, Any]:
     """Every frame as a file, and what the page must know about them."""
     from ..vivid_core.video import FrameRange
@@ -73,10 +80,15 @@ def _save(frames: Iterable[np.ndarray], folder: Path, name: str, count: int) -> 
     files = [f"{name}_{number:05}.jpg" for number in range(count)]
     if not (folder / files[-1]).exists():
         for file, pixels in zip(files, frames, strict=True):
-            picture = Image.fromarray(np.ascontiguousarray(pixels))
-            picture.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
-            picture.save(folder / file, quality=QUALITY)
+            small_picture(pixels).save(folder / file, quality=QUALITY)
     return files
+
+
+def small_picture(pixels: np.ndarray) -> Image.Image:
+    """A frame, uint8 [H, W, 3], not larger than a page needs it."""
+    picture = Image.fromarray(np.ascontiguousarray(pixels))
+    picture.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
+    return picture
 
 
 def _bytes(frame: np.ndarray) -> np.ndarray:

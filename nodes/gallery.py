@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from . import host
@@ -12,10 +13,11 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from ..vivid_core.keyframe.edit import KeyframeResult
-    from ..vivid_core.keyframe.library import CandidateLibrary, CandidateRecord
+    from ..vivid_core.keyframe.library import CandidateLibrary, CandidateRecord, Picked
     from ..vivid_core.settings import Task
     from ..vivid_core.video import Clip
 
+FOREIGN = "gallery"  # the temporary folder of pictures from other nodes
 MOST_EARLIER = 200  # pictures of earlier runs in the gallery; older ones stay on disk
 
 
@@ -40,15 +42,52 @@ def show(batch: Tensor) -> dict[str, Any]:
 
     known = library()
     digests = [picture_digest(pixels) for pixels in batch]
-    earlier = known.beside(digests)[:MOST_EARLIER]
-    data = {
-        "current": [
-            _card(digest, known.find(digest), pixels)
-            for digest, pixels in zip(digests, batch, strict=True)
-        ],
-        "earlier": [_of_record(record) for record in earlier],
-    }
-    return {"vivid_gallery": (data,)}
+    current = [
+        _card(digest, known.find(digest), pixels)
+        for digest, pixels in zip(digests, batch, strict=True)
+    ]
+    return {"vivid_gallery": (_with_earlier(current, known),)}
+
+
+def remember(digests: Sequence[str]) -> dict[str, Any]:
+    """The same for pictures that were shown before, as far as they are still there."""
+    from ..vivid_core.keyframe.library import is_digest
+
+    known = library()
+    cards = (_kept(digest, known) for digest in digests if is_digest(digest))
+    return _with_earlier([card for card in cards if card is not None], known)
+
+
+def is_of_another_clip(picked: Picked, batch: Tensor) -> bool:
+    """Whether a kept picture was made for another clip than these [N, H, W, 3]."""
+    from ..vivid_core.keyframe.library import picture_digest
+
+    if picked.record is None:
+        return False
+    if picked.pixels.shape != batch.shape[1:]:
+        return True
+    known = library()
+    records = (known.find(picture_digest(pixels)) for pixels in batch)
+    clips = {_clip_of(record) for record in records if record is not None}
+    return bool(clips) and _clip_of(picked.record) not in clips
+
+
+def _clip_of(record: CandidateRecord) -> str:
+    """The digest of the first frame of the clip that a candidate was made for; see `keep`."""
+    return record.folder.name.split("_")[0]
+
+
+def _with_earlier(current: list[dict[str, Any]], known: CandidateLibrary) -> dict[str, Any]:
+    earlier = known.beside([card["digest"] for card in current])[:MOST_EARLIER]
+    return {"current": current, "earlier": [_of_record(record) for record in earlier]}
+
+
+def _kept(digest: str, known: CandidateLibrary) -> dict[str, Any] | None:
+    record = known.find(digest)
+    if record is not None and record.path.is_file():
+        return _of_record(record)
+    foreign = host.temp_folder(FOREIGN)[0] / f"{digest}.png"
+    return _in_temp(digest) if foreign.is_file() else None
 
 
 def _card(digest: str, record: CandidateRecord | None, pixels: Tensor) -> dict[str, Any]:
@@ -73,8 +112,12 @@ def _of_foreign(digest: str, pixels: Tensor) -> dict[str, Any]:
     """A picture from another node lies in the temporary folder while ComfyUI runs."""
     from ..vivid_core.media import save_image
 
-    folder, subfolder = host.temp_folder("gallery")
-    save_image(folder / f"{digest}.png", pixels)
+    save_image(host.temp_folder(FOREIGN)[0] / f"{digest}.png", pixels)
+    return _in_temp(digest)
+
+
+def _in_temp(digest: str) -> dict[str, Any]:
+    _, subfolder = host.temp_folder(FOREIGN)
     return {"digest": digest, "file": f"{digest}.png", "subfolder": subfolder, "type": "temp"}
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
 
     from ..vivid_core.runtime import Progress, Runtime
 
-Kind = Literal["model", "base", "adapter", "text_encoder", "vae", "tracker", "flow"]
+Kind = Literal["model", "base", "adapter", "text_encoder", "vae", "tracker", "flow", "clip_model"]
 
 BUNDLED_MODEL = "vivid-tiny (bundled)"
 FROM_MODEL = "from the model"
@@ -27,6 +29,8 @@ BUNDLED_ADAPTER = "vivid-tiny adapter (bundled)"
 BUNDLED_MODELS = (BUNDLED_MODEL, BUNDLED_BASE)
 BUILTIN_ADAPTERS = (NO_ADAPTER, BUNDLED_ADAPTER)
 WEIGHTS = (".safetensors", ".sft")
+SHARD_INDEX = ".safetensors.index.json"
+_SHARD = re.compile(r"(.+)-\d+-of-\d+\.safetensors")  # named so by everyone who writes an index
 DIFFUSERS_INDEX = "model_index.json"
 # Beside ComfyUI's own folders, those of kijai's CogVideoX wrapper: nobody downloads twice.
 COGVIDEO = "CogVideo"
@@ -40,12 +44,18 @@ _FILE_KEYS: dict[Kind, str] = {
     "vae": "vae",
     "tracker": "sam2",
     "flow": "optical_flow",
+    "clip_model": "clip_vision",
 }
 # Meta and torchvision publish theirs as pickles; those are read with weights_only.
 _PICKLES: dict[Kind, tuple[str, ...]] = {"tracker": (".pt", ".pth"), "flow": (".pt", ".pth")}
-_INDEX: dict[Kind, str] = {"tracker": "config.json"}
+_INDEXED: dict[Kind, tuple[str, ...]] = {"adapter": (SHARD_INDEX,)}
+_INDEX: dict[Kind, str] = {"tracker": "config.json", "clip_model": "config.json"}
+_FOLDERS: tuple[Kind, ...] = ("model", "base", "tracker", "clip_model")
+_FOLDERS_ONLY: tuple[Kind, ...] = ("base", "clip_model")
 PREVIEW_SIDE = 512  # pixels
-STAGE_SHARES = {"survey": 0.0, "encode": 0.1, "denoise": 0.8, "decode": 0.1, "write": 0.0}
+# Of the time that a window takes. What comes before the first window has a share of all of it.
+STAGE_SHARES = {"fill": 0.15, "encode": 0.1, "denoise": 0.65, "decode": 0.1, "write": 0.0}
+SURVEY_SHARE = 0.03
 PROGRESS_TICKS = 1000
 
 
@@ -69,6 +79,11 @@ def missing(kind: Kind, choice: str) -> str:
     return f"'{choice}' was not found: {_remedy(kind, 'it')}"
 
 
+def t5_tokenizer() -> Path:
+    """ComfyUI's own tokenizer of T5, for a model whose single files bring none."""
+    return Path(comfy.utils.__file__).parent / "text_encoders" / "t5_tokenizer"
+
+
 def check_choice(kind: Kind, choice: str | None, *builtin: str) -> str | None:
     """Why a drop-down's value cannot be used, or None; a linked value is not known yet (None)."""
     if choice is None or choice in builtin or choice in _found(kind):
@@ -76,48 +91,73 @@ def check_choice(kind: Kind, choice: str | None, *builtin: str) -> str | None:
     return f"{kind}: {missing(kind, choice)}"
 
 
-def check_weights(
-    kind: Kind, engine: str | None, weights: str | None, *, needed_by: str, such_as: str
-) -> str | None:
-    """Why a loader's engine cannot have these weights, or None; linked values are None.
+def check_weights(kind: Kind, weights: str | None) -> str | None:
+    """Why there are no such weights, or None; a linked value is not known yet (None)."""
+    if weights is None or weights in (NO_WEIGHTS, *_found(kind)):
+        return None
+    return f"weights: {missing(kind, weights)}"
+
+
+def require_weights(kind: Kind, engine: str, weights: str, *, needed_by: str, such_as: str) -> None:
+    """Raise InputError if a loader's engine cannot have these weights.
 
     Only the engine `needed_by` takes any, `such_as` these.
     """
-    if weights is None:
-        return None
-    if weights not in (NO_WEIGHTS, *_found(kind)):
-        return f"weights: {missing(kind, weights)}"
+    from ..vivid_core.errors import InputError
+
     if engine == needed_by and weights == NO_WEIGHTS:
-        return f"weights: {engine} needs some: {_remedy(kind, such_as)}"
-    if engine not in (None, needed_by) and weights != NO_WEIGHTS:
-        return f"weights: {engine} takes none: choose none, or the engine {needed_by}"
-    return None
+        raise InputError("weights", f"{engine} needs some: {_remedy(kind, such_as)}")
+    if engine != needed_by and weights != NO_WEIGHTS:
+        raise InputError("weights", f"{engine} takes none: choose none, or the engine {needed_by}")
 
 
 def fingerprint(kind: Kind, choice: str | None) -> str:
-    """Changes when the files behind a choice change: sizes and times, without reading them."""
+    """Changes when the files behind a choice change."""
     path = _found(kind).get(choice or "")
-    if path is None:
-        return str(choice)
-    files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
-    stats = [(file.name, file.stat()) for file in files]
+    return str(choice) if path is None else path_fingerprint(path)
+
+
+def path_fingerprint(path: Path) -> str:
+    """Changes when a file or one in a folder changes: sizes and times, without reading them."""
+    if path.name.endswith(SHARD_INDEX):
+        indexes = {path.name}
+        files = [path, *(p for p in sorted(path.parent.iterdir()) if _has_index(p.name, indexes))]
+    else:
+        files = sorted(_files_below(path)) if path.is_dir() else [path]
+    root = path if path.is_dir() else path.parent
+    stats = [(file.relative_to(root), file.stat()) for file in files]
     return ";".join(f"{name}:{stat.st_size}:{stat.st_mtime_ns}" for name, stat in stats)
+
+
+def _files_below(root: Path) -> Iterator[Path]:
+    """All files, those of linked folders too; each folder once, though links may make circles."""
+    seen: set[Path] = set()
+    for place, folders, names in os.walk(root, followlinks=True):
+        here = Path(place).resolve()
+        if here in seen:
+            folders.clear()
+            continue
+        seen.add(here)
+        yield from (path for path in (Path(place) / name for name in names) if path.is_file())
 
 
 def runtime() -> Runtime:
     """Device, progress bar with previews, and stop button of the node that is running."""
     from ..vivid_core.runtime import Runtime
 
-    bar = comfy.utils.ProgressBar(PROGRESS_TICKS)
+    bar, place = comfy.utils.ProgressBar(PROGRESS_TICKS), _Place()
+    say = _Words()
 
     def report(progress: Progress) -> None:
+        say(progress.words)
         preview = None if progress.preview is None else _preview_image(progress.preview)
-        bar.update_absolute(_ticks(progress), PROGRESS_TICKS, preview)
+        bar.update_absolute(place.ticks(progress), PROGRESS_TICKS, preview)
 
     return Runtime(
         device=comfy.model_management.get_torch_device(),
         report=report,
         check_cancelled=comfy.model_management.throw_exception_if_processing_interrupted,
+        cache=temp_folder("fills")[0],
     )
 
 
@@ -142,18 +182,58 @@ def show_result(runtime: Runtime, frames: Tensor) -> None:
     runtime.report(Progress(stage="write", done=1, total=1, preview=frames))
 
 
-def _ticks(progress: Progress) -> int:
-    """Place on the bar: stages by how long they take, windows of a chained clip one by one."""
-    if progress.stage not in STAGE_SHARES:  # a run of its own, over the part of this window
-        share = progress.done / max(progress.total, 1)
-        return round(PROGRESS_TICKS * (progress.window + share) / max(progress.windows, 1))
-    before = 0.0
-    for stage, share in STAGE_SHARES.items():
-        if stage == progress.stage:
-            before += share * progress.done / max(progress.total, 1)
-            break
-        before += share
-    return round(PROGRESS_TICKS * (progress.window + before) / max(progress.windows, 1))
+class _Words:
+    """Shows words on the running node, at most once a second."""
+
+    def __init__(self) -> None:
+        from comfy_execution.utils import get_executing_context
+        from server import PromptServer
+
+        context = get_executing_context()
+        self._node = None if context is None else context.node_id
+        self._server = getattr(PromptServer, "instance", None)  # none without a page
+        self._said = 0.0
+
+    def __call__(self, words: str) -> None:
+        now = time.monotonic()
+        if words and self._node and self._server and now - self._said >= 1:
+            self._said = now
+            self._server.send_progress_text(words, self._node)
+
+
+class _Place:
+    """Where work is on the bar, which never goes back.
+
+    Stages of a window by how long they take, windows of a chained clip one by one. A stage that
+    nobody reports takes no time: its share goes to those that come.
+    """
+
+    def __init__(self) -> None:
+        self._shown = 0
+        self._surveyed = self._fills = False
+
+    def ticks(self, progress: Progress) -> int:
+        self._surveyed |= progress.stage == "survey"
+        self._fills |= progress.stage == "fill"
+        done = progress.done / max(progress.total, 1)
+        before = SURVEY_SHARE if self._surveyed else 0.0
+        if progress.stage == "survey":
+            whole = before * done
+        else:
+            within = self._within(progress, done)
+            share = (progress.window + within) / max(progress.windows, 1)
+            whole = before + (1 - before) * share
+        self._shown = max(self._shown, round(PROGRESS_TICKS * whole))
+        return self._shown
+
+    def _within(self, progress: Progress, done: float) -> float:
+        """How far its window is, 0..1."""
+        if progress.alone or progress.stage not in STAGE_SHARES:
+            return done  # a run of its own, over the part of this window
+        shares = {name: s for name, s in STAGE_SHARES.items() if self._fills or name != "fill"}
+        names = list(shares)
+        before = sum(shares[name] for name in names[: names.index(progress.stage)])
+        return (before + shares[progress.stage] * done) / sum(shares.values())
 
 
 def _preview_image(frames: Tensor) -> tuple[str, Any, int]:
@@ -171,11 +251,11 @@ def _found(kind: Kind) -> dict[str, Path]:
     """Choice -> path. Only what lies below a model folder can be chosen."""
     found: dict[str, Path] = {}
     for name, root in _roots(kind):
-        files = kind != "base" and name != DIFFUSERS
+        files = kind not in _FOLDERS_ONLY and name != DIFFUSERS
         for path in _walk(
             root,
-            folders=kind in ("model", "base", "tracker"),
-            suffixes=(*WEIGHTS, *_PICKLES.get(kind, ())) if files else (),
+            folders=kind in _FOLDERS,
+            suffixes=(*WEIGHTS, *_PICKLES.get(kind, ()), *_INDEXED.get(kind, ())) if files else (),
             index=_INDEX.get(kind, DIFFUSERS_INDEX),
         ):
             found.setdefault(f"{name}/{path.relative_to(root).as_posix()}", path)
@@ -215,7 +295,8 @@ def _registered(key: str) -> list[str]:
 def _walk(root: Path, *, folders: bool, suffixes: tuple[str, ...], index: str) -> Iterable[Path]:
     """Model folders (told by a file called `index`) and weight files below a root.
 
-    What lies inside a model folder is not listed.
+    What lies inside a model folder is not listed. Where suffixes name an index of shards, it stands
+    for them.
     """
     for place, subfolders, names in os.walk(root, followlinks=True):
         if LORAS in subfolders:
@@ -225,4 +306,12 @@ def _walk(root: Path, *, folders: bool, suffixes: tuple[str, ...], index: str) -
             if folders:
                 yield Path(place)
         else:
-            yield from (Path(place) / n for n in names if Path(n).suffix.lower() in suffixes)
+            indexes = {n for n in names if n.endswith(SHARD_INDEX) and SHARD_INDEX in suffixes}
+            files = (n for n in names if n.lower().endswith(suffixes))
+            yield from (Path(place) / n for n in files if not _has_index(n, indexes))
+
+
+def _has_index(name: str, indexes: set[str]) -> bool:
+    """Whether a file is a shard of one of these indexes."""
+    shard = _SHARD.fullmatch(name)
+    return shard is not None and f"{shard[1]}{SHARD_INDEX}" in indexes

@@ -23,8 +23,9 @@ from .edit_inputs import (
     work_inputs,
 )
 from .memory import HostedModel
-from .schema import check_choices, schema
+from .schema import advanced, require_choices, schema
 from .sockets import VividKeyframe
+from .video import read_recording
 
 if TYPE_CHECKING:
     from ..vivid_core.keyframe.propagate import Again
@@ -99,15 +100,8 @@ class EditKeyframe(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(
-        cls,
-        task: str | None = None,
-        captions: str | None = None,
-        focus: str | None = None,
-        sampler: str | None = None,
-    ) -> bool | str:
-        problem = check_choices(cls, task=task, focus=focus, sampler=sampler)
-        return problem or check_caption(task, captions, name="captions") or True
+    def validate_inputs(cls, task: str | None = None, captions: str | None = None) -> bool | str:
+        return check_caption(task, captions, name="captions") or True
 
     @classmethod
     def execute(
@@ -125,6 +119,7 @@ class EditKeyframe(io.ComfyNode):
         from ..vivid_core.edit.job import plan_edit
         from ..vivid_core.keyframe.edit import candidate_bytes, candidate_sheet, edit_keyframe
 
+        require_choices(cls, **settings)
         clip = convert.to_clip(video)
         material = edit_material(clip, mask)
         texts, asked = _captions(model, captions, settings)
@@ -178,6 +173,7 @@ class PropagateKeyframes(io.ComfyNode):
                     default=True,
                     tooltip="Where a clip takes more than one window: colours are matched to the "
                     "untouched surroundings, so that they do not drift.",
+                    **advanced(),
                 ),
                 io.Int.Input(
                     "first_frame",
@@ -185,6 +181,7 @@ class PropagateKeyframes(io.ComfyNode):
                     min=EVERYTHING,
                     max=MOST_FRAMES,
                     tooltip="With previous: the first frame to make anew. -1: from the start.",
+                    **advanced(),
                 ),
                 io.Int.Input(
                     "last_frame",
@@ -192,6 +189,7 @@ class PropagateKeyframes(io.ComfyNode):
                     min=EVERYTHING,
                     max=MOST_FRAMES,
                     tooltip="With previous: the last frame to make anew. -1: to the end.",
+                    **advanced(),
                 ),
                 VividKeyframe.Input(
                     "keyframe",
@@ -210,15 +208,8 @@ class PropagateKeyframes(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(
-        cls,
-        task: str | None = None,
-        caption: str | None = None,
-        focus: str | None = None,
-        sampler: str | None = None,
-    ) -> bool | str:
-        problem = check_choices(cls, task=task, focus=focus, sampler=sampler)
-        return problem or check_caption(task, caption, name="caption") or True
+    def validate_inputs(cls, task: str | None = None, caption: str | None = None) -> bool | str:
+        return check_caption(task, caption, name="caption") or True
 
     @classmethod
     def execute(
@@ -234,15 +225,17 @@ class PropagateKeyframes(io.ComfyNode):
     ) -> io.NodeOutput:
         from ..vivid_core.keyframe.propagate import plan_propagation, run_propagation
 
-        clip = convert.to_clip(video)
-        material = edit_material(clip, mask, keyframes=keyframe)
-        again = _again(previous, first_frame, last_frame, len(clip))
-        planned = plan_propagation(model.bundle, material, edit_settings(**settings), again=again)
+        require_choices(cls, **settings)
+        source = read_recording(video)
+        material = edit_material(source.clip, mask, keyframes=keyframe)
+        again = _again(previous, first_frame, last_frame, len(source.clip))
+        asked = edit_settings(fill="off", **settings)
+        planned = plan_propagation(model.bundle, material, asked, again=again)
         prepare(model, planned.job)
         runtime = host.runtime()
         result = run_propagation(model.bundle, planned, runtime)
         host.show_result(runtime, result.frames)
-        return edit_output(clip, result, lead=planned.way)
+        return edit_output(source, result, lead=planned.way)
 
 
 def _captions(

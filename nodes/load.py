@@ -9,7 +9,7 @@ import torch
 from comfy_api.latest import io
 
 from . import host, memory
-from .schema import check_choices, schema
+from .schema import advanced, require_choices, schema
 from .sockets import VividAdapter, VividModel
 
 if TYPE_CHECKING:
@@ -47,8 +47,10 @@ class LoadModel(io.ComfyNode):
                     "base",
                     options=[host.FROM_MODEL, *host.choices("base")],
                     default=host.FROM_MODEL,
-                    tooltip="For a single transformer file: the diffusers folder that has the "
-                    "tokenizer, the scheduler and whatever is not chosen below.",
+                    tooltip="For a single transformer file: the diffusers folder that has whatever "
+                    "is not chosen below. Not needed where text encoder and VAE are chosen: the "
+                    "tokenizer then is ComfyUI's own.",
+                    **advanced(),
                 ),
                 io.Combo.Input(
                     "text_encoder",
@@ -56,12 +58,14 @@ class LoadModel(io.ComfyNode):
                     default=host.FROM_MODEL,
                     tooltip="The T5 text encoder: the model's (or base's) own, or a file from "
                     "models/text_encoders, such as t5xxl_fp16.safetensors.",
+                    **advanced(),
                 ),
                 io.Combo.Input(
                     "vae",
                     options=[host.FROM_MODEL, *host.choices("vae")],
                     default=host.FROM_MODEL,
                     tooltip="The VAE: the model's (or base's) own, or a file from models/vae.",
+                    **advanced(),
                 ),
                 io.Combo.Input(
                     "precision",
@@ -69,6 +73,7 @@ class LoadModel(io.ComfyNode):
                     default="auto",
                     tooltip="Number format of the weights. auto: bf16 where the graphics card "
                     "has it, else fp16; fp32 on a CPU. fp16 can turn CogVideoX 5B black.",
+                    **advanced(),
                 ),
                 io.Combo.Input(
                     "offload",
@@ -76,6 +81,7 @@ class LoadModel(io.ComfyNode):
                     default="auto",
                     tooltip="on: weights wait in main memory and visit the graphics card block by "
                     "block, which is slower and fits small cards. auto: only if they do not fit.",
+                    **advanced(),
                 ),
                 io.Combo.Input(
                     "tiling",
@@ -83,6 +89,7 @@ class LoadModel(io.ComfyNode):
                     default="auto",
                     tooltip="on: the VAE works tile by tile, which saves memory and can leave "
                     "faint seams. auto: on graphics cards with less than 40 GB.",
+                    **advanced(),
                 ),
             ],
             outputs=[
@@ -93,24 +100,8 @@ class LoadModel(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(
-        cls,
-        model: str | None = None,
-        base: str | None = None,
-        text_encoder: str | None = None,
-        vae: str | None = None,
-        precision: str | None = None,
-        offload: str | None = None,
-        tiling: str | None = None,
-    ) -> bool | str:
-        problem = (
-            host.check_choice("model", model, *host.BUNDLED_MODELS)
-            or host.check_choice("base", base, host.FROM_MODEL)
-            or host.check_choice("text_encoder", text_encoder, host.FROM_MODEL)
-            or host.check_choice("vae", vae, host.FROM_MODEL)
-            or check_choices(cls, precision=precision, offload=offload, tiling=tiling)
-        )
-        return problem or True
+    def validate_inputs(cls, model: str | None = None) -> bool | str:
+        return host.check_choice("model", model, *host.BUNDLED_MODELS) or True
 
     @classmethod
     def fingerprint_inputs(
@@ -131,11 +122,20 @@ class LoadModel(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, model: str, offload: Offload, **choices: str) -> io.NodeOutput:
+    def execute(
+        cls,
+        model: str,
+        offload: Offload,
+        precision: str = "auto",
+        tiling: str = "auto",
+        **parts: str,
+    ) -> io.NodeOutput:
+        require_choices(cls, offload=offload, precision=precision, tiling=tiling)
         with memory.normal_tensors():
             if model in host.BUNDLED_MODELS:
                 return io.NodeOutput(memory.HostedModel.hold(_bundled(model)))
-            return io.NodeOutput(_load(model, offload, **choices))
+            found = _load(model, offload, precision=precision, tiling=tiling, **parts)
+            return io.NodeOutput(found)
 
 
 class ApplyAdapter(io.ComfyNode):
@@ -147,8 +147,8 @@ class ApplyAdapter(io.ComfyNode):
             node_id="Vivid_ApplyAdapter",
             display_name="Vivid Apply Adapter",
             category=CATEGORY,
-            description="Adds a trained VIVID adapter (LoRA and patch embedder) to a model. The "
-            "model that comes in stays as it is.",
+            description="Adds a trained VIVID adapter (LoRA and patch embedder) or a plain "
+            "CogVideoX LoRA to a model. The model that comes in stays as it is.",
             search_aliases=["lora", "vivid lora", "cogvideox lora"],
             inputs=[
                 VividModel.Input("model", tooltip="The model to adapt."),
@@ -156,8 +156,9 @@ class ApplyAdapter(io.ComfyNode):
                     "adapter",
                     options=[*host.BUILTIN_ADAPTERS, *host.choices("adapter")],
                     default=host.NO_ADAPTER,
-                    tooltip="A VIVID adapter from models/loras or models/CogVideo/loras. none: "
-                    "the model passes through unchanged. vivid-tiny adapter fits vivid-tiny base.",
+                    tooltip="A VIVID adapter or a LoRA for this model, from models/loras or "
+                    "models/CogVideo/loras. none: the model passes through unchanged. vivid-tiny "
+                    "adapter fits vivid-tiny base.",
                 ),
                 io.Float.Input(
                     "strength",
@@ -165,8 +166,8 @@ class ApplyAdapter(io.ComfyNode):
                     min=0.0,
                     max=2.0,
                     step=0.05,
-                    tooltip="Strength of the LoRA: 1 as trained, 0 without. The adapter's patch "
-                    "embedder, which reads the mask, always applies fully.",
+                    tooltip="Strength of the LoRA: 1 as trained, 0 without. A VIVID adapter's "
+                    "patch embedder, which reads the mask, always applies fully.",
                 ),
                 VividAdapter.Input(
                     "trained",
@@ -202,19 +203,63 @@ class ApplyAdapter(io.ComfyNode):
             return io.NodeOutput(model.adapted(apply_adapter(model.bundle, chosen, strength)))
 
 
+class LoadAdapter(io.ComfyNode):
+    """Vivid_LoadAdapter."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return schema(
+            node_id="Vivid_LoadAdapter",
+            display_name="Vivid Load Adapter",
+            category=CATEGORY,
+            description="Loads an adapter or a LoRA from a file, to train on from it or to merge "
+            "it. To edit with one, Vivid Apply Adapter is enough.",
+            search_aliases=["load lora"],
+            inputs=[
+                io.Combo.Input(
+                    "adapter",
+                    options=[host.BUNDLED_ADAPTER, *host.choices("adapter")],
+                    default=host.BUNDLED_ADAPTER,
+                    tooltip="From models/loras or models/CogVideo/loras.",
+                )
+            ],
+            outputs=[
+                VividAdapter.Output(
+                    "vivid_adapter",
+                    display_name="adapter",
+                    tooltip="For start of Vivid Train Adapter, and Vivid Merge Adapter.",
+                )
+            ],
+        )
+
+    @classmethod
+    def validate_inputs(cls, adapter: str | None = None) -> bool | str:
+        return host.check_choice("adapter", adapter, host.BUNDLED_ADAPTER) or True
+
+    @classmethod
+    def fingerprint_inputs(cls, adapter: str | None = None) -> str:
+        return host.fingerprint("adapter", adapter)
+
+    @classmethod
+    def execute(cls, adapter: str) -> io.NodeOutput:
+        with memory.normal_tensors():
+            return io.NodeOutput(_read_adapter(adapter))
+
+
 def _load(
     model: str, offload: Offload, *, precision: str, tiling: str, **parts: str
 ) -> memory.HostedModel:
     """Read weights into main memory; they reach the device when an edit runs."""
     from ..vivid_core.cogvideox.load import load_bundle
 
+    path = host.find("model", model)
     bundle = load_bundle(
-        host.find("model", model),
+        path,
         dtype=memory.best_dtype() if precision == "auto" else PRECISIONS[precision],
         device=memory.load_device(),
         offload="host",
         tiling=TILING[tiling],
-        **_chosen(parts),
+        **_chosen(path, parts),
     )
     if offload == "on" or (offload == "auto" and not memory.fits(_usual_bytes(bundle))):
         return memory.HostedModel.offload(bundle)
@@ -229,10 +274,15 @@ def _read_adapter(adapter: str) -> Adapter:
     return load_adapter(TINY_WEIGHTS / ADAPTER_FILE if bundled else host.find("adapter", adapter))
 
 
-def _chosen(parts: dict[str, str]) -> dict[str, Path]:
+def _chosen(path: Path, parts: dict[str, str]) -> dict[str, Path]:
     """Files and folders of the parts that do not come with the model."""
     kinds: tuple[host.Kind, ...] = ("base", "text_encoder", "vae")
-    return {k: host.find(k, parts[k]) for k in kinds if parts[k] != host.FROM_MODEL}
+    chosen: dict[str, Path] = {
+        k: host.find(k, parts[k]) for k in kinds if parts[k] != host.FROM_MODEL
+    }
+    if path.is_file() and "base" not in chosen:
+        chosen["tokenizer"] = host.t5_tokenizer()
+    return chosen
 
 
 def _usual_bytes(bundle: CogVideoX) -> int:

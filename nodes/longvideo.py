@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import folder_paths
@@ -16,20 +13,22 @@ from . import convert, host, previews
 from .edit_inputs import (
     caption_input,
     check_caption,
-    check_fill,
     edit_settings,
     fill_input,
     paste_inputs,
     prepare,
     prompt_inputs,
+    rest_input,
     task_input,
     work_inputs,
 )
 from .memory import HostedModel
-from .schema import check_choices, schema
+from .schema import advanced, require_choices, schema
 from .sockets import MASKS, VividKeyframe, VividModel
+from .video import on_disk
 
 if TYPE_CHECKING:
+    from ..vivid_core.chain.request import VideoFiles
     from ..vivid_core.edit.masks import MaskSource
 
 CATEGORY = "VIVID/5 Long video"
@@ -49,7 +48,15 @@ class EditLongVideo(io.ComfyNode):
             category=CATEGORY,
             description="Edits a VIDEO of any length window by window and writes it to a file, "
             "with its sound. A run that was stopped goes on where it was.",
-            search_aliases=["long video inpaint", "chain", "video edit resume"],
+            search_aliases=[
+                "inpaint",
+                "erase",
+                "video inpaint",
+                "long video inpaint",
+                "remove object",
+                "chain",
+                "video edit resume",
+            ],
             is_output_node=True,
             hidden=[io.Hidden.unique_id],
             inputs=[
@@ -72,6 +79,7 @@ class EditLongVideo(io.ComfyNode):
                     placeholder="120: a blue car",
                     tooltip="Captions from a frame on, one a line, as FRAME: CAPTION. A change "
                     "makes only what follows it again.",
+                    **advanced(),
                 ),
                 *prompt_inputs(),
                 *work_inputs(),
@@ -82,12 +90,14 @@ class EditLongVideo(io.ComfyNode):
                     default=True,
                     tooltip="Where a clip takes more than one window: colours are matched to the "
                     "untouched surroundings, so that they do not drift.",
+                    **advanced(),
                 ),
                 io.Boolean.Input(
                     "anchor",
                     default=False,
                     tooltip="Holds the colours of the edit to those of its first frame, shot by "
                     "shot.",
+                    **advanced(),
                 ),
                 io.Combo.Input(
                     "format",
@@ -105,6 +115,14 @@ class EditLongVideo(io.ComfyNode):
                     optional=True,
                     tooltip="Finished frames, numbered through the whole video.",
                 ),
+                io.Boolean.Input(
+                    "save_mask",
+                    default=False,
+                    optional=True,
+                    tooltip="Also writes the effective mask, white on black, lossless, beside the "
+                    "video: what could change.",
+                ),
+                rest_input(),
             ],
             outputs=[
                 io.Video.Output("edit", display_name="edit", tooltip="The edited video's file."),
@@ -121,26 +139,9 @@ class EditLongVideo(io.ComfyNode):
         cls,
         task: str | None = None,
         caption: str | None = None,
-        later_captions: str | None = None,
-        focus: str | None = None,
-        fill: str | None = None,
-        sampler: str | None = None,
-        format: str | None = None,
     ) -> bool | str:
         """Before anything is loaded."""
-        from ..vivid_core.edit.captions import parse_later_captions
-        from ..vivid_core.errors import InputError
-
-        problem = check_choices(
-            cls, task=task, focus=focus, fill=fill, sampler=sampler, format=format
-        )
-        problem = problem or check_fill(task, fill)
-        problem = problem or check_caption(task, caption, name="caption")
-        try:
-            parse_later_captions(later_captions or "")
-        except InputError as error:
-            problem = problem or str(error)
-        return problem or True
+        return check_caption(task, caption, name="caption") or True
 
     @classmethod
     def execute(
@@ -152,6 +153,7 @@ class EditLongVideo(io.ComfyNode):
         format: str,
         filename_prefix: str,
         keyframe: Any = None,
+        save_mask: bool = False,
         **settings: Any,
     ) -> io.NodeOutput:
         from ..vivid_core.chain.footage import plan_video
@@ -159,8 +161,9 @@ class EditLongVideo(io.ComfyNode):
         from ..vivid_core.chain.run import edit_video
         from ..vivid_core.edit.captions import parse_later_captions
 
+        require_choices(cls, format=format, **settings)
         asked = edit_settings(later_captions=parse_later_captions(later_captions), **settings)
-        with _on_disk(video) as source:
+        with on_disk(video) as source:
             out, shown = _target(filename_prefix, SUFFIXES[format], video.get_dimensions())
             files = VideoFiles(
                 source=source,
@@ -168,6 +171,7 @@ class EditLongVideo(io.ComfyNode):
                 keyframes=keyframe or (),
                 out=out,
                 work=_journal(source, cls.hidden.unique_id),
+                mask_out=out.with_name(f"{out.stem}.effective_mask.mkv") if save_mask else None,
             )
             runtime = host.runtime()
             job = plan_video(model.bundle, files, asked, runtime)
@@ -175,27 +179,10 @@ class EditLongVideo(io.ComfyNode):
             report = edit_video(model.bundle, files, asked, runtime, job=job)
         words = f"{report.text}\nwritten: {shown['subfolder']}/{shown['filename']}"
         return io.NodeOutput(
-            InputImpl.VideoFromFile(str(out)), words, ui=_preview(out, shown) | previews.text(words)
+            InputImpl.VideoFromFile(str(out)),
+            words,
+            ui=_found(files, shown) | previews.text(words),
         )
-
-
-@contextmanager
-def _on_disk(video: Any) -> Iterator[Path]:
-    """A file that holds the video; one that exists nowhere yet is written, lossless."""
-    from ..vivid_core.media import write_clip
-
-    source = convert.video_file(video)
-    if source is not None:
-        yield source
-        return
-    with TemporaryDirectory(dir=folder_paths.get_temp_directory()) as folder:
-        clip = convert.to_clip(video)
-        sound = Path(folder) / "sound.mp4"
-        if convert.has_sound(video):
-            video.save_to(str(sound))
-        path = Path(folder) / "source.mkv"
-        write_clip(path, clip.frames, fps=clip.fps, audio_from=sound if sound.exists() else None)
-        yield path
 
 
 def _journal(source: Path, node: str) -> Path:
@@ -217,19 +204,29 @@ def _target(prefix: str, suffix: str, size: tuple[int, int]) -> tuple[Path, dict
     return Path(folder) / filename, {"filename": filename, "subfolder": subfolder, "type": "output"}
 
 
-def _preview(out: Path, shown: dict[str, str]) -> dict[str, Any]:
-    """The file itself where browsers can play it, else an animation of how it begins."""
-    if out.suffix == PLAYABLE:
-        return {"images": [shown], "animated": (True,)}
+def _found(files: VideoFiles, shown: dict[str, str]) -> dict[str, Any]:
+    """Where every written file is found, and what the node shows.
+
+    The page shows what is among the "images"; what it cannot play is named as "video".
+    """
     from ..vivid_core.media import read_clip, read_info
     from ..vivid_core.video import FrameRange
 
-    start = FrameRange(start=0, stop=min(read_info(out).frame_count, PREVIEWED))
-    clip = read_clip(out, range=start)
-    return previews.animation(clip.frames, float(clip.fps))
+    others = [] if files.mask_out is None else [shown | {"filename": files.mask_out.name}]
+    if files.out.suffix == PLAYABLE:
+        view = {"images": [shown], "animated": (True,)}
+    else:
+        others.insert(0, shown)
+        start = FrameRange(start=0, stop=min(read_info(files.out).frame_count, PREVIEWED))
+        clip = read_clip(files.out, range=start)
+        view = previews.animation(clip.frames, float(clip.fps))
+    return view | ({"video": others} if others else {})
 
 
 def _masks(mask: Any) -> MaskSource:
     from ..vivid_core.chain.sources import MasksInMemory
 
-    return MasksInMemory(mask.cpu()) if isinstance(mask, Tensor) else mask
+    if not isinstance(mask, Tensor):
+        return mask
+    convert.require_painted(mask)
+    return MasksInMemory(mask.cpu())

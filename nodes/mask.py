@@ -7,7 +7,7 @@ from typing import Any
 from comfy_api.latest import io
 
 from . import convert, previews
-from .schema import check_choices, schema
+from .schema import advanced, require_choices, schema
 from .sockets import FRAMES, MASKS
 
 CATEGORY = "VIVID/2 Mask"
@@ -82,6 +82,7 @@ class AugmentMask(io.ComfyNode):
                     default=False,
                     tooltip="on: a new growth for every frame, so the border breathes. off: one "
                     "growth for the clip, so the border is steady.",
+                    **advanced(),
                 ),
                 io.Combo.Input(
                     "components",
@@ -89,16 +90,11 @@ class AugmentMask(io.ComfyNode):
                     default="together",
                     tooltip="together: one hull or box around everything. each: one around every "
                     "separate piece.",
+                    **advanced(),
                 ),
             ],
             outputs=[io.Mask.Output("augmented", display_name="mask", tooltip="The new mask.")],
         )
-
-    @classmethod
-    def validate_inputs(
-        cls, mode: str | None = None, unit: str | None = None, components: str | None = None
-    ) -> bool | str:
-        return check_choices(cls, mode=mode, unit=unit, components=components) or True
 
     @classmethod
     def execute(
@@ -106,6 +102,7 @@ class AugmentMask(io.ComfyNode):
     ) -> io.NodeOutput:
         from ..vivid_core.mask.augment import augment_mask
 
+        require_choices(cls, **settings)
         values = convert.mask_values(mask)
         augmented = augment_mask(values, radius=(radius_min, radius_max), **settings)
         result = convert.to_socket(augmented)
@@ -153,15 +150,12 @@ class OverlayMask(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, color: str | None = None) -> bool | str:
-        return check_choices(cls, color=color) or True
-
-    @classmethod
     def execute(
         cls, video: Any, mask: Any, color: str, opacity: float, outline: bool
     ) -> io.NodeOutput:
         from ..vivid_core.mask.overlay import overlay_mask
 
+        require_choices(cls, color=color)
         clip = convert.to_clip(video)
         values = convert.mask_values(mask)
         shown = overlay_mask(clip.frames, values, COLORS[color], opacity, outline=outline)

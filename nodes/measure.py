@@ -1,18 +1,23 @@
-"""Compare an edit with its source."""
+"""Compare an edit with its source, and measure it."""
 
 from __future__ import annotations
 
-from typing import Any
+import json
+from typing import TYPE_CHECKING, Any
 
 import torch
 from comfy_api.latest import io, ui
 from torch import Tensor
 
-from . import convert
+from . import convert, host, memory, previews
+from .background import FLOW_TOOLTIP, flow_engine
 from .compare import save_view
-from .schema import schema
+from .schema import require_choices, schema
 from .sheet import contact_sheet, side_by_side
-from .sockets import FRAMES, MASKS
+from .sockets import FLOWS, FRAMES, MASKS
+
+if TYPE_CHECKING:
+    from ..vivid_core.measure.figures import Instruments
 
 CATEGORY = "VIVID/6 Measure"
 
@@ -95,3 +100,139 @@ def _measures(source: Tensor, edit: Tensor, mask: Tensor | None) -> dict[str, fl
         "inside_mean": change.inside_mean * 255,
         "inside_max": change.inside_max * 255,
     }
+
+
+class MeasureEdit(io.ComfyNode):
+    """Vivid_MeasureEdit."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return schema(
+            node_id="Vivid_MeasureEdit",
+            display_name="Vivid Measure Edit",
+            category=CATEGORY,
+            description="How good an edit is, in the figures of the VIVID paper and more: what "
+            "changed outside the mask, steadiness, motion, and with a CLIP model how well it fits "
+            "its caption. What cannot be measured says why.",
+            search_aliases=["metrics", "psnr", "ssim", "clip score", "lpips", "flicker"],
+            is_output_node=True,
+            inputs=[
+                io.MultiType.Input("source", types=FRAMES, tooltip="The clip before the edit."),
+                io.MultiType.Input(
+                    "edit", types=FRAMES, tooltip="The clip after it: same size, same length."
+                ),
+                io.MultiType.Input(
+                    "mask",
+                    types=MASKS,
+                    tooltip="The effective mask of the edit: what was allowed to change.",
+                ),
+                io.Combo.Input(
+                    "task",
+                    options=["add", "modify", "delete"],
+                    default="modify",
+                    tooltip="What the edit was to do. A deletion has no caption to be compared "
+                    "with.",
+                ),
+                io.String.Input(
+                    "caption",
+                    default="",
+                    multiline=True,
+                    tooltip="What was added, or what something was turned into: the edit's own "
+                    "caption. Not read for delete.",
+                ),
+                io.Combo.Input(
+                    "clip_model",
+                    options=[host.NO_WEIGHTS, *host.choices("clip_model")],
+                    default=host.NO_WEIGHTS,
+                    tooltip="For TA and TC: a CLIP folder with config.json, weights and tokenizer "
+                    "in models/clip_vision, for example openai/clip-vit-base-patch32. Without one "
+                    "these figures are not measured.",
+                ),
+                io.Float.Input(
+                    "fps",
+                    default=8.0,
+                    min=0.5,
+                    max=120.0,
+                    step=0.5,
+                    tooltip="Frames a second of an IMAGE batch; a VIDEO brings its own. Says which "
+                    "frames TC at 7.5 fps takes.",
+                ),
+                io.MultiType.Input(
+                    "truth",
+                    types=FRAMES,
+                    optional=True,
+                    tooltip="What a perfect edit shows, where that is known: for PSNR, SSIM, LPIPS "
+                    "and the motion.",
+                ),
+                io.MultiType.Input("flow", types=FLOWS, optional=True, tooltip=FLOW_TOOLTIP),
+            ],
+            outputs=[
+                io.String.Output(
+                    "report",
+                    display_name="report",
+                    tooltip="Every figure with its unit and what is better, or why it was not "
+                    "measured.",
+                ),
+                io.String.Output(
+                    "figures",
+                    display_name="figures",
+                    tooltip="The same as JSON: numbers, or the reason why there is none.",
+                ),
+            ],
+        )
+
+    @classmethod
+    def validate_inputs(cls, clip_model: str | None = None) -> bool | str:
+        return host.check_choice("clip_model", clip_model, host.NO_WEIGHTS) or True
+
+    @classmethod
+    def fingerprint_inputs(cls, clip_model: str | None = None, **_: Any) -> str:
+        return host.fingerprint("clip_model", clip_model)
+
+    @classmethod
+    def execute(
+        cls,
+        source: Any,
+        edit: Any,
+        mask: Any,
+        task: Any,
+        caption: str,
+        clip_model: str,
+        fps: float,
+        truth: Any = None,
+        flow: Any = None,
+    ) -> io.NodeOutput:
+        from ..vivid_core.measure.edited import Edited
+        from ..vivid_core.measure.results import measure_one
+
+        require_choices(cls, task=task)
+        before = convert.to_measured("source", source, fps)
+        edited = Edited(
+            source=before,
+            edit=convert.to_measured("edit", edit, fps).frames,
+            mask=convert.to_mask(mask, before),
+            task=task,
+            caption=caption,
+            truth=None if truth is None else convert.to_measured("truth", truth, fps).frames,
+        )
+        results = measure_one(edited, _instruments(clip_model, flow))
+        report = results.as_lines()
+        figures = json.dumps(results.as_json(), indent=1)
+        return io.NodeOutput(report, figures, ui=previews.text(report))
+
+
+def _instruments(clip_model: str, flow: Any) -> Instruments:
+    """What measures: the flow that is connected, and the CLIP model that is chosen."""
+    from ..vivid_core.measure.encoder import load_clip_model
+    from ..vivid_core.measure.figures import Instruments
+    from ..vivid_core.measure.perceptual import load_perceptual
+
+    clip = None
+    if clip_model != host.NO_WEIGHTS:
+        clip = load_clip_model(host.find("clip_model", clip_model), device=memory.load_device())
+    return Instruments(
+        flow=flow_engine(flow),
+        clip=clip,
+        perceptual=load_perceptual(),
+        runtime=host.runtime(),
+    )

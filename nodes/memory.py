@@ -86,14 +86,17 @@ class HostedModel:
             return HostedModel(bundle=bundle)
         return HostedModel.hold(bundle, self.patchers)
 
-    def prepare(self, activation_bytes: int) -> None:
-        """Make room for an edit, and bring every part to the device it runs on."""
+    def prepare(self, activation_bytes: int, *, transformer: bool = True) -> None:
+        """Make room for an edit, and bring every part to the device it runs on.
+
+        Without the transformer, for a training that brings a smaller copy of it.
+        """
         if not self.patchers:
             management.free_memory(activation_bytes, management.get_torch_device())
             return
-        management.load_models_gpu(
-            list(self.patchers), memory_required=activation_bytes, force_full_load=True
-        )
+        parts = zip(self.bundle.parts, self.patchers, strict=True)
+        chosen = [patcher for name, patcher in parts if transformer or name != "transformer"]
+        management.load_models_gpu(chosen, memory_required=activation_bytes, force_full_load=True)
 
 
 def loaded(patcher: ModelPatcher) -> torch.nn.Module:

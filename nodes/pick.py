@@ -5,14 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from comfy_api.latest import io
-from comfy_execution.graph_utils import ExecutionBlocker
 
-from . import convert, gallery, previews
+from . import convert, gallery, previews, waiting
 from .keyframe import CATEGORY, MOST_FRAMES
 from .schema import schema
 from .sockets import VividKeyframe
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from ..vivid_core.keyframe.library import Picked
 
 FROM_RECORD = -1  # stands for "the frame that the candidate was made for"
@@ -20,6 +21,11 @@ NOTHING_CHOSEN = (
     "Vivid Pick Keyframe does not know yet which picture to go on with: click one in the node, "
     "then run again"
 )
+OTHER_CLIP = (
+    "Vivid Pick Keyframe waits for you: the chosen picture was made for another clip. Click one of "
+    "these, then run again"
+)
+GONE = "Vivid Pick Keyframe waits for you: {problem}"
 
 
 class PickKeyframe(io.ComfyNode):
@@ -83,16 +89,12 @@ class PickKeyframe(io.ComfyNode):
 
     @classmethod
     def execute(cls, candidates: Any, choice: str, frame: int) -> io.NodeOutput:
-        from ..vivid_core.keyframe.library import parse_choice, pick
         from ..vivid_core.video import Keyframe
 
-        batch, chosen = convert.to_clip(candidates).frames, parse_choice(choice)
-        if chosen is None:
-            # Blocked without a message: with one, ComfyUI calls what follows failed.
-            waiting = [ExecutionBlocker(None)] * len(cls.define_schema().outputs)
-            shown = gallery.show(batch) | previews.text(NOTHING_CHOSEN)
-            return io.NodeOutput(*waiting, ui=shown)
-        picked = pick(batch, chosen, gallery.library())
+        batch = convert.to_clip(candidates).frames
+        picked = _picked(batch, choice)
+        if isinstance(picked, str):
+            return waiting.wait(cls, picked, gallery.show(batch))
         keyframe = Keyframe(frame=_frame_of(picked, frame), pixels=picked.pixels)
         return io.NodeOutput(
             (keyframe,),
@@ -149,6 +151,24 @@ class UseKeyframe(io.ComfyNode):
         mine = Keyframe(frame=frame, pixels=pixels, finished=False)
         others = [other for other in keyframe or () if other.frame != frame]
         return io.NodeOutput(tuple(sorted([*others, mine], key=lambda one: one.frame)))
+
+
+def _picked(batch: Tensor, text: str) -> Picked | str:
+    """The picture to go on with, or the words that say what somebody has to decide first.
+
+    A choice that is not here is no mistake: it came with a workflow, or the clip was replaced.
+    """
+    from ..vivid_core.errors import InputError
+    from ..vivid_core.keyframe.library import parse_choice, pick
+
+    chosen = parse_choice(text)
+    if chosen is None:
+        return NOTHING_CHOSEN
+    try:
+        picked = pick(batch, chosen, gallery.library())
+    except InputError as error:
+        return GONE.format(problem=error)
+    return OTHER_CLIP if gallery.is_of_another_clip(picked, batch) else picked
 
 
 def _frame_of(picked: Picked, frame: int) -> int:

@@ -5,20 +5,20 @@ from __future__ import annotations
 from typing import Any
 from uuid import uuid4
 
-import torch
 from comfy_api.latest import io, ui
 from torch import Tensor
 
 LONGEST_SIDE = 512  # pixels; previews are small so that they cost little beside the edit
+LONGEST_SHEET = 1600  # pixels; of pictures with text
 SMALLEST_SIDE = 256  # pixels; smaller clips are enlarged, pixel by pixel
 QUALITY = 85  # WebP, 0..100
 FASTEST = 0  # WebP effort, 0..6
 
 
-def animation(frames: Tensor, fps: float = 8.0) -> dict[str, Any]:
-    """Frames [T, H, W, 3] in 0..1 as a looping animation on the node."""
+def animation(frames: Tensor, fps: float = 8.0, longest: int = LONGEST_SIDE) -> dict[str, Any]:
+    """Frames [T, H, W, 3] in 0..1 as a looping animation on the node, and their own size."""
     saved = ui.ImageSaveHelper.save_animated_webp(
-        enlarge(shrink(frames, LONGEST_SIDE), SMALLEST_SIDE),
+        enlarge(shrink(frames, longest), SMALLEST_SIDE),
         filename_prefix=f"vivid_preview_{uuid4().hex[:8]}",
         folder_type=io.FolderType.temp,
         cls=None,
@@ -27,7 +27,8 @@ def animation(frames: Tensor, fps: float = 8.0) -> dict[str, Any]:
         quality=QUALITY,
         method=FASTEST,
     )
-    return {"images": [saved], "animated": (len(frames) > 1,)}
+    size = (frames.shape[2], frames.shape[1])
+    return {"images": [saved], "animated": (len(frames) > 1,), "vivid_size": (size,)}
 
 
 def text(words: str) -> dict[str, Any]:
@@ -36,13 +37,9 @@ def text(words: str) -> dict[str, Any]:
 
 def shrink(frames: Tensor, longest: int) -> Tensor:
     """Frames [T, H, W, C] scaled down so that no side is longer than this."""
-    scale = longest / max(frames.shape[1:3])
-    if scale >= 1:
-        return frames
-    size = [max(1, round(side * scale)) for side in frames.shape[1:3]]
-    channels_first = frames.movedim(-1, 1)
-    small = torch.nn.functional.interpolate(channels_first, size=size, mode="area")
-    return small.movedim(1, -1)
+    from ..vivid_core.metrics.sheet import shrink_frames
+
+    return shrink_frames(frames, longest)
 
 
 def enlarge(frames: Tensor, least: int) -> Tensor:

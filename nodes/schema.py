@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from inspect import signature
 from typing import Any
 
 from comfy_api.latest import io
 
 _KNOWN = {field.name for field in fields(io.Schema)}
+_FOLDS = "advanced" in signature(io.Combo.Input).parameters
 
 
 def schema(**arguments: Any) -> io.Schema:
@@ -15,15 +17,22 @@ def schema(**arguments: Any) -> io.Schema:
     return io.Schema(**{name: value for name, value in arguments.items() if name in _KNOWN})
 
 
-def check_choices(node: type[io.ComfyNode], **chosen: str | None) -> str | None:
-    """Which value is not offered, or None; linked values are not known yet (None).
+def advanced() -> dict[str, Any]:
+    """Arguments of an input that is rarely changed: folded away where this ComfyUI can do that."""
+    return {"advanced": True} if _FOLDS else {}
 
-    Older ComfyUI lets any value through.
+
+def require_choices(node: type[io.ComfyNode], **chosen: Any) -> None:
+    """Raise InputError for a drop-down's value that is not offered.
+
+    ComfyUI looks itself before a run, but not if older, and never at linked values. It reports
+    what `validate_inputs` refuses at each input that the function names: name no drop-downs there.
     """
-    offered = {
-        i.id: i.options for i in node.define_schema().inputs if isinstance(i, io.Combo.Input)
-    }
-    for name, value in chosen.items():
-        if value is not None and value not in offered[name]:
-            return f"{name}: '{value}' is not one of {', '.join(offered[name])}"
-    return None
+    from ..vivid_core.errors import InputError
+
+    for i in node.define_schema().inputs:
+        if not isinstance(i, io.Combo.Input) or i.id not in chosen:
+            continue
+        if chosen[i.id] not in i.options:
+            offered = ", ".join(str(option) for option in i.options)
+            raise InputError(i.id, f"'{chosen[i.id]}' is not one of {offered}")

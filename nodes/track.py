@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from comfy_api.latest import io
 
-from . import convert, frames, host, memory, previews
+from . import convert, frames, host, memory, previews, waiting
 from .load import CATEGORY as LOAD
 from .mask import CATEGORY as MASK
-from .schema import check_choices, schema
+from .schema import advanced, require_choices, schema
 from .sockets import FRAMES, MASKS, VividMaskTrack, VividTracker
 
 if TYPE_CHECKING:
@@ -25,6 +25,15 @@ NO_PROMPTS = (
     "Vivid Track Object does not know yet what to follow: click on the thing in the node's "
     "picture (or connect a mask), then run again"
 )
+OTHER_SIZE = (
+    "Vivid Track Object waits for you: its prompts were set on frames of {before}, this clip is "
+    "{now}. Press Scale them or Start afresh above the picture, then run again"
+)
+OTHER_LENGTH = (
+    "Vivid Track Object waits for you: it has prompts up to frame {prompt}, this clip has frames "
+    "0 to {last}. Press Remove them above the picture, then run again"
+)
+OTHER_REASON = "Vivid Track Object waits for you: {problem}. Then run again"
 
 
 class LoadTracker(io.ComfyNode):
@@ -63,12 +72,8 @@ class LoadTracker(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, engine: str | None = None, weights: str | None = None) -> bool | str:
-        problem = check_choices(cls, engine=engine)
-        problem = problem or host.check_weights(
-            "tracker", engine, weights, needed_by=SAM2, such_as="a checkpoint"
-        )
-        return problem or True
+    def validate_inputs(cls, weights: str | None = None) -> bool | str:
+        return host.check_weights("tracker", weights) or True
 
     @classmethod
     def fingerprint_inputs(cls, weights: str | None = None, **_: Any) -> str:
@@ -76,6 +81,8 @@ class LoadTracker(io.ComfyNode):
 
     @classmethod
     def execute(cls, engine: str, weights: str) -> io.NodeOutput:
+        require_choices(cls, engine=engine)
+        host.require_weights("tracker", engine, weights, needed_by=SAM2, such_as="a checkpoint")
         if engine == FLOW:
             return io.NodeOutput(_flow_tracker())
         from ..vivid_core.track.sam2 import load_sam2
@@ -96,7 +103,14 @@ class TrackObject(io.ComfyNode):
             category=MASK,
             description="Point at a thing in any frame, get a mask that stays on it. Run once to "
             "see the frames, click on the thing, run again.",
-            search_aliases=["sam2", "points editor", "segment video", "rotoscope", "mask video"],
+            search_aliases=[
+                "mask tracking",
+                "sam2",
+                "points editor",
+                "segment video",
+                "rotoscope",
+                "mask video",
+            ],
             is_output_node=True,
             hidden=[io.Hidden.unique_id],
             inputs=[
@@ -116,6 +130,7 @@ class TrackObject(io.ComfyNode):
                     min=0,
                     max=1_000_000,
                     tooltip="The frame that the connected mask belongs to, counted from 0.",
+                    **advanced(),
                 ),
                 VividTracker.Input(
                     "tracker",
@@ -178,10 +193,10 @@ class TrackObject(io.ComfyNode):
         runtime = host.runtime()
         everything = FrameRange(start=0, stop=len(source))
         survey = survey_frames(source.read(everything))
-        wanted = _wanted(prompts, None if mask is None else convert.mask_values(mask), mask_frame)
-        if wanted is None:
-            shown = frames.show_frames(source, survey.digest) | previews.text(NO_PROMPTS)
-            return io.NodeOutput(None, None, None, None, ui=shown, block_execution=NO_PROMPTS)
+        painted = None if mask is None else convert.mask_values(mask)
+        wanted = _decided(prompts, painted, mask_frame, source)
+        if isinstance(wanted, str):
+            return waiting.wait(cls, wanted, frames.show_frames(source, survey.digest))
         engine = tracker or _flow_tracker()
         folder = host.work_folder("tracks", f"{survey.digest}_{engine.name}_{cls.hidden.unique_id}")
         with memory.normal_tensors():
@@ -204,17 +219,62 @@ def _flow_tracker() -> Engine:
     return FlowTracker()
 
 
-def _wanted(text: str, mask: Tensor | None, frame: int) -> Prompts | None:
-    """The editor's prompts, and the connected mask as one more object; None if there is neither."""
-    from ..vivid_core.track.prompts import ObjectPrompts, Prompts, parse_prompts
+def _decided(text: str, mask: Tensor | None, frame: int, source: FrameSource) -> Prompts | str:
+    """What to follow, or the words that say what somebody has to decide first.
 
-    prompts = parse_prompts(text) if text.strip() else None
+    Prompts of another clip are no mistake: that clip was replaced by one's own.
+    """
+    from ..vivid_core.errors import InputError
+    from ..vivid_core.track.prompts import parse_prompts
+
+    drawn = parse_prompts(text) if text.strip() else None
+    words = "" if drawn is None else _other_clip(drawn, source)
+    if words:
+        return words
+    height, width = source.size
+    try:
+        wanted = _wanted(drawn, mask, frame)
+        if mask is not None:
+            _require_frame(frame, source)
+        if wanted is not None:
+            wanted.require_fit(frames=len(source), height=height, width=width)
+    except InputError as error:
+        return OTHER_REASON.format(problem=error)
+    return wanted or NO_PROMPTS
+
+
+def _other_clip(drawn: Prompts, source: FrameSource) -> str:
+    """What to do with the editor's prompts if they are those of another clip, else ""."""
+    height, width = source.size
+    if drawn.are_of(frames=len(source), height=height, width=width):
+        return ""
+    if drawn.size not in (None, (height, width)):
+        before = f"{drawn.size[1]}x{drawn.size[0]}"
+        return OTHER_SIZE.format(before=before, now=f"{width}x{height}")
+    return OTHER_LENGTH.format(prompt=drawn.last_frame, last=len(source) - 1)
+
+
+def _require_frame(frame: int, source: FrameSource) -> None:
+    from ..vivid_core.errors import InputError
+
+    if frame >= len(source):
+        raise InputError(
+            "mask_frame",
+            f"is {frame}, but the clip has frames 0 to {len(source) - 1}: give the frame that the "
+            "connected mask was painted on",
+        )
+
+
+def _wanted(drawn: Prompts | None, mask: Tensor | None, frame: int) -> Prompts | None:
+    """The editor's prompts, and the connected mask as one more object; None if there is neither."""
+    from ..vivid_core.track.prompts import ObjectPrompts, Prompts
+
     if mask is None:
-        return prompts
-    known = prompts.objects if prompts else ()
+        return drawn
+    known = drawn.objects if drawn else ()
     number = max((item.id for item in known), default=0) + 1
     painted = ObjectPrompts(id=number, name="mask", frames=(_painted(mask, frame),))
-    return Prompts(objects=(*known, painted), size=prompts.size if prompts else None)
+    return Prompts(objects=(*known, painted), size=drawn.size if drawn else None)
 
 
 def _painted(mask: Tensor, frame: int) -> Any:

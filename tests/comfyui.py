@@ -37,11 +37,12 @@ class Run:
 
 
 class Rejected(Exception):
-    """ComfyUI did not accept a prompt. `errors` are its sentences, one an input."""
+    """ComfyUI did not accept a prompt. `errors` are its sentences, one an input, of `answers`."""
 
     def __init__(self, answer: dict[str, Any]) -> None:
         super().__init__(json.dumps(answer))
         found = [e for node in answer["node_errors"].values() for e in node["errors"]]
+        self.answers: list[dict[str, Any]] = found
         self.errors = [f"{e['message']}: {e['details']}" for e in found]
 
 

@@ -43,6 +43,10 @@ if TYPE_CHECKING:
     from .keyframe.propagate import propagate_keyframes as propagate_keyframes
     from .mask.augment import augment_mask as augment_mask
     from .mask.grow import grow_mask as grow_mask
+    from .measure.edited import Edited as Edited
+    from .measure.encoder import load_clip_model as load_clip_model
+    from .measure.figures import Instruments as Instruments
+    from .measure.figures import measure_edit as measure_edit
     from .media import load_image as load_image
     from .media import read_clip as read_clip
     from .media import read_mask as read_mask
@@ -51,6 +55,8 @@ if TYPE_CHECKING:
     from .media import write_clip as write_clip
     from .runtime import Progress as Progress
     from .runtime import Runtime as Runtime
+    from .scenery.meadow import Meadow as Meadow
+    from .scenery.meadow import draw_meadow as draw_meadow
     from .settings import Settings as Settings
     from .tiny import load_model as load_model
     from .track.flow import FlowTracker as FlowTracker
@@ -58,6 +64,9 @@ if TYPE_CHECKING:
     from .track.frames import VideoFrames as VideoFrames
     from .track.prompts import Prompts as Prompts
     from .track.track import track_objects as track_objects
+    from .train.adapter.config import AdapterConfig as AdapterConfig
+    from .train.adapter.config import load_adapter_config as load_adapter_config
+    from .train.adapter.run import train_adapter as train_adapter
     from .video import Clip as Clip
     from .video import FrameRange as FrameRange
     from .video import Keyframe as Keyframe
@@ -83,14 +92,20 @@ _HOMES = {
     "keyframe.propagate": "Again propagate_keyframes",
     "mask.augment": "augment_mask",
     "mask.grow": "grow_mask",
+    "measure.edited": "Edited",
+    "measure.encoder": "load_clip_model",
+    "measure.figures": "Instruments measure_edit",
     "media": "load_image read_clip read_mask save_image save_masks write_clip",
     "runtime": "Progress Runtime",
+    "scenery.meadow": "Meadow draw_meadow",
     "settings": "Settings",
     "tiny": "load_model",
     "track.flow": "FlowTracker",
     "track.frames": "ClipFrames VideoFrames",
     "track.prompts": "Prompts",
     "track.track": "track_objects",
+    "train.adapter.config": "AdapterConfig load_adapter_config",
+    "train.adapter.run": "train_adapter",
     "video": "Clip FrameRange Keyframe MaskTrack",
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names.split()}

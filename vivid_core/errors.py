@@ -21,11 +21,11 @@ class VividError(Exception):
 
 
 class InputError(VividError, ValueError):
-    """A value given by the user is wrong. `argument` is its name."""
+    """A value given by the user is wrong. `argument` is its name, `problem` what is wrong."""
 
     def __init__(self, argument: str, problem: str) -> None:
         super().__init__(f"{argument}: {problem}")
-        self.argument = argument
+        self.argument, self.problem = argument, problem
 
 
 class MaskError(InputError):

@@ -18,6 +18,7 @@ from .errors import InputError, SizeError
 from .runtime import Stage
 from .settings import Settings, Task
 
+USUAL_SHARE = 0.5  # of the speed of matrix products that large transformers reach; see work.py
 OnStage = Callable[[Stage, int, int, Tensor | None], None]  # stage, done, total, preview frames
 
 
@@ -64,7 +65,8 @@ class Limits:
     `longest` is the most frames of one window, `train_size` the (height, width) it was trained at:
     larger regions are scaled down to that area. `known_ends` says which frames of a window may be
     finished before it runs: the first one, or both ends. `samplers` begin with the default one;
-    `guidance` names its scales, the caption's first.
+    `guidance` names its scales, the caption's first. `demo_of` is what a demo model was made for,
+    in words; empty for a model that is meant for footage.
     """
 
     grid: Grid
@@ -74,6 +76,7 @@ class Limits:
     samplers: tuple[str, ...] = ("",)
     guidance: tuple[str, ...] = ("caption",)
     known_ends: Literal["first", "both"] = "first"
+    demo_of: str = ""
 
     def __post_init__(self) -> None:
         if self.grid.legal_frames(self.longest) != self.longest:
@@ -84,6 +87,19 @@ class Limits:
     @property
     def both_ends(self) -> bool:
         return self.known_ends == "both"
+
+    def note(self, name: str, size: tuple[int, int]) -> str:
+        """What is said first of an edit of frames of this (height, width); mostly empty.
+
+        Clips of another size than a demo model was trained at are not of its world.
+        """
+        if not self.demo_of or size == self.train_size:
+            return ""
+        height, width = self.train_size
+        return (
+            f"{name} is a demo model for {self.demo_of} at {width}x{height}: for footage get the "
+            "files that the help of Vivid Load Model names (README, 'Weights for real work')"
+        )
 
     def check(self, settings: Settings, name: str) -> None:
         """Raise InputError for settings that no model of these limits can serve."""
@@ -165,7 +181,8 @@ class Work:
     """What windows will cost a model, in 10^15 operations; captions are read once for all.
 
     `tokens` is the length of the longest sequence the model sees, `passes` how often it runs in
-    each step.
+    each step. `matmul_pflops` is the work of plain matrix products that would take as long: more,
+    as no network keeps a device as busy as those do; None where a model does not know.
     """
 
     denoise_pflops: float
@@ -174,10 +191,18 @@ class Work:
     tokens: int
     passes: int
     memory: Memory
+    matmul_pflops: float | None = None
 
     @property
     def pflops(self) -> float:
         return self.denoise_pflops + self.codec_pflops + self.text_pflops
+
+    @property
+    def effort_pflops(self) -> float:
+        """The work of plain matrix products that would take as long."""
+        if self.matmul_pflops is not None:
+            return self.matmul_pflops
+        return self.pflops / USUAL_SHARE
 
 
 @runtime_checkable

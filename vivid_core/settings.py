@@ -11,6 +11,7 @@ Task = Literal["add", "modify", "delete"]
 Sampler = Literal["ddim", "dpm"]
 Focus = Literal["auto", "native", "enlarge", "off"]
 Fill = Literal["off", "auto"]
+Rest = Literal["model", "classical", "leave"]
 
 DEFAULT_STEPS = 50  # CogVideoX
 DEFAULT_GUIDANCE = 6.0  # CogVideoX
@@ -28,8 +29,12 @@ class Settings:
     caption's first. `sampler` None is the model's own. `grow` widens the mask by that many pixels
     (default: 0; for delete 1/60 of the shorter side, and at least one more than the feather,
     through which the removed thing would show). `feather` softens the border over that many
-    pixels inside the effective mask. `fill` "auto", for delete, copies the background that other
-    frames show into the mask and generates only what none of them does.
+    pixels inside the effective mask.
+
+    Two are for delete, and ignored otherwise. `fill` "auto" copies the background that other
+    frames show into the mask. `rest` is what becomes of the part that none of them shows (with
+    fill "off" of all of it): the "model" generates it, or it is filled "classical"ly, from the
+    frame around it, or "leave" keeps the source's pixels; the last two need no model.
 
     Where a clip takes more than one window, `match_colors` shifts what the model makes so that its
     surroundings match the source's, and `anchor` pulls the colours of the edited region to those
@@ -49,9 +54,10 @@ class Settings:
     focus: Focus = "auto"
     grow: int | None = None
     feather: int = 2
-    fill: Fill = "off"
+    fill: Fill = "auto"
     match_colors: bool = True
     anchor: bool = False
+    rest: Rest = "model"
 
     def __post_init__(self) -> None:
         if not 1 <= self.steps <= MAX_STEPS:
@@ -61,11 +67,11 @@ class Settings:
                 raise InputError("guidance", f"must be 0 to {LARGEST_GUIDANCE:g}, got {scale:g}")
         if self.feather < 0 or (self.grow is not None and self.grow < 0):
             raise InputError("grow, feather", "must be 0 or more pixels")
-        if self.task != "delete" and self.fill != "off":
+        if self.task == "delete" and (self.fill, self.rest) == ("off", "leave"):
             raise InputError(
-                "fill",
-                f"{self.fill!r} brings back the background, so it is for delete only: leave it "
-                f"'off' to {self.task}",
+                "rest",
+                "'leave' with fill 'off' would leave everything as it is: choose fill 'auto', or "
+                "rest 'classical' or 'model'",
             )
         self._check_captions()
 
@@ -85,6 +91,16 @@ class Settings:
     def guidance_scales(self) -> tuple[float, ...]:
         """All scales of guidance, the caption's first."""
         return self.guidance if isinstance(self.guidance, tuple) else (self.guidance,)
+
+    @property
+    def copies(self) -> bool:
+        """Whether the background that other frames show is copied."""
+        return self.task == "delete" and self.fill == "auto"
+
+    @property
+    def needs_model(self) -> bool:
+        """Whether anything is to be generated; else no model runs."""
+        return self.task != "delete" or self.rest == "model"
 
     @property
     def captions(self) -> tuple[str, ...]:

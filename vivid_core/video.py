@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -30,9 +31,17 @@ class FrameRange:
     def __len__(self) -> int:
         return self.stop - self.start
 
+    def __iter__(self) -> Iterator[int]:
+        return iter(range(self.start, self.stop))
+
     @property
     def slice(self) -> slice:
         return slice(self.start, self.stop)
+
+    def place_of(self, part: FrameRange) -> slice:
+        """Where the frames that both have lie among these."""
+        start, stop = max(self.start, part.start), min(self.stop, part.stop)
+        return slice(start - self.start, stop - self.start)
 
 
 @dataclass(frozen=True, kw_only=True)

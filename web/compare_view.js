@@ -1,6 +1,8 @@
 // The compare view: source and edit in step, with a slider, side by side, or their difference.
 // Plain DOM; knows nothing of ComfyUI.
 
+import { Zoom, sizeWords } from './zoom.js'
+
 const PLAY = '<svg viewBox="0 0 16 16"><path d="M4 2.2v11.6L13.6 8z"/></svg>'
 const PAUSE = '<svg viewBox="0 0 16 16"><path d="M3.5 2.5h3v11h-3zM9.5 2.5h3v11h-3z"/></svg>'
 const EMPTY = `
@@ -13,6 +15,7 @@ const GAINS = [1, 4, 16]
 const PANELS = 3 // source, edit and mask lie below each other in every picture
 const SHARPNESS = 2 // canvas pixels per CSS pixel at least, so that zooming in stays crisp
 const MASK_COLOR = '#29c7ff'
+const GAP = 4 // CSS pixels between source and edit side by side
 
 export class CompareView {
   constructor() {
@@ -36,6 +39,12 @@ export class CompareView {
     this.empty = make('div', 'vc-empty', { innerHTML: EMPTY })
     this.loading = make('div', 'vc-loading')
     this.stage.append(this.canvas, ...this.chips, this.empty, this.loading)
+    this.zoom = new Zoom(this.stage, {
+      onChange: () => this.draw(),
+      region: (u, v) => this.regionAt(u, v),
+      onTap: () => this.toggle()
+    })
+    this.sizeLabel = make('span', 'vc-size')
     this.facts = make('div', 'vc-facts')
     this.element.append(this.buildBar(), this.stage, this.buildTransport(), this.facts)
     this.listen()
@@ -68,11 +77,12 @@ export class CompareView {
       this.seek(Number(this.scrubber.value))
     }
     this.counter = make('div', 'vc-frame')
-    this.transport.append(this.playButton, this.scrubber, this.counter)
+    this.transport.append(this.playButton, this.scrubber, this.counter, this.zoom.buttons)
     return this.transport
   }
 
   listen() {
+    this.stage.addEventListener('pointerenter', () => this.showSize())
     const drag = (event) => this.dragTo(event)
     this.stage.addEventListener('pointerdown', (event) => {
       if (event.button !== 0 || !this.data || this.mode !== 'slider') return
@@ -95,6 +105,7 @@ export class CompareView {
   onKey(event) {
     const moves = { ArrowLeft: -1, ArrowRight: 1 }
     if (event.key === ' ') this.toggle()
+    else if (!(event.ctrlKey || event.metaKey) && this.zoom.pressKey(event.key)) this.showSize()
     else if (event.key in moves) {
       this.pause()
       this.seek(this.frame + moves[event.key])
@@ -106,8 +117,10 @@ export class CompareView {
   // data: what the node reports (files, frames, total, width, height, fps, split, measures);
   // urlOf(file): address of one picture.
   show(data, urlOf) {
+    const before = this.data
     this.clear()
     this.data = data
+    if (before?.width !== data.width || before.height !== data.height) this.zoom.fit()
     this.empty.hidden = true
     for (const part of [this.bar, this.transport, this.facts]) part.hidden = false
     this.maskButton.hidden = data.measures.outside === null
@@ -135,6 +148,7 @@ export class CompareView {
   remove() {
     this.clear()
     this.resizes.disconnect()
+    this.zoom.remove()
   }
 
   load(urls) {
@@ -244,11 +258,40 @@ export class CompareView {
     else facts.push(['', `${place}: mean ${round(mean)}, largest ${round(most)} of 255`])
     if (this.data.files.length < this.data.total) facts.push(['', 'Some frames are left out here'])
     this.facts.replaceChildren(
-      ...facts.map(([kind, words]) => make('span', kind, { textContent: words }))
+      ...facts.map(([kind, words]) => make('span', kind, { textContent: words })),
+      this.sizeLabel
     )
+    this.showSize()
+  }
+
+  // The clip's own size, and how large it is on the screen.
+  showSize() {
+    if (!this.data || !this.stage.clientWidth) return
+    const { width, height } = this.stage.getBoundingClientRect()
+    const part = this.regionAt(0, 0)
+    const [, , wide] = this.placement(width * part.width, height * part.height)
+    this.sizeLabel.textContent = sizeWords(this.data, wide / this.data.width)
   }
 
   // --- drawing ---
+
+  // Source and edit side by side take one part of the stage each, in shares of it.
+  regionAt(u, v) {
+    if (this.mode !== 'side' || !this.data) return { x: 0, y: 0, width: 1, height: 1 }
+    const { clientWidth, clientHeight } = this.stage
+    const { beside, w, h } = this.halves(clientWidth, clientHeight)
+    const second = beside ? u > 0.5 : v > 0.5
+    const part = { x: 0, y: 0, width: w / clientWidth, height: h / clientHeight }
+    if (second && beside) part.x = 1 - part.width
+    else if (second) part.y = 1 - part.height
+    return part
+  }
+
+  halves(width, height) {
+    const beside = width / height > 0.75 * (this.data.width / this.data.height)
+    const w = beside ? (width - GAP) / 2 : width
+    return { beside, w, h: beside ? height : (height - GAP) / 2 }
+  }
 
   draw() {
     const width = this.stage.clientWidth
@@ -264,6 +307,7 @@ export class CompareView {
     context.imageSmoothingQuality = 'high'
     const draw = { slider: this.drawSlider, side: this.drawSide, difference: this.drawDifference }
     draw[this.mode].call(this, context, picture, width, height)
+    this.showSize()
   }
 
   drawSlider(context, picture, width, height) {
@@ -278,21 +322,24 @@ export class CompareView {
     this.drawPanel(context, picture, 1, box)
     context.restore()
     this.drawOutline(context, picture, box)
-    drawHandle(context, cut, y, h)
+    const top = Math.max(y, 0)
+    drawHandle(context, cut, top, Math.min(y + h, height) - top)
     this.label([x, 'Source'], [x + w, 'Edit'], width, y)
   }
 
   drawSide(context, picture, width, height) {
-    const beside = width / height > 0.75 * (this.data.width / this.data.height)
-    const gap = 4
-    const w = beside ? (width - gap) / 2 : width
-    const h = beside ? height : (height - gap) / 2
-    const [dx, dy] = beside ? [w + gap, 0] : [0, h + gap]
+    const { beside, w, h } = this.halves(width, height)
+    const [dx, dy] = beside ? [w + GAP, 0] : [0, h + GAP]
     const [x, y, iw, ih] = this.placement(w, h)
     for (const panel of [0, 1]) {
       const box = [x + panel * dx, y + panel * dy, iw, ih]
+      context.save()
+      context.beginPath()
+      context.rect(panel * dx, panel * dy, w, h)
+      context.clip()
       this.drawPanel(context, picture, panel, box)
       this.drawOutline(context, picture, box)
+      context.restore()
     }
     if (beside) this.label([x, 'Source'], [x + dx + iw, 'Edit'], width, y)
     else this.label([x, 'Source above, edit below'], null, width, y)
@@ -331,22 +378,23 @@ export class CompareView {
     context.restore()
   }
 
-  // Where a picture lies, as large as it fits: x, y, width, height.
+  // Where a picture lies, as large as it fits and then zoomed: x, y, width, height.
   placement(width, height) {
     const scale = Math.min(width / this.data.width, height / this.data.height)
     const w = this.data.width * scale
     const h = this.data.height * scale
-    return [(width - w) / 2, (height - h) / 2, w, h]
+    const [x, y] = this.zoom.place((width - w) / 2, (height - h) / 2, width, height)
+    return [x, y, w * this.zoom.scale, h * this.zoom.scale]
   }
 
   label(left, right, width, y) {
     for (const [chip, words] of [[this.chips[0], left], [this.chips[1], right]]) {
       chip.hidden = !words
       if (words) chip.textContent = words[1]
-      chip.style.top = `${y + 8}px`
+      chip.style.top = `${Math.max(y, 0) + 8}px`
     }
-    if (left) this.chips[0].style.left = `${left[0] + 8}px`
-    if (right) this.chips[1].style.right = `${width - right[0] + 8}px`
+    if (left) this.chips[0].style.left = `${Math.max(left[0], 0) + 8}px`
+    if (right) this.chips[1].style.right = `${Math.max(width - right[0], 0) + 8}px`
   }
 
   // Computed once for each frame and kind.

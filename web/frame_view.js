@@ -1,6 +1,8 @@
 // One frame of a clip, a scrubber, and a text that can be undone: what the editors share.
 // Plain DOM; knows nothing of ComfyUI.
 
+import { Zoom, sizeWords } from './zoom.js'
+
 const AHEAD = 3 // frames that are fetched on both sides of the one shown
 const KEPT = 48 // pictures held in memory
 const HISTORY = 200 // steps of undo
@@ -27,7 +29,9 @@ export class FrameEditor {
     this.readOnlyNote = ''
     this.data = null
     this.showMask = true
-    this.pictures = new Pictures(() => this.draw(), () => this.show(null))
+    this.isLoading = false
+    this.pictures = new Pictures(() => this.draw(), () => this.onMissing())
+    this.onMissing = () => this.show(null) // a picture cannot be had
   }
 
   // --- the parts ---
@@ -39,12 +43,16 @@ export class FrameEditor {
     this.canvas = make('canvas')
     this.empty = make('div', 've-empty', { textContent: empty })
     this.stage.append(this.canvas, this.empty)
+    this.zoom = new Zoom(this.stage, {
+      onChange: () => this.draw(),
+      takesWheel: (event) => this.takesWheel(event)
+    })
     this.legend = make('div', 've-legend')
     this.legend.append(...legend.map((textContent) => make('span', '', { textContent })))
     this.bar = make('div', 've-bar')
     this.bar.append(...tools, make('div', 've-spacer'), ...this.buildButtons())
     this.words = make('pre', 've-words', { hidden: true })
-    const below = [this.buildTransport(), this.legend, this.words]
+    const below = [this.buildTransport(), this.buildFoot(), this.words]
     this.element.append(this.bar, this.message, this.stage, ...below)
     this.state = this.blank()
     this.listen()
@@ -71,11 +79,19 @@ export class FrameEditor {
     this.maskBox.onchange = () => this.setMask(this.maskBox.checked)
     this.maskLabel = make('label', 've-mask')
     this.maskLabel.append(this.maskBox, 'show mask')
-    this.transport.append(this.track, this.counter, this.maskLabel)
+    this.transport.append(this.track, this.counter, this.maskLabel, this.zoom.buttons)
     return this.transport
   }
 
+  buildFoot() {
+    this.sizeLabel = make('div', 've-size')
+    this.foot = make('div', 've-foot')
+    this.foot.append(this.legend, this.sizeLabel)
+    return this.foot
+  }
+
   listen() {
+    this.stage.addEventListener('pointerenter', () => this.showSize())
     this.stage.addEventListener('pointerdown', (event) => this.onPress(event))
     this.stage.addEventListener('contextmenu', (event) => {
       event.preventDefault()
@@ -102,6 +118,7 @@ export class FrameEditor {
 
   remove() {
     this.resizes.disconnect()
+    this.zoom.remove()
     this.pictures.clear()
   }
 
@@ -192,10 +209,17 @@ export class FrameEditor {
   // data: {width, height, files, overlays}, files and overlays one a frame, or null.
   // urlOf(file): address of one picture.
   show(data, urlOf) {
+    this.isLoading = false
     this.pictures.clear()
     this.data = data
     this.urls = data ? data.files.map(urlOf) : []
     this.overlays = data ? (data.overlays ?? []).map(urlOf) : []
+    this.refresh()
+  }
+
+  // The frames are on their way; show() ends this.
+  wait() {
+    this.isLoading = true
     this.refresh()
   }
 
@@ -241,6 +265,7 @@ export class FrameEditor {
     else if (command && key === 'z') this.undo()
     else if (command) return false
     else if (key in steps) this.seek(this.frame + steps[key])
+    else if (this.zoom.pressKey(key)) return true
     else if (key !== 'delete' && key !== 'backspace') return false
     else if (!this.locked) this.removeSelected()
     return true
@@ -274,6 +299,11 @@ export class FrameEditor {
 
   doublePress() {}
 
+  // Whether a turn of the wheel with a modifier means something else than zoom.
+  takesWheel() {
+    return false
+  }
+
   // Where the pointer is: x, y in pixels of the clip; `apart` CSS pixels make one of them; `reach`
   // is how near counts as a hit.
   placeOf(event) {
@@ -292,13 +322,16 @@ export class FrameEditor {
     return place
   }
 
-  // Where the picture lies in the stage, as large as it fits; scale: CSS pixels a clip's pixel.
+  // Where the picture lies in the stage, as large as it fits and then zoomed; scale: CSS pixels a
+  // clip's pixel.
   fit() {
     const { clientWidth: width, clientHeight: height } = this.stage
     const room = 1 + 2 * this.margin
     const scale = Math.min(width / this.size.width, height / this.size.height) / room
-    const x = (width - this.size.width * scale) / 2
-    return { x, y: (height - this.size.height * scale) / 2, scale }
+    const left = (width - this.size.width * scale) / 2
+    const top = (height - this.size.height * scale) / 2
+    const [x, y] = this.zoom.place(left, top, width, height)
+    return { x, y, scale: scale * this.zoom.scale }
   }
 
   // --- drawing ---
@@ -310,7 +343,7 @@ export class FrameEditor {
     this.scrubber.max = Math.max(0, count - 1)
     this.scrubber.value = this.frame
     this.counter.textContent = `frame ${this.frame} / ${Math.max(0, count - 1)}`
-    this.transport.hidden = !this.size
+    this.transport.hidden = this.sizeLabel.hidden = !this.size
     this.maskLabel.hidden = !this.overlays?.length
     this.empty.hidden = Boolean(this.size || this.problem)
     this.stage.classList.toggle('ve-edits', !locked)
@@ -319,7 +352,17 @@ export class FrameEditor {
     this.clearFrameButton.disabled = locked || !this.marks().some((m) => m.frame === this.frame)
     this.drawTicks()
     this.drawMessage()
+    this.fitAnew()
     this.draw()
+  }
+
+  // Another clip is seen as a whole first.
+  fitAnew() {
+    const size = this.size && `${this.size.width} ${this.size.height}`
+    if (!size || size === this.fitted) return
+    this.fitted = size
+    this.zoom.reset()
+    this.zoom.showButtons()
   }
 
   drawTicks() {
@@ -361,6 +404,14 @@ export class FrameEditor {
     context.scale(sharp, sharp)
     this.drawPicture(context)
     this.paint(context)
+    this.showSize()
+  }
+
+  // The clip's own size, and how large it is on the screen.
+  showSize() {
+    if (!this.size || !this.stage.clientWidth) return
+    const zoom = this.stage.getBoundingClientRect().width / this.stage.clientWidth
+    this.sizeLabel.textContent = sizeWords(this.size, this.fit().scale * zoom)
   }
 
   drawPicture(context) {
@@ -368,7 +419,7 @@ export class FrameEditor {
     const box = [x, y, this.size.width * scale, this.size.height * scale]
     const masked = this.showMask && this.overlays?.length
     const picture = this.pictures.at(masked ? this.overlays : (this.urls ?? []), this.frame)
-    if (!picture) return drawChecker(context, box)
+    if (!picture) return drawChecker(context, box, this.stage)
     context.imageSmoothingQuality = 'high'
     // Clips that are much smaller than the view are shown pixel by pixel, as they are.
     context.imageSmoothingEnabled = box[2] < 3 * picture.naturalWidth
@@ -447,7 +498,10 @@ export const isNumber = (value) => typeof value === 'number' && Number.isFinite(
 export const isPlain = (value) =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
-function drawChecker(context, [x, y, width, height]) {
+function drawChecker(context, [left, top, wide, high], { clientWidth, clientHeight }) {
+  const [x, y] = [Math.max(left, 0), Math.max(top, 0)]
+  const width = Math.min(left + wide, clientWidth) - x
+  const height = Math.min(top + high, clientHeight) - y
   context.save()
   context.beginPath()
   context.rect(x, y, width, height)

@@ -1,6 +1,7 @@
 // The keyframe gallery: click the candidate to go on with. Plain DOM; knows nothing of ComfyUI.
 
 import { button, clamp, make } from './frame_view.js'
+import { Lightbox } from './lightbox.js'
 
 const EMPTY = 'Press Run once: the candidates appear here. Click the one you like, then Run again.'
 const NOTHING_CHOSEN = 'Click the picture to go on with, then press Run.'
@@ -16,6 +17,7 @@ export class KeyframeGallery {
     this.onChange = onChange
     this.onClear = onClear
     this.text = ''
+    this.words = ''
     this.readOnlyNote = ''
     this.clearedUntil = 0
     this.current = []
@@ -30,7 +32,8 @@ export class KeyframeGallery {
     this.clearButton = button('Clear earlier', () => this.clearEarlier())
     this.clearButton.title = 'Show only the candidates of the last run; the files stay on disk'
     this.bar = make('div', 've-bar')
-    this.bar.append(this.heading, make('div', 've-spacer'), this.clearButton)
+    this.largeButton = button('Large view', () => this.openLarge(), 'Look at the pictures in large')
+    this.bar.append(this.heading, make('div', 've-spacer'), this.largeButton, this.clearButton)
     this.message = make('div', 've-message')
     this.empty = make('div', 've-empty', { textContent: EMPTY })
     this.grid = make('div', 'vg-grid')
@@ -57,13 +60,22 @@ export class KeyframeGallery {
     })
   }
 
-  remove() {}
+  remove() {
+    this.lightbox?.close()
+  }
 
   // --- the text ---
 
   setValue(text) {
     if (text === this.text) return
     this.text = text
+    this.words = ''
+    this.refresh()
+  }
+
+  // What the last run said about this choice.
+  say(words) {
+    this.words = words
     this.refresh()
   }
 
@@ -80,6 +92,7 @@ export class KeyframeGallery {
   write(text) {
     if (text !== this.text) {
       this.text = text
+      this.words = ''
       this.onChange(text)
     }
     this.refresh()
@@ -124,12 +137,21 @@ export class KeyframeGallery {
 
   cardOf(picture, number, url) {
     const { caption, seed, frame, task } = picture
-    const card = button('', () => this.choose(picture))
+    const card = button('', (event) => {
+      if (event.detail < 2) this.before = this.text
+      this.choose(picture)
+    })
+    // Two clicks are for looking only: what the first of them chose is taken back.
+    card.ondblclick = (event) => {
+      event.stopPropagation()
+      if (!this.readOnlyNote) this.write(this.before)
+      this.openLarge(picture)
+    }
     const words = caption || task || 'from another node'
     const about = seed === undefined ? words : `${words}\nseed ${seed}, frame ${frame}`
     card.className = 'vg-card'
-    card.title = about
-    card.dataset.digest = picture.digest
+    card.title = `${about}\nDouble-click: large view`
+    Object.assign(card.dataset, { digest: picture.digest, url, about })
     card.setAttribute('aria-label', number ? `Candidate ${number}` : `Earlier candidate: ${about}`)
     const image = make('img', '', { alt: '', draggable: false })
     image.onload = () => image.classList.toggle('vg-small', image.naturalWidth < SMALL)
@@ -151,6 +173,25 @@ export class KeyframeGallery {
     this.current = this.current.filter((one) => one !== picture)
     this.earlier = this.earlier.filter((one) => one !== picture)
     this.refresh()
+  }
+
+  // --- the large view ---
+
+  // Of all pictures that are not cleared away, from this one on.
+  openLarge(first = this.chosen) {
+    const cards = [...this.shelf.querySelectorAll('.vg-card:not([hidden])')]
+    const all = [...this.current, ...this.earlier]
+    const pictures = cards.map((card) => {
+      const picture = all.find(({ digest }) => digest === card.dataset.digest)
+      const { url } = card.dataset
+      return { url, title: this.nameOf(picture), about: card.dataset.about, picture }
+    })
+    if (!pictures.length) return
+    this.lightbox = new Lightbox(pictures, {
+      start: Math.max(0, pictures.findIndex(({ picture }) => picture === first)),
+      onChoose: this.readOnlyNote ? null : (picture) => this.choose(picture),
+      isChosen: (picture) => picture.digest === this.chosen?.digest
+    })
   }
 
   // --- keys ---
@@ -217,9 +258,13 @@ export class KeyframeGallery {
     }
   }
 
-  aboutOf(picture) {
+  nameOf(picture) {
     const number = this.current.indexOf(picture) + 1
-    const name = number ? `Candidate ${number}` : 'Earlier candidate'
+    return number ? `Candidate ${number}` : 'Earlier candidate'
+  }
+
+  aboutOf(picture) {
+    const name = this.nameOf(picture)
     return picture.seed === undefined
       ? `${name} is chosen.`
       : `${name} is chosen: seed ${picture.seed}, frame ${picture.frame}.`
@@ -227,7 +272,8 @@ export class KeyframeGallery {
 
   drawMessage(chosen) {
     const lost = this.text.trim() && !chosen
-    const words = this.readOnlyNote || (lost ? `Chosen: ${this.text}, not shown here.` : '')
+    const about = this.words || `Chosen: ${this.text}, not shown here.`
+    const words = this.readOnlyNote || (lost ? about : '')
     this.message.hidden = !words
     this.message.replaceChildren(make('span', '', { textContent: words }))
     if (!this.readOnlyNote) {

@@ -7,7 +7,7 @@ const COLOR = '#29c7ff'
 const OTHER = '#9fb3bd'
 const EMPTY = 'Set width, height and length: the path is drawn here, before any run.'
 const LEGEND = [
-  'click: where it is at this frame', 'drag: move', 'Ctrl-wheel on a point: scale',
+  'click: where it is at this frame', 'drag: move', 'Ctrl-wheel on a point: scale, beside it: zoom',
   'Alt-wheel: angle', 'Delete: remove', '\u2190 \u2192: frames'
 ]
 const DOT = 6 // CSS pixels
@@ -37,6 +37,7 @@ export class PathEditor extends FrameEditor {
     super(options)
     this.plain = null // {width, height, length}, as long as there are no pictures
     this.motion = {}
+    this.hasClip = false
     const tools = [this.buildField('scale', 0.05), this.buildField('angle', 1)]
     this.build({ className: 've-path', legend: LEGEND, empty: EMPTY, tools })
     // In front of the host, whose wheel may zoom everything before it gets here.
@@ -85,7 +86,14 @@ export class PathEditor extends FrameEditor {
     const same = plain?.width === width && plain.height === height && plain.length === length
     if (same) return
     this.plain = width > 0 && height > 0 ? { width, height, length } : null
-    this.show(null)
+    if (this.hasClip) this.refresh()
+    else this.show(null)
+  }
+
+  // Whether a clip is connected: its size and length count then, not those of setSize().
+  setClip(connected) {
+    if (this.hasClip && !connected) this.show(null)
+    this.hasClip = connected
   }
 
   // What travels, and how: shape "ellipse", "box", "diamond" or another; sizeX and sizeY as shares
@@ -112,7 +120,10 @@ export class PathEditor extends FrameEditor {
     if (this.readOnlyNote || this.problem) return super.messageParts()
     const beyond = this.size && this.state.points.some(({ frame }) => frame >= this.frameCount)
     if (!beyond) return ['']
-    return ['Some points lie after the last frame.', ['Remove them', () => this.crop()]]
+    return [
+      'Some points lie after the last frame.', ['Fit them to the clip', () => this.fitToLength()],
+      ['Remove them', () => this.crop()]
+    ]
   }
 
   refresh() {
@@ -133,6 +144,15 @@ export class PathEditor extends FrameEditor {
   setSelected(name, value) {
     if (!this.selected || !isNumber(value)) return this.refresh()
     this.selected[name] = legal(name, value)
+    this.commit()
+  }
+
+  // The whole path in the frames that there are; of points that meet on a frame the last one stays.
+  fitToLength() {
+    const { points } = this.state
+    const share = Math.max(0, this.frameCount - 1) / points.at(-1).frame
+    const fitted = points.map((point) => ({ ...point, frame: Math.round(point.frame * share) }))
+    this.state.points = fitted.filter(({ frame }, index) => frame !== fitted[index + 1]?.frame)
     this.commit()
   }
 
@@ -198,6 +218,11 @@ export class PathEditor extends FrameEditor {
     if (this.selected && far(this.selected) <= place.reach) return this.selected
     const near = this.state.points.filter((point) => far(point) <= place.reach)
     return near.sort((a, b) => far(a) - far(b))[0]
+  }
+
+  // On a point the wheel scales it.
+  takesWheel(event) {
+    return !this.locked && this.hit(this.placeOf(event)) !== undefined
   }
 
   turn = (event) => {

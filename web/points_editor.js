@@ -9,9 +9,11 @@ const COLORS = [
   '#29c7ff', '#ff8a3d', '#5ee06f', '#ff5fa8', '#ffd84a', '#a98bff', '#3de0c8', '#ff6b5e'
 ]
 const EMPTY = 'Press Run once: the frames of the clip appear here, then click on what to follow.'
+const GONE = 'The frames are not here: press Run once to see them.'
+const LOADING = 'The frames are on their way.'
 const LEGEND = [
   'click: on it', 'shift-click or right-click: not it', 'drag: box around it',
-  'double-click or Delete: remove', '\u2190 \u2192: frames'
+  'double-click or Delete: remove', 'Ctrl-wheel: zoom', '\u2190 \u2192: frames'
 ]
 const SMALLEST_BOX = 3 // pixels of the clip
 const SMALLEST_DRAG = 4 // CSS pixels: less is a click by an unsteady hand
@@ -108,7 +110,10 @@ export class PointsEditor extends FrameEditor {
     if (this.misfit) return this.misfitParts()
     const beyond = this.marks().some(({ frame }) => frame >= this.frameCount)
     const remedy = ['Remove them', () => this.crop()]
+    if (this.isLoading) return [LOADING]
+    if (!this.data) return [this.text ? GONE : '']
     if (beyond) return ['Some prompts lie after the last frame.', remedy]
+    if (this.outside) return ['Some prompts lie outside the frame.', ['Move them in', () => this.moveIn()]]
     return this.maskHere ? ['On this frame the object has a mask from elsewhere.'] : ['']
   }
 
@@ -119,6 +124,16 @@ export class PointsEditor extends FrameEditor {
       `${this.data.width}\u00d7${this.data.height}.`
     if (this.entries().some(([, entry]) => entry.mask)) return [words, afresh]
     return [words, ['Scale them', () => this.scaleToClip()], afresh]
+  }
+
+  // Prompts of no known size, as from a workflow that a program wrote.
+  get outside() {
+    const { width, height } = this.data
+    const isOutside = (x, y, least) => x < 0 || y < 0 || x > width - least || y > height - least
+    return this.entries().some(([, entry]) =>
+      pointsOf(entry).some(([x, y]) => isOutside(x, y, 0.1)) ||
+      (entry.box && [0, 2].some((at) => isOutside(entry.box[at], entry.box[at + 1], 0)))
+    )
   }
 
   get maskHere() {
@@ -227,6 +242,12 @@ export class PointsEditor extends FrameEditor {
       }
     }
     this.commit()
+  }
+
+  // Prompts of no known size lie in the clip's own pixels.
+  moveIn() {
+    this.state.size = [this.data.height, this.data.width]
+    this.scaleToClip()
   }
 
   entries() {

@@ -2,31 +2,39 @@
 
 import { app } from '../../scripts/app.js'
 import { api } from '../../scripts/api.js'
+import { addStageColor, addTypeColors } from './colors.js'
 import { CompareView } from './compare_view.js'
+import { button, make } from './frame_view.js'
 import { KeyframeGallery } from './keyframe_gallery.js'
+import { Messages, Notice, isText, useNative } from './messages.js'
 import { PathEditor } from './path_editor.js'
 import { PointsEditor } from './points_editor.js'
+import { forgetSizes, tellSize } from './preview_size.js'
+import { LOAD_VIDEO, SAMPLE_CLIP, ShownCandidates, ShownFrames } from './shown.js'
+import { addWeightsPanel } from './weights_panel.js'
 
 const COMPARE = 'Vivid_CompareEdit'
 const REPORTS = [
   'Vivid_EditVideo', 'Vivid_EstimateCost', 'Vivid_EditKeyframe', 'Vivid_PropagateKeyframes',
-  'Vivid_EditLongVideo'
+  'Vivid_EditLongVideo', 'Vivid_PropagateBackgroundMask', 'Vivid_FillBackground', 'Vivid_MeasureEdit',
+  'Vivid_LoadDataset', 'Vivid_SampleDataset', 'Vivid_TrainAdapter'
 ]
 const TRACK = 'Vivid_TrackObject'
 const ANIMATE = 'Vivid_AnimateMask'
 const PICK = 'Vivid_PickKeyframe'
-const STYLES = ['./compare.css', './points.css', './keyframe_gallery.css']
+const STYLES = ['./compare.css', './points.css', './keyframe_gallery.css', './lightbox.css']
 const COMPARE_SIZE = [460, 620]
 const EDITOR_SIZE = [480, 640]
 const VIEW_HEIGHT = 320
 const EDITOR_HEIGHT = 360
 const REPORT_HEIGHT = 110
-const REPORT_MOST = 220
+const REPORT_MOST = 260
+const TEXT_HEIGHT = 60 // of a text box, at least
+const TEXT_MOST = 120
 const NO_REPORT = 'The report appears here after a run.'
 
-const PATH_SETTINGS = [
-  'width', 'height', 'length', 'shape', 'size_x', 'size_y', 'ease', 'follow'
-]
+const SIZE_SETTINGS = ['width', 'height', 'length'] // a connected clip has its own
+const PATH_SETTINGS = [...SIZE_SETTINGS, 'shape', 'size_x', 'size_y', 'ease', 'follow']
 const CLEARED = 'vivid_cleared_until'
 const LINKED = 'This input is connected: what comes in through the link is used, not this.'
 
@@ -43,13 +51,34 @@ function addView(node, name, element, height, most) {
   const widget = node.addDOMWidget(name, `VIVID_${name.toUpperCase()}`, element, {
     serialize: false,
     hideOnZoom: false,
-    getMinHeight: () => height,
-    ...(most ? { getMaxHeight: () => most } : {}),
+    getMinHeight: () => height + (node.vividNotice?.room ?? 0),
+    ...(most ? { getMaxHeight: () => most + (node.vividNotice?.room ?? 0) } : {}),
     getValue: () => '',
     setValue: () => {}
   })
   widget.serialize = false
+  guardPlace(widget)
   return widget
+}
+
+// The side panel's Parameters tab writes its own width and top into widgets that it shows too.
+function guardPlace(widget) {
+  let top = widget.y ?? 0
+  const set = (y) => {
+    if (y > 0) top = y
+  }
+  Object.defineProperty(widget, 'width', { configurable: true, get: () => undefined, set: () => {} })
+  Object.defineProperty(widget, 'y', { configurable: true, get: () => top, set })
+}
+
+// Text boxes leave room for what else a node shows.
+function limitTexts(node) {
+  for (const widget of node.widgets ?? []) {
+    if (!isText(widget.element)) continue
+    guardPlace(widget)
+    widget.options.getMinHeight = () => TEXT_HEIGHT
+    widget.options.getMaxHeight = () => TEXT_MOST
+  }
 }
 
 function forwardWheel(element) {
@@ -75,6 +104,7 @@ function growTo(node, [width, height]) {
 
 function addCompare(node) {
   const view = new CompareView()
+  holdNotice(node, view.element)
   addView(node, 'compare', view.element, VIEW_HEIGHT)
   forwardWheel(view.element)
   growTo(node, COMPARE_SIZE)
@@ -118,6 +148,7 @@ function showFrames(editor, output) {
 function showCandidates(gallery, output) {
   const data = output?.vivid_gallery?.[0]
   if (data) gallery.show(data, (picture) => addressOf(picture, picture.file))
+  gallery.say(output?.text?.[0] ?? '')
 }
 
 // `Editor` on a node, for the text of the widget `name`; show(editor, output) after a run.
@@ -129,6 +160,7 @@ function addEditor(node, Editor, name, show = showFrames) {
     noteChange()
   }
   const editor = new Editor({ onChange })
+  holdNotice(node, editor.element)
   const view = addView(node, `${name}_editor`, editor.element, EDITOR_HEIGHT)
   const read = () => {
     editor.setValue(text.value ?? '')
@@ -146,11 +178,42 @@ function addEditor(node, Editor, name, show = showFrames) {
   return editor
 }
 
+// The frames come back after a reload, and appear without a run where their file is known.
+function keepFrames(node, editor) {
+  const shown = new ShownFrames({ node, editor, api, urlOf: addressOf, onChange: noteChange })
+  after(node, 'onConfigure', () => shown.lookSoon())
+  after(node, 'onConnectionsChange', () => shown.lookSoon())
+  after(node, 'onRemoved', () => shown.remove())
+  after(node, 'vividShow', (output) => shown.keep(output?.vivid_frames?.[0]))
+  node.vividLook = () => shown.lookSoon()
+}
+
+// Editors downstream look again when another file or scene is chosen.
+function watchSource(node) {
+  const lookAgain = () => {
+    for (const one of app.graph?.nodes ?? []) one.vividLook?.()
+  }
+  for (const widget of node.widgets ?? []) after(widget, 'callback', lookAgain)
+  after(node, 'onConnectionsChange', lookAgain)
+}
+
+function addPoints(node) {
+  const editor = addEditor(node, PointsEditor, 'prompts')
+  keepFrames(node, editor)
+}
+
 function addPath(node) {
   const editor = addEditor(node, PathEditor, 'path')
+  keepFrames(node, editor)
   const named = (name) => node.widgets.find((widget) => widget.name === name)
   const read = () => {
     const value = (name) => named(name)?.value
+    const connected = isLinked(node, 'video')
+    editor.setClip(connected)
+    for (const name of SIZE_SETTINGS) {
+      const widget = named(name)
+      if (widget) widget.disabled = connected
+    }
     editor.setSize(value('width'), value('height'), value('length'))
     editor.setMotion({
       shape: value('shape'),
@@ -165,6 +228,7 @@ function addPath(node) {
     if (widget) after(widget, 'callback', read)
   }
   after(node, 'onConfigure', read)
+  after(node, 'onConnectionsChange', read)
   read()
 }
 
@@ -175,29 +239,55 @@ function addGallery(node) {
     node.properties[CLEARED] = until
     noteChange()
   }
-  after(node, 'onConfigure', () => gallery.setCleared(node.properties[CLEARED] ?? 0))
+  const urlOf = (picture) => addressOf(picture, picture.file)
+  const shown = new ShownCandidates({ node, gallery, api, urlOf, onChange: noteChange })
+  after(node, 'vividShow', (output) => shown.keep(output?.vivid_gallery?.[0]))
+  after(node, 'onConfigure', () => {
+    gallery.setCleared(node.properties[CLEARED] ?? 0)
+    shown.restore()
+  })
+}
+
+// Messages about the node stand above what it shows.
+function holdNotice(node, element) {
+  node.vividNotice = new Notice()
+  element.prepend(node.vividNotice.element)
 }
 
 function addReport(node) {
-  const element = document.createElement('pre')
-  element.className = 'vivid-report vivid-report-empty'
-  element.textContent = NO_REPORT
+  const panel = make('div', 'vivid-panel')
+  const report = make('pre', 'vivid-report vivid-report-empty', { textContent: NO_REPORT })
+  const remedies = make('div', 'vivid-remedies', { hidden: true })
+  panel.append(report, remedies)
+  holdNotice(node, panel)
   for (const kind of ['pointerdown', 'mousedown']) {
-    element.addEventListener(kind, (event) => event.button === 0 && event.stopPropagation())
+    panel.addEventListener(kind, (event) => event.button === 0 && event.stopPropagation())
   }
-  addView(node, 'report_view', element, REPORT_HEIGHT, REPORT_MOST)
+  addView(node, 'report_view', panel, REPORT_HEIGHT, REPORT_MOST)
   node.vividShow = (output) => {
     const words = output?.text?.[0]
     if (words === undefined) return
-    element.textContent = words
-    element.classList.remove('vivid-report-empty')
+    report.textContent = words
+    report.classList.remove('vivid-report-empty')
+    const warned = words.split('\n').filter((line) => line.startsWith('WARNING'))
+    const remedy = useNative(node, warned.join('\n'))
+    remedies.hidden = !remedy
+    remedies.replaceChildren(...(remedy ? [button(remedy[0], () => {
+      remedy[1]()
+      remedies.hidden = true
+    })] : []))
   }
 }
 
-// The last live preview would hide the result, whichever arrives first.
+// The last live preview would hide the result, or stay below it, whichever arrives first. The
+// second renderer keeps its own list of them, in a store.
 function dropLivePreview(node) {
+  const page = document.getElementById('vue-app')?.__vue_app__?.config.globalProperties
+  const store = page?.$pinia?._s.get('nodeOutput')
   for (const key of Object.keys(app.nodePreviewImages ?? {})) {
-    if (key === `${node.id}` || key.endsWith(`:${node.id}`)) delete app.nodePreviewImages[key]
+    if (key !== `${node.id}` && !key.endsWith(`:${node.id}`)) continue
+    if (store?.revokePreviewsByLocatorId) store.revokePreviewsByLocatorId(key)
+    else delete app.nodePreviewImages[key]
   }
 }
 
@@ -206,15 +296,26 @@ function addressOf(data, file) {
   return api.apiURL(`/view?${place}`)
 }
 
+const isOurs = (kind) => Boolean(kind?.startsWith('Vivid_'))
+const messages = new Messages({ app, api, addView })
+
 app.registerExtension({
   name: 'Vivid.Views',
 
-  setup: addStyles,
+  setup() {
+    addStyles()
+    addTypeColors(app.canvas)
+    messages.listen()
+    api.addEventListener('execution_success', () => {
+      for (const node of app.graph.nodes) if (isOurs(node.comfyClass)) dropLivePreview(node)
+    })
+  },
 
   beforeRegisterNodeDef(nodeType, nodeData) {
-    if (![COMPARE, TRACK, ANIMATE, PICK, ...REPORTS].includes(nodeData.name)) return
+    if (!isOurs(nodeData.name)) return
     after(nodeType.prototype, 'onExecuted', function (output) {
       dropLivePreview(this)
+      tellSize(this, output)
       this.vividShow?.(output)
     })
     // Frontends that do not know `hideOutputImages` would draw the contact sheet below the view.
@@ -222,15 +323,26 @@ app.registerExtension({
   },
 
   nodeCreated(node) {
+    if ([LOAD_VIDEO, SAMPLE_CLIP].includes(node.comfyClass)) watchSource(node)
+    if (!isOurs(node.comfyClass)) return
+    limitTexts(node)
+    addStageColor(node, node.constructor.nodeData?.category)
     if (node.comfyClass === COMPARE) addCompare(node)
-    if (node.comfyClass === TRACK) addEditor(node, PointsEditor, 'prompts')
+    if (node.comfyClass === TRACK) addPoints(node)
     if (node.comfyClass === ANIMATE) addPath(node)
     if (node.comfyClass === PICK) addGallery(node)
     if (REPORTS.includes(node.comfyClass)) addReport(node)
+    messages.watch(node)
+    // The canvas would draw it once without its views; the other renderer measures by itself.
+    if (!window.LiteGraph?.vueNodesMode) growTo(node, [0, node.computeSize()[1]])
+    addWeightsPanel(node, addView)
   },
 
   // A workflow tab that is opened again still has its results.
   loadedGraphNode(node) {
+    if (isOurs(node.comfyClass)) tellSize(node, app.nodeOutputs?.[node.id])
     node.vividShow?.(app.nodeOutputs?.[node.id])
-  }
+  },
+
+  beforeConfigureGraph: forgetSizes
 })

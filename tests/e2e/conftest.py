@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 from ..comfyui import ComfyServer, comfy
-from .page import ComfyPage, Renderer
+from .page import START_MS, ComfyPage, Renderer
 
 __all__ = ["comfy"]
 
@@ -32,6 +32,7 @@ def browser(chromium: Path) -> Iterator[Browser]:
 @pytest.fixture
 def page(browser: Browser, comfy: ComfyServer) -> Iterator[ComfyPage]:
     tab = browser.new_page(viewport=SIZE)
+    tab.set_default_timeout(START_MS)  # other tests share the machine
     yield ComfyPage(tab, comfy)
     tab.close()
 

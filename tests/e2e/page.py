@@ -18,10 +18,18 @@ START_MS = 180_000
 Renderer = Literal["canvas", "vue"]
 
 _READY = "window.app?.graph && window.app.extensionManager && window.LiteGraph"
+_OPENED = "window.app.extensionManager.workflow?.activeWorkflow"  # its last one, or a new one
 _OPEN = """async (name) => {
   const answer = await fetch(`/api/workflow_templates/PACK/${name}.json`)
   await window.app.loadGraphData(await answer.json(), true, true, name)
 }""".replace("PACK", PACK)
+_FIT = """() => {
+  const { app } = window
+  const { ds } = app.canvas
+  const right = Math.max(...app.graph.nodes.map((node) => node.pos[0] + node.size[0]))
+  ds.scale = Math.min(ds.scale, (window.innerWidth - 20) / (right + ds.offset[0]))
+  app.canvas.setDirty(true, true)
+}"""
 _WATCH = """() => {
   window.vividEnd = null
   for (const kind of ['execution_success', 'execution_error', 'execution_interrupted']) {
@@ -34,8 +42,33 @@ _NODES = """() => window.app.graph.nodes.map((node) => ({
   red: Boolean(node.has_errors)
 }))"""
 
+_HAS_OURS = "() => window.app.graph.nodes.some((node) => node.type.startsWith('Vivid_'))"
+_SET = """([kind, name, value]) => {
+  const node = window.app.graph.nodes.find((one) => one.type === kind)
+  const widget = node.widgets.find((one) => one.name === name)
+  widget.value = value
+  widget.callback?.(value)
+}"""
 _VIEW = """() => Object.values(window.app.nodeOutputs)
   .find((output) => output.vivid_compare).vivid_compare[0]"""
+
+
+def open_template(page: ComfyPage, title: str) -> None:
+    """Open a workflow of this pack as people do: Browse Templates, our shelf, its card.
+
+    `title` is the file's name, or what its card is called. The page must have been started.
+    """
+    tab = page.tab
+    tab.locator(".comfy-menu-button-wrapper, .comfyui-logo-wrapper").first.click()
+    tab.get_by_text("Browse Templates").first.click()
+    shelf = tab.get_by_role("dialog").last
+    shelf.get_by_text(PACK, exact=True).first.click()
+    named = shelf.get_by_test_id(f"template-workflow-{title}")
+    card = named.or_(shelf.get_by_title(title, exact=True)).first
+    card.click()
+    card.wait_for(state="hidden")
+    tab.wait_for_function(_HAS_OURS)
+    tab.wait_for_timeout(1500)  # the page fits the graph to the view
 
 
 class ComfyPage:
@@ -49,19 +82,32 @@ class ComfyPage:
     def start(self, renderer: Renderer = "canvas") -> None:
         """Open the page."""
         self.comfy.post_settings(
-            {"Comfy.TutorialCompleted": True, "Comfy.VueNodes.Enabled": renderer == "vue"}
+            {
+                "Comfy.TutorialCompleted": True,
+                "Comfy.VueNodes.Enabled": renderer == "vue",
+                "Comfy.RightSidePanel.IsOpen": False,  # errors open it, and it stays so
+            }
         )
-        self.tab.goto(self.comfy.url, timeout=START_MS)
-        self.tab.wait_for_function(_READY, timeout=START_MS)
-        self.tab.locator("canvas").first.wait_for(timeout=START_MS)
-        self.tab.wait_for_timeout(3000)  # the page opens its last workflow by itself
+        self.tab.goto(self.comfy.url)
+        self.tab.wait_for_function(_READY)
+        self.tab.locator("canvas").first.wait_for()
+        self.tab.wait_for_function(_OPENED)
+        self.tab.wait_for_timeout(500)
 
     def open(self, workflow: str, renderer: Renderer = "canvas") -> None:
         """Open the page, and one of the workflows of this pack as the template browser does."""
         self.start(renderer)
         self.tab.evaluate(_OPEN, workflow)
+        self.tab.evaluate(_FIT)
         self.tab.locator(".vivid-compare").wait_for()
         self.tab.wait_for_timeout(1000)
+
+    def reload(self) -> None:
+        """Press F5; the page opens the workflow that it had."""
+        self.tab.reload()
+        self.tab.wait_for_function(_READY)
+        self.tab.wait_for_function(_HAS_OURS)
+        self.tab.wait_for_timeout(3000)
 
     def nodes(self) -> list[dict[str, Any]]:
         return self.tab.evaluate(_NODES)
@@ -74,6 +120,10 @@ class ComfyPage:
         kind, detail = self.tab.evaluate("window.vividEnd")
         self.tab.wait_for_timeout(2500)  # results are drawn, videos load
         return kind if kind == "execution_success" else f"{kind}: {detail}"
+
+    def set_widget(self, kind: str, name: str, value: Any) -> None:
+        """Set a widget of the first node of a kind, as the page does."""
+        self.tab.evaluate(_SET, [kind, name, value])
 
     @property
     def view(self) -> Locator:
@@ -95,7 +145,7 @@ class ComfyPage:
         ARTIFACTS.mkdir(exist_ok=True)
         version = ".".join(str(part) for part in self.comfy.version)
         path = ARTIFACTS / f"{version}_{name}.png"
-        self.tab.screenshot(path=str(path), timeout=START_MS, animations="allow")
+        self.tab.screenshot(path=str(path), animations="allow")
 
     def draw_thumbnail(self, path: Path) -> None:
         """Source and edit of the middle frame, side by side."""

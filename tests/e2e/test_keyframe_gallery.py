@@ -25,12 +25,6 @@ _WATCH = """() => {
 }"""
 _VALUE = """(name) => window.app.graph.nodes.find((node) => node.type === 'PICK')
   .widgets.find((widget) => widget.name === name).value""".replace("PICK", PICK)
-_SET = """([type, name, value]) => {
-  const node = window.app.graph.nodes.find((one) => one.type === type)
-  const widget = node.widgets.find((one) => one.name === name)
-  widget.value = value
-  widget.callback?.(value)
-}"""
 _SHRINK = """() => {
   window.app.graph.nodes.find((node) => node.type === 'PICK').setSize([400, 450])
   window.app.canvas.setDirty(true, true)
@@ -91,7 +85,12 @@ class GalleryPage:
         return shelf.evaluate("(shelf) => shelf.scrollTop")
 
     def set(self, kind: str, name: str, value: Any) -> None:
-        self.tab.evaluate(_SET, [kind, name, value])
+        self.page.set_widget(kind, name, value)
+
+    def clear_earlier(self) -> None:
+        button = self.gallery.get_by_role("button", name="Clear earlier")
+        if button.is_visible():
+            button.click()
 
     def chosen(self) -> list[str]:
         """What the marked cards are called."""
@@ -123,7 +122,7 @@ def test_the_whole_loop(
     assert loop.chosen() == ["Candidate 3"]
     assert loop.status.inner_text() == "Candidate 3 is chosen: seed 3, frame 0."
     assert loop.run() == "execution_success"
-    follows = {PICK, "Vivid_PropagateKeyframes", "Vivid_CompareEdit", "CreateVideo", "SaveVideo"}
+    follows = {PICK, "Vivid_PropagateKeyframes", "Vivid_CompareEdit", "SaveVideo"}
     assert loop.executed() == follows
     assert page.view.get_by_text("Outside the mask: max difference 0").is_visible()
     assert [node["type"] for node in page.nodes() if node["red"]] == []
@@ -178,6 +177,42 @@ def test_keys_choose_too(loop: GalleryPage, page: ComfyPage) -> None:
     assert len(page.nodes()) == nodes and page.errors == []
 
 
+def test_candidates_are_seen_large(loop: GalleryPage, page: ComfyPage, renderer: Renderer) -> None:
+    nodes = len(page.nodes())
+    loop.clear_earlier()  # of other tests
+    loop.card(2).dblclick()
+    large = page.tab.get_by_role("dialog", name="Candidate 2")
+    large.wait_for()
+    assert loop.choice() == ""  # looking chooses nothing
+    picture = large.locator("img").bounding_box()
+    assert picture is not None and picture["height"] > 800
+    assert "64 \u00d7 64, shown at" in large.inner_text()
+    page.keep(f"gallery_large_{renderer}")
+
+    page.tab.keyboard.press("ArrowLeft")
+    page.tab.keyboard.press("ArrowLeft")
+    assert page.tab.get_by_role("dialog", name="Candidate 6").is_visible()
+    page.tab.keyboard.press("Enter")
+    assert loop.choice().endswith(" seed 3") and loop.chosen() == ["Candidate 6"]
+    page.tab.keyboard.press("Delete")  # means nothing here, and not to the graph below
+    for name in ("Next", "Close"):
+        page.tab.keyboard.press("Tab")
+        focused = page.tab.evaluate("document.activeElement.textContent")
+        assert name in focused
+    page.tab.keyboard.press("Escape")
+    assert page.tab.locator(".vivid-lightbox").count() == 0
+    focused = page.tab.evaluate("document.activeElement.getAttribute('aria-label')")
+    assert focused == "Candidate 2" and len(page.nodes()) == nodes
+
+    loop.gallery.get_by_role("button", name="Large view").click()
+    large = page.tab.get_by_role("dialog", name="Candidate 6")  # the chosen one
+    large.get_by_role("button", name="Next").click()
+    page.tab.get_by_role("dialog", name="Candidate 1").get_by_role("button", name="Choose").click()
+    assert loop.chosen() == ["Candidate 1"]
+    page.tab.locator(".vivid-lightbox").get_by_role("button", name="Close").click()
+    assert page.errors == []
+
+
 def test_numbers_and_lost_choices(loop: GalleryPage, page: ComfyPage, renderer: Renderer) -> None:
     """A choice that came with a shared workflow: a number, or a picture that is not here."""
     loop.set(PICK, "choice", "4")
@@ -191,4 +226,17 @@ def test_numbers_and_lost_choices(loop: GalleryPage, page: ComfyPage, renderer: 
     page.tab.wait_for_timeout(500)
     assert "connected" in loop.message.inner_text()
     assert loop.card(1).is_disabled()
+    assert page.errors == []
+
+
+def test_candidates_come_back_after_a_reload(
+    loop: GalleryPage, page: ComfyPage, renderer: Renderer
+) -> None:
+    loop.card(2).click()
+    chosen = loop.choice()
+    page.tab.wait_for_timeout(1000)
+    page.reload()
+    loop.card(CANDIDATES).wait_for()
+    assert (loop.choice(), loop.chosen()) == (chosen, ["Candidate 2"])
+    page.keep(f"gallery_reloaded_{renderer}")
     assert page.errors == []

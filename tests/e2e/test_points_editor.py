@@ -15,7 +15,6 @@ from .page import ComfyPage, Renderer
 from .points import Mark, PointsPage
 
 SEED, SIDE, LENGTH = 1_000_000, 128, 17
-HINT = "Press Run once: the frames of the clip appear here, then click on what to follow."
 CLOSE = 1.5  # pixels of the clip that the mouse may be off
 
 
@@ -24,7 +23,7 @@ def editor(page: ComfyPage, renderer: Renderer) -> PointsPage:
     """The graph after its first run."""
     editor = PointsPage(page, SIDE)
     editor.build(renderer, seed=SEED, length=LENGTH)
-    assert editor.editor.get_by_text(HINT).is_visible()
+    editor.wait_for_pictures()  # a sample clip is drawn before any run
     assert page.run() == "execution_success"
     editor.wait_for_pictures()
     return editor
@@ -173,6 +172,27 @@ def test_run_shows_the_mask(
     assert editor.picture() != plain
     page.keep(f"points_mask_{renderer}")
     assert len(editor.points(0)) == 1
+    assert page.errors == []
+
+
+def test_prompts_outside_are_moved_in(editor: PointsPage, page: ComfyPage) -> None:
+    """Of no known size, as a program writes them."""
+    frames = {"0": {"points": [[500, 64, 1]], "box": [10, -5, 700, 100]}}
+    text = json.dumps({"objects": [{"id": 1, "name": "", "frames": frames}]})
+    editor.script(
+        """(text) => {
+          const widget = NODES[0].widgets.find((one) => one.name === 'NAME')
+          widget.value = text
+          widget.callback?.(text)
+        }""",
+        text,
+    )
+    assert "outside the frame" in editor.message.inner_text()
+    editor.press("Move them in")
+    assert not editor.message.is_visible()
+    assert editor.frame(0) == {"points": [[SIDE - 0.1, 64, 1]], "box": [10, 0, SIDE, 100]}
+    prompts = parse_prompts(editor.values()[0])
+    prompts.require_fit(frames=LENGTH, height=SIDE, width=SIDE)
     assert page.errors == []
 
 

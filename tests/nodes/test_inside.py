@@ -1,35 +1,58 @@
-"""The checks of inside_comfyui.py, all in one process of ComfyUI's own Python."""
+"""The checks of the inside_*.py scripts, in a process of ComfyUI's Python each."""
 
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pytest
 
-from .inside_comfyui import CHECKS
+from . import inside_comfyui, inside_merge, inside_video
 
 SECONDS = 300
 
 
+Outcome = subprocess.CompletedProcess[str]
+
+
 @pytest.fixture(scope="module")
-def outcome(
+def run_once(
     comfyui_dir: Path,
     comfyui_python: Path,
     repository: Path,
     tmp_path_factory: pytest.TempPathFactory,
-) -> subprocess.CompletedProcess[str]:
-    script = Path(__file__).with_name("inside_comfyui.py")
-    return subprocess.run(
-        [comfyui_python, script, repository, tmp_path_factory.mktemp("inside")],
-        cwd=comfyui_dir,
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-        check=False,
-    )
+) -> Callable[[str], Outcome]:
+    """How all checks of a script end. It runs once, whatever order its tests come in."""
+
+    @cache
+    def run(script: str) -> Outcome:
+        path = Path(__file__).with_name(f"{script}.py")
+        return subprocess.run(
+            [comfyui_python, path, repository, tmp_path_factory.mktemp("inside")],
+            cwd=comfyui_dir,
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+            check=False,
+        )
+
+    return run
 
 
-@pytest.mark.parametrize("name", list(CHECKS))
-def test_inside_comfyui(outcome: subprocess.CompletedProcess[str], name: str) -> None:
-    assert name in outcome.stdout.splitlines(), outcome.stderr[-3000:]
+@pytest.mark.parametrize(
+    ("script", "name"),
+    [
+        *(("inside_comfyui", name) for name in inside_comfyui.CHECKS),
+        *(("inside_video", name) for name in inside_video.CHECKS),
+        *(("inside_merge", name) for name in inside_merge.CHECKS),
+    ],
+)
+def test_inside_comfyui(run_once: Callable[[str], Outcome], script: str, name: str) -> None:
+    outcome = run_once(script)
+    lines = outcome.stdout.splitlines()
+    for line in lines:
+        if line.startswith(f"{name} skipped: "):
+            pytest.skip(line.partition(": ")[2])
+    assert name in lines, outcome.stderr[-3000:]

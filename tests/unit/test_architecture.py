@@ -63,6 +63,8 @@ def test_every_import_points_downwards(pack: Path) -> None:
         ("vivid_core/chain/wrong.py", "from ..tiny import load", "by the protocol"),
         ("vivid_core/edit/wrong.py", "import diffusers", "models that are made of them"),
         ("vivid_core/track/wrong.py", "import transformers", "models that are made of them"),
+        ("vivid_core/measure/wrong.py", "import transformers", "models that are made of them"),
+        ("vivid_core/measure/wrong.py", "from .. import keyframe", "lower ones only"),
         ("nodes/edit.py", "def late():\n    import diffusers", "models that are made of them"),
         ("vivid_core/train/wrong.py", "from .. import chain", "lower ones only"),
         ("vivid_core/edit/wrong.py", "def late():\n    import comfy.utils", "nothing of ComfyUI"),

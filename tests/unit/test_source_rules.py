@@ -14,11 +14,11 @@ import pytest
 LONGEST_TEST = 400
 SKIPPED = {"build", "dist", "demo", "output"}
 CORE_BRINGS = {  # what every supported ComfyUI installs or is
-    "av", "comfy", "comfy_api", "comfy_execution", "folder_paths", "numpy", "PIL",
-    "psutil", "tokenizers", "torch", "torchvision", "tqdm", "yaml",
+    "aiohttp", "av", "comfy", "comfy_api", "comfy_execution", "folder_paths", "numpy", "PIL",
+    "psutil", "server", "tokenizers", "torch", "torchvision", "tqdm", "yaml",
 }  # fmt: skip
 MODULE_OF = {"opencv-python": "cv2"}
-OPTIONAL = {"sam2", "ray"}  # the extras of the same names
+OPTIONAL = {"sam2", "ray", "patchmatch", "lpips", "bitsandbytes"}  # the extras of the same names
 
 # The registry flags a pack for the first three whatever they are used for; comfy-test refuses
 # the devices.

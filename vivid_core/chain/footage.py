@@ -124,12 +124,13 @@ def plan_video(
         settings,
         footage=look.footage,
         masks=look.masks,
-        shots=_find_shots(look.footage, host),
+        shots=find_video_shots(look.footage, host),
         keyframes=files.keyframes,
     )
 
 
-def _find_shots(footage: VideoFootage, host: Runtime) -> Sequence[FrameRange]:
+def find_video_shots(footage: VideoFootage, host: Runtime) -> Sequence[FrameRange]:
+    """The shots of a video, which is read once for them."""
     finder, total = CutFinder(), len(footage)
     with closing(footage.again()) as frames:
         for number in range(total):

@@ -67,17 +67,21 @@ def _numbered(piece: FrameRange, stored: Finished | None) -> Iterator[tuple[int,
         yield from zip(numbers, stored.parts_from(piece.start), strict=False)
 
 
-def write_output(made: Composition, path: Path) -> None:
-    """The finished file, with the timing and the audio of its source."""
-    footage = made.footage
-    with VideoWriter(
+def writer_like(footage: VideoFootage, path: Path) -> VideoWriter:
+    """A file to be written with the size, depth, timing and audio of a video."""
+    return VideoWriter(
         path,
         fps=footage.fps,
         size=footage.size,
         pts=footage.times(footage.whole),
         audio_from=footage.path,
         bit_depth=written_depth(path, footage.info.bit_depth),
-    ) as writer:
+    )
+
+
+def write_output(made: Composition, path: Path) -> None:
+    """The finished file, with the timing and the audio of its source."""
+    with writer_like(made.footage, path) as writer:
         for _, result in made.frames():
             writer.write(result)
         made.check()

@@ -21,6 +21,7 @@ from ..media import (
     full_scale,
     pixels_to_array,
     read_mask,
+    split_part,
 )
 from ..video import FrameRange
 
@@ -83,10 +84,12 @@ class RunLengthMasks:
 def open_masks(path: Path) -> MaskSource:
     """The masks of a file: a video, a masks.json, an image or a folder of images.
 
-    A folder is read at once and held as one byte a pixel. Raises MediaError for anything else.
+    Images may name a part of their alpha, see `read_mask`. A folder is read at once and held as
+    one byte a pixel. Raises MediaError for anything else.
     """
-    suffix = path.suffix.lower()
-    if path.is_dir() or suffix in IMAGE_SUFFIXES:
+    file, part = split_part(path)
+    suffix = file.suffix.lower()
+    if part or file.is_dir() or suffix in IMAGE_SUFFIXES:
         return MasksInMemory(read_mask(path))
     return RunLengthMasks(path) if suffix == ".json" else MaskVideo(path)
 

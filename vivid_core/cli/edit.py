@@ -16,7 +16,7 @@ from ..chain.sources import open_masks
 from ..edit.job import Job
 from ..errors import InputError
 from ..media import load_image, require_writable
-from ..settings import DEFAULT_GUIDANCE, DEFAULT_STEPS, Fill, Focus, Sampler, Settings, Task
+from ..settings import DEFAULT_GUIDANCE, DEFAULT_STEPS, Fill, Focus, Rest, Sampler, Settings, Task
 from ..video import Keyframe
 from .shared import (
     add_model_arguments,
@@ -31,7 +31,11 @@ def add_command(commands: argparse._SubParsersAction) -> None:
     parser = commands.add_parser("edit", help="add, modify or delete something inside a mask")
     parser.add_argument("--video", type=Path, required=True)
     parser.add_argument(
-        "--mask", type=Path, required=True, help="video, folder of images, image or masks.json"
+        "--mask",
+        type=Path,
+        required=True,
+        help="video, folder of images, image or masks.json; IMAGE@transparent or IMAGE@opaque: "
+        "that part of its alpha channel",
     )
     parser.add_argument("--task", choices=get_args(Task), required=True)
     parser.add_argument("--caption", default="", help="what the mask shall hold")
@@ -47,8 +51,14 @@ def add_command(commands: argparse._SubParsersAction) -> None:
     parser.add_argument(
         "--fill",
         choices=get_args(Fill),
-        default="off",
-        help="auto, to delete: copy what other frames show, generate only the rest",
+        default="auto",
+        help="auto (default), to delete: copy what other frames show, make only the rest",
+    )
+    parser.add_argument(
+        "--rest",
+        choices=get_args(Rest),
+        default="model",
+        help="to delete, what no frame shows: the model's, classical (no model runs), or left",
     )
     parser.add_argument("--grow", type=int, help="pixels; 0, and 1/60 of the frame to delete")
     parser.add_argument("--feather", type=int, default=2, help="pixels inside the mask")
@@ -112,6 +122,7 @@ def _settings(arguments: argparse.Namespace) -> Settings:
         grow=arguments.grow,
         feather=arguments.feather,
         fill=arguments.fill,
+        rest=arguments.rest,
         anchor=arguments.anchor,
     )
 

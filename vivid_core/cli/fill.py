@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
-from ..edit.composite import measure_change
-from ..errors import SizeError
-from ..flow.background import check_entities
-from ..flow.dis import DisFlow
-from ..flow.fill import BackgroundFill, fill_background
-from ..media import read_clip, read_mask, write_clip
-from ..video import Clip, MaskTrack
+from ..chain.fill import FillFiles, VideoFill, fill_video
+from ..chain.sources import open_masks
+from ..edit.masks import MaskSource
+from ..errors import MaskError, SizeError
+from ..flow.fill import FillOptions
+from ..media import read_info
 from .shared import (
     named,
     require_mask_target,
@@ -32,6 +32,12 @@ def add_command(commands: argparse._SubParsersAction) -> None:
     )
     parser.add_argument("--entities", type=Path, help="mask of what else moves: never copied")
     parser.add_argument("--reach", type=int, help="frames to look away at most; any if left out")
+    parser.add_argument(
+        "--rest",
+        choices=("leave", "classical"),
+        default="leave",
+        help="what no frame shows: left as it is, or filled from the frame around it",
+    )
     parser.add_argument("--out", type=Path, required=True, help=".mkv is lossless")
     parser.add_argument(
         "--never-seen", type=Path, help="mask of what no frame shows: .json, folder or video"
@@ -44,45 +50,45 @@ def run(arguments: argparse.Namespace) -> None:
     require_video_file("--out", arguments.out)
     if arguments.never_seen:
         require_mask_target("--never-seen", arguments.never_seen)
+    options = FillOptions(reach=arguments.reach, classical=arguments.rest == "classical")
+    files = FillFiles(
+        source=arguments.video,
+        masks=_masks("--mask", arguments.mask),
+        out=arguments.out,
+        entities=_masks("--entities", arguments.entities) if arguments.entities else None,
+    )
     with named("--video"):
-        clip = read_clip(arguments.video)
-    with named("--mask"):
-        mask = MaskTrack.fit(read_mask(arguments.mask), clip)
-    with named("--video", (SizeError,)):
-        result = fill_background(
-            clip.frames,
-            mask.values,
-            DisFlow(),
-            entities=_entities(arguments.entities, clip),
-            reach=arguments.reach,
-            runtime=runtime_for(torch.device("cpu")),
-        )
-    write_clip(arguments.out, result.frames, fps=clip.fps, audio_from=arguments.video)
+        read_info(arguments.video)
+    with named("--video", (SizeError,)), _masks_named():
+        result = fill_video(files, options, runtime_for(torch.device("cpu")))
     if arguments.never_seen:
-        write_masks(arguments.never_seen, result.never_seen, arguments.video)
-    for line in _report_lines(arguments, clip, mask, result):
+        write_masks(arguments.never_seen, result.never_seen(), arguments.video)
+    for line in _report_lines(arguments, result):
         print(line)
 
 
-def _entities(path: Path | None, clip: Clip) -> Tensor | None:
-    """Empty masks are fine: then nothing else moves."""
-    if path is None:
-        return None
-    with named("--entities"):
-        entities = read_mask(path, frames=len(clip))
-        check_entities(clip.frames, entities)
-    return entities
+@contextmanager
+def _masks_named() -> Iterator[None]:
+    """Errors of masks name their option."""
+    try:
+        yield
+    except MaskError as error:
+        with named(f"--{error.argument}", (MaskError,)):
+            raise
 
 
-def _report_lines(
-    arguments: argparse.Namespace, clip: Clip, mask: MaskTrack, result: BackgroundFill
-) -> list[str]:
-    hole = (mask.values > 0.5).float()
-    left = float(result.never_seen.sum() / hole.sum())
-    written = measure_change(clip.frames, read_clip(arguments.out).frames, hole)
+def _masks(option: str, path: Path) -> MaskSource:
+    with named(option):
+        return open_masks(path)
+
+
+def _report_lines(arguments: argparse.Namespace, result: VideoFill) -> list[str]:
+    left = result.never_seen_share
+    became = " and was filled classically" if arguments.rest == "classical" and left else ""
     return [
-        *(f"warning: {warning}" for warning in (*mask.warnings, *result.warnings)),
-        f"of the mask, {1 - left:.1%} was filled from other frames and {left:.1%} was never seen",
+        *(f"warning: {warning}" for warning in result.warnings),
+        f"of the mask, {1 - left:.1%} was filled from other frames and {left:.1%} was never seen"
+        + became,
         f"written: {arguments.out} (decoded again: outside the mask differs by at most "
-        f"{written.outside:g})",
+        f"{result.outside:g})",
     ]

@@ -8,13 +8,15 @@ from typing import get_args
 
 from ..edit.cost import estimate_cost
 from ..edit.job import plan_unseen
+from ..edit.speed import matmul_speed
 from ..media import read_info, read_mask
-from ..settings import DEFAULT_GUIDANCE, DEFAULT_STEPS, Fill, Focus, Settings
+from ..settings import DEFAULT_GUIDANCE, DEFAULT_STEPS, Fill, Focus, Rest, Settings
 from .shared import add_model_arguments, device_named, load_model
 
 UPPER_LIMIT = (
-    "With fill auto this is an upper limit: what other frames show is copied without the model. "
-    "How much that is only the fill itself finds out; `vivid fill` tells, and needs no model"
+    "For a delete with fill auto this is an upper limit: what other frames show is copied without "
+    "the model. How much that is only the fill itself finds out; `vivid fill` tells, and needs no "
+    "model"
 )
 
 
@@ -27,7 +29,16 @@ def add_command(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--guidance", type=float, default=DEFAULT_GUIDANCE)
     parser.add_argument("--focus", choices=get_args(Focus), default="auto")
     parser.add_argument(
-        "--fill", choices=get_args(Fill), default="off", help="auto: says that less may be spent"
+        "--fill",
+        choices=get_args(Fill),
+        default="auto",
+        help="auto (default): says that a delete may spend less",
+    )
+    parser.add_argument(
+        "--rest",
+        choices=get_args(Rest),
+        default="model",
+        help="to delete with classical or leave, no model runs",
     )
     add_model_arguments(parser)
     parser.set_defaults(run=run)
@@ -41,6 +52,7 @@ def run(arguments: argparse.Namespace) -> None:
         steps=arguments.steps,
         guidance=arguments.guidance,
         focus=arguments.focus,
+        rest=arguments.rest,
     )
     model = load_model(arguments, device_named(arguments.device))
     job = plan_unseen(
@@ -50,7 +62,8 @@ def run(arguments: argparse.Namespace) -> None:
         size=(info.height, info.width),
         mask=read_mask(arguments.mask) if arguments.mask else None,
     )
-    estimate = estimate_cost(model, job)
+    device = model.placement.device
+    estimate = estimate_cost(model, job, speed=matmul_speed(device, model.dtype))
     print("This model cannot tell its cost" if estimate is None else estimate.text)
-    if arguments.fill == "auto":
+    if arguments.fill == "auto" and settings.needs_model:
         print(UPPER_LIMIT)

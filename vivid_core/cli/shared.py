@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
-from jaxtyping import Float
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ..cogvideox.model import CogVideoX
@@ -31,9 +32,7 @@ def named(
     try:
         yield
     except kinds as error:
-        text = str(error)
-        if isinstance(error, InputError):
-            text = text.removeprefix(f"{error.argument}: ")
+        text = error.problem if isinstance(error, InputError) else str(error)
         raise InputError(option, text) from error
 
 
@@ -54,12 +53,13 @@ def require_mask_target(option: str, path: Path) -> None:
             require_video_target(path)
 
 
-def write_masks(path: Path, masks: Float[Tensor, "t h w"], beside: Path) -> None:
+def write_masks(path: Path, masks: Iterable[NDArray[np.bool_] | Tensor], beside: Path) -> None:
     """.json as COCO run lengths, else a black and white video (as fast as `beside`) or folder."""
     if path.suffix.lower() == MASKS_SUFFIX:
         save_masks(path, masks)
     else:
-        write_clip(path, masks[..., None].expand(-1, -1, -1, 3), fps=_rate_of(beside))
+        values = (torch.as_tensor(mask)[..., None].float() for mask in masks)
+        write_clip(path, (value.expand(-1, -1, 3) for value in values), fps=_rate_of(beside))
 
 
 def _rate_of(path: Path) -> Fraction:
@@ -72,7 +72,7 @@ def _rate_of(path: Path) -> Fraction:
 
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", default="tiny", help="tiny (bundled), or a folder or file")
-    parser.add_argument("--adapter", type=Path, help="VIVID adapter for the model")
+    parser.add_argument("--adapter", type=Path, help="VIVID adapter or LoRA for the model")
     parser.add_argument("--strength", type=float, default=1.0, help="of the adapter's LoRA")
     parser.add_argument("--base", type=Path, help="where a single file finds VAE and text encoder")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps ...")
@@ -108,7 +108,7 @@ def runtime_for(device: torch.device) -> Runtime:
     return Runtime(device=device, report=_TerminalBar())
 
 
-SHOWN_STAGES = frozenset({"denoise", "track", "follow", "fill"})  # those that take long
+SHOWN_STAGES = frozenset({"denoise", "track", "follow", "fill", "train"})  # those that take long
 
 
 class _TerminalBar:
@@ -122,6 +122,7 @@ class _TerminalBar:
         if progress.stage not in SHOWN_STAGES:
             return
         bar = self._bar if self._stage == progress.stage and self._bar else self._begin(progress)
+        bar.set_postfix_str(progress.words, refresh=False)
         bar.n = progress.window * progress.total + progress.done
         bar.refresh()
         if bar.n >= bar.total:

@@ -30,7 +30,7 @@ class ModelBundle:
     `scaling_factor` multiplies VAE latents. `train_size` is (frames, height, width) the
     transformer was trained at, in pixels. `knows_last_frame` says whether it was trained with the
     last frame known as well as with the first. `known_words` is set when the vocabulary is closed.
-    `warnings` are sentences an artist should read.
+    `warnings` are sentences an artist should read. `demo_of`: what a demo model was made for.
     """
 
     name: str
@@ -46,6 +46,7 @@ class ModelBundle:
     known_words: frozenset[str] | None = None
     placement: Placement = field(default_factory=Placement)
     warnings: tuple[str, ...] = ()
+    demo_of: str = ""
 
     @property
     def scaling_factor(self) -> float:

@@ -48,7 +48,7 @@ def transformer_config(shapes: Shapes, layout: Layout) -> dict[str, Any]:
         "num_layers": _count(shapes, "transformer_blocks."),
         "attention_bias": f"{_BLOCK}.attn1.to_q.bias" in shapes,
         "norm_elementwise_affine": f"{_BLOCK}.norm1.norm.weight" in shapes,
-        "patch_size": PATCH,
+        "patch_size": _patch(shapes),
         "patch_size_t": layout.patch_time,
         "patch_bias": layout.patch_time is None and "patch_embed.proj.bias" in shapes,
         "max_text_seq_length": TEXT_TOKENS,
@@ -140,7 +140,8 @@ def _positions(shapes: Shapes, config: Mapping[str, Any]) -> dict[str, Any]:
         }
     frames = (config["sample_frames"] - 1) // FRAMES_PER_LATENT + 1
     frames //= config["patch_size_t"] or 1
-    grid = frames * (config["sample_height"] // PATCH) * (config["sample_width"] // PATCH)
+    patch = config["patch_size"]
+    grid = frames * (config["sample_height"] // patch) * (config["sample_width"] // patch)
     if stored[1] != TEXT_TOKENS + grid:
         raise ModelError(
             f"patch_embed.pos_embedding holds {stored[1]} positions, expected "
@@ -148,6 +149,12 @@ def _positions(shapes: Shapes, config: Mapping[str, Any]) -> dict[str, Any]:
             "the size it was trained at"
         )
     return {"use_rotary_positional_embeddings": True, "use_learned_positional_embeddings": True}
+
+
+def _patch(shapes: Shapes) -> int:
+    """Latents along a side of one token; CogVideoX 1.5's shapes do not tell."""
+    weight = shapes[PATCH_WEIGHT]
+    return weight[2] if len(weight) == 4 else PATCH
 
 
 def _count(shapes: Shapes, prefix: str) -> int:

@@ -31,17 +31,45 @@ def transformer_flops(
     patch = config.patch_size**2 * patch_time
     video = frames // patch_time * (height // config.patch_size) * (width // config.patch_size)
     dim = config.num_attention_heads * config.attention_head_dim
-    tokens = video + text_tokens
-    attention = 4 * _linear(tokens, dim, dim) + 2 * _linear(tokens, tokens, dim)
-    feed_forward = 2 * _linear(tokens, dim, FF_RATIO * dim)
-    modulation = 2 * _linear(1, config.time_embed_dim, ADALN_PARTS * dim)
     return (
-        config.num_layers * (attention + feed_forward + modulation)
+        config.num_layers * block_flops(config, video + text_tokens)
         + _linear(video, patch * config.in_channels, dim)
         + _linear(text_tokens, config.text_embed_dim, dim)
         + _time_flops(config, dim)
         + _linear(video, dim, patch * config.out_channels)
     )
+
+
+def block_flops(config: Any, tokens: int) -> int:
+    """One of its blocks forward, for one sample."""
+    dim = config.num_attention_heads * config.attention_head_dim
+    modulation = 2 * _linear(1, config.time_embed_dim, ADALN_PARTS * dim)
+    return _block_matrices(tokens, dim) + 2 * _linear(tokens, tokens, dim) + modulation
+
+
+def frozen_backward_flops(
+    config: Any, *, frames: int, height: int, width: int, text_tokens: int
+) -> int:
+    """The backward pass to the weights of a patch embedder, through frozen layers, for one sample.
+
+    Attention's two products each give two gradients. A kernel that computes the scores again, as
+    fused ones do, takes a quarter more of attention; it is not counted.
+    """
+    patch_time = config.patch_size_t or 1
+    patch = config.patch_size**2 * patch_time
+    video = frames // patch_time * (height // config.patch_size) * (width // config.patch_size)
+    dim = config.num_attention_heads * config.attention_head_dim
+    tokens = video + text_tokens
+    return (
+        config.num_layers * (_block_matrices(tokens, dim) + 4 * _linear(tokens, tokens, dim))
+        + _linear(video, patch * config.in_channels, dim)
+        + _linear(video, dim, patch * config.out_channels)
+    )
+
+
+def _block_matrices(tokens: int, dim: int) -> int:
+    """Projections of attention, and the feed-forward layers."""
+    return 4 * _linear(tokens, dim, dim) + 2 * _linear(tokens, dim, FF_RATIO * dim)
 
 
 def text_flops(config: Any, *, tokens: int) -> int:

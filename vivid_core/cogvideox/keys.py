@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import cache
 from typing import Literal, TypeVar
 
 import torch
@@ -35,6 +36,11 @@ _TOP_PARTS = tuple(  # at the root: diffusers, ComfyUI
     for kind in ("time", "ofs")
     for n in (1, 2)
 )
+# What a LoRA can change beside those that have two names: the linear and convolutional layers.
+_SHARED_BLOCK_PARTS = ("norm1.linear", "norm2.linear")
+_SHARED_TOP_PARTS = ("patch_embed.proj", "patch_embed.text_proj", "norm_out.linear", "proj_out")
+_NORMS = ("attn1.norm_q", "attn1.norm_k")
+_FLAT_BLOCK = re.compile(r"(?:transformer_)?blocks_([0-9]{1,4})_(\w+)")
 _BLOCK = {
     "comfyui": re.compile(r"^transformer_blocks\.(\d+)\.(.+)$"),
     "diffusers": re.compile(r"^blocks\.(\d+)\.(.+)$"),
@@ -69,6 +75,31 @@ def _swap(key: str, parts: tuple[tuple[str, str], ...], to: Spelling) -> str:
         if key == old or key.startswith(old + "."):
             return new + key[len(old) :]
     return key
+
+
+def module_name(spelled: str) -> str | None:
+    """diffusers' name of a layer that a LoRA can change, in either spelling, dots or underscores.
+
+    None where no CogVideoX has such a layer.
+    """
+    flat = _flat(spelled)
+    block = _FLAT_BLOCK.fullmatch(flat)
+    if block is None:
+        return _flat_names(_TOP_PARTS, _SHARED_TOP_PARTS).get(flat)
+    part = _flat_names(_BLOCK_PARTS, _SHARED_BLOCK_PARTS).get(block[2])
+    return None if part is None else f"transformer_blocks.{int(block[1])}.{part}"
+
+
+@cache
+def _flat_names(parts: tuple[tuple[str, str], ...], shared: tuple[str, ...]) -> Mapping[str, str]:
+    """Underscored name in any spelling -> diffusers' name. Old files leave out a last number."""
+    spellings = [(name, name) for name in shared]
+    spellings += [(d, spelled) for d, c in parts if d not in _NORMS for spelled in (d, c)]
+    return {_flat(s.removesuffix(end)): d for d, s in spellings for end in ("", ".0")}
+
+
+def _flat(name: str) -> str:
+    return name.replace(".", "_")
 
 
 def without_prefix(tensors: Mapping[str, Value], prefixes: tuple[str, ...]) -> dict[str, Value]:

@@ -31,7 +31,7 @@ from .placement import Offload, Placement, Tiling, choose_dtype, enable_tiling, 
 INDEX = "model_index.json"
 _VAE_PREFIXES = ("vae.", "first_stage_model.")
 _UNSHIFTED = ("fun_inp", "void")  # trained and sampled by schedulers that know no SNR shift
-_POSITIONS = "patch_embed.pos_embedding"
+POSITIONS = "patch_embed.pos_embedding"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -199,7 +199,7 @@ def _drop_fixed_positions(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     patch = tensors.get(PATCH_WEIGHT)
     if patch is None or patch.shape[0] != WIDTH_2B:
         return tensors
-    return {key: value for key, value in tensors.items() if key != _POSITIONS}
+    return {key: value for key, value in tensors.items() if key != POSITIONS}
 
 
 def _build_transformer(found: _Transformer, dtype: torch.dtype) -> nn.Module:

@@ -76,6 +76,12 @@ def vae_bytes(
     return (max(encode, decode) + pixels) * element
 
 
+def encode_bytes(config: Any, *, frames: int, height: int, width: int, element: int) -> int:
+    """Activations of an encode alone; sizes are those of the pixels."""
+    peak = _peak_elements(encoder_chunks(config, frames, height, width))
+    return (peak + config.in_channels * frames * height * width) * element
+
+
 def tiled_vae_bytes(
     config: Any,
     *,

@@ -37,6 +37,7 @@ class CogVideoX(ModelBundle):
             samplers=get_args(Sampler),
             guidance=("caption",) if self.layout.video_guidance is None else ("caption", "video"),
             known_ends="both" if self.knows_last_frame else "first",
+            demo_of=self.demo_of,
         )
 
     def check(self, settings: Settings) -> None:

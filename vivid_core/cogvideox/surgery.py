@@ -69,6 +69,11 @@ def set_patch_embedder(transformer: Any, tensors: Mapping[str, Tensor]) -> Undo:
     """
     with torch.inference_mode(False), torch.no_grad():
         old, old_channels = transformer.patch_embed.proj, transformer.config.in_channels
+        if hasattr(old, "base_layer"):
+            raise ModelError(
+                "the model carries a LoRA on its patch embedder: apply the VIVID adapter first, "
+                "or merge the LoRA into the base"
+            )
         weight = tensors["weight"]
         _require_fits(old, weight)
         channels = weight.shape[1] // _columns_per_channel(transformer)

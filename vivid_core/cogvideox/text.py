@@ -53,6 +53,11 @@ def require_readable(bundle: ModelBundle, caption: str, *, argument: str) -> Non
         )
 
 
+def unknown_words(bundle: ModelBundle, caption: str) -> tuple[str, ...]:
+    """Words of a caption outside a closed vocabulary."""
+    return _without_unknown_words(caption, bundle.known_words)[1]
+
+
 def _without_unknown_words(
     caption: str, known: frozenset[str] | None
 ) -> tuple[str, tuple[str, ...]]:

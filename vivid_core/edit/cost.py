@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from ..inpainter import Inpainter, Memory, Work
+from ..runtime import duration_text
 from .job import Job
 from .masks import Bounds, union
 from .report import NOWHERE, Edges, flops_text
 
 PETA = 1e15
 GIB = 2**30
-EXAMPLE_SPEED = 100e12  # FLOP/s that the report translates into time
+TERA = 1e12
 FEWER_STEPS = 30  # VOID's default; below it quality falls
 WORTH_SAYING = 0.8  # advice must bring the cost below this share
 
@@ -21,7 +22,8 @@ class CostEstimate:
     """Planned cost of one edit. Sizes are (height, width), the crop is (y, x, height, width).
 
     `tokens` is the length of the longest sequence the model sees, `windows` the number of spans of
-    time, `keyframe_pflops` one candidate image over the same crop.
+    time, `keyframe_pflops` one candidate image over the same crop. `speed` is what this machine was
+    measured at, in operations a second of a matrix product; None where nobody measured.
     """
 
     frames: int
@@ -33,6 +35,7 @@ class CostEstimate:
     work: Work
     keyframe_pflops: float
     advice: tuple[str, ...] = ()
+    speed: float | None = None
 
     @property
     def pflops(self) -> float:
@@ -44,16 +47,31 @@ class CostEstimate:
         return self.work.memory
 
     @property
+    def seconds(self) -> float | None:
+        """How long it would take on this machine; None where its speed was not measured.
+
+        An edit never reaches the speed of plain matrix products: `Work.effort_pflops` says how
+        much of it each network is taken to reach. Waiting for weights that visit the device block
+        by block comes on top, and so do reading and writing video.
+        """
+        return None if self.speed is None else self.work.effort_pflops * PETA / self.speed
+
+    @property
     def text(self) -> str:
         """What an artist reads, most important first."""
         return "\n".join(_report_lines(self))
 
 
-def estimate_cost(model: Inpainter, job: Job) -> CostEstimate | None:
-    """Count what a planned edit costs; nothing is run. None where the model cannot tell."""
+def estimate_cost(model: Inpainter, job: Job, *, speed: float | None = None) -> CostEstimate | None:
+    """Count what a planned edit costs; nothing is run. None where the model cannot tell.
+
+    `speed` of this machine, as `speed.matmul_speed` measures it, turns work into time.
+    """
     work = job.work(model)
     if work is None:
         return None
+    if not job.settings.needs_model:
+        return _free_of_cost(job, work)
     seen = union(plan.box for plan in job.focus)
     largest = max((plan.model for plan in job.focus), key=lambda s: s[0] * s[1], default=(0, 0))
     still = _still_pflops(model, job, largest)
@@ -67,6 +85,21 @@ def estimate_cost(model: Inpainter, job: Job) -> CostEstimate | None:
         work=work,
         keyframe_pflops=still,
         advice=_advice(model, job, work, still),
+        speed=speed,
+    )
+
+
+def _free_of_cost(job: Job, work: Work) -> CostEstimate:
+    """Of a job that no model is needed for."""
+    return CostEstimate(
+        frames=job.frames,
+        size=job.size,
+        crop=NOWHERE,
+        model_size=(0, 0),
+        windows=0,
+        steps=0,
+        work=work,
+        keyframe_pflops=0.0,
     )
 
 
@@ -117,10 +150,8 @@ def _report_lines(cost: CostEstimate) -> list[str]:
         "text": work.text_pflops,
     }
     most = max(parts, key=lambda name: parts[name])
-    seconds = cost.pflops * PETA / EXAMPLE_SPEED
     return [
-        f"Cost: {flops_text(cost.pflops)}, {_duration(seconds)} at a sustained "
-        f"{EXAMPLE_SPEED / 1e12:.0f} TFLOP/s",
+        f"Cost: {flops_text(cost.pflops)}{_time_words(cost)}",
         "Of it: " + ", ".join(f"{name} {flops_text(value)}" for name, value in parts.items()),
         f"{most} costs most ({parts[most] / cost.pflops:.0%}): {cost.windows} window(s) of time x "
         f"{cost.steps} steps x {work.passes} pass(es), {work.tokens:,} tokens",
@@ -142,7 +173,10 @@ def _crop_line(cost: CostEstimate) -> str:
     )
 
 
-def _duration(seconds: float) -> str:
-    if seconds < 1:
-        return "under a second"
-    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
+def _time_words(cost: CostEstimate) -> str:
+    """How long that is here, and what was measured to say so."""
+    if cost.speed is None or cost.seconds is None:
+        return ""
+    tera = cost.speed / TERA
+    speed = f"{tera:.2g}" if tera < 10 else f"{tera:.0f}"
+    return f", {duration_text(cost.seconds)} on this machine ({speed} TFLOPS measured)"

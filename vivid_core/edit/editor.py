@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from ..errors import ModelError
@@ -23,7 +23,7 @@ from .color import ColorStats, pull_colors
 from .composite import Change, composite, match_surroundings
 from .filled import FilledFootage, FilledFrames
 from .finished import Finished, Store
-from .focus import FocusPlan, plan_focus
+from .focus import FocusPlan, plan_focus, scale_warnings
 from .footage import to_float, to_levels
 from .job import Job
 from .masks import Bounds
@@ -42,15 +42,16 @@ def window_seed(seed: int, window: Window) -> int:
 class _Material:
     """What a window is made of: its frames, all of them as long as the window.
 
-    `base` is what an edit is pasted into, `hole` where; in `lost` frames nothing could be filled.
-    `finished` are frames of the result that
-    are there already, `blended` those that it is blended with.
+    `base` is what an edit is pasted into, `hole` where; `unseen` counts the pixels of each frame
+    that no other shows, in `lost` frames nothing could be filled. `finished` are frames of the
+    result that are there already, `blended` those that it is blended with.
     """
 
     window: Window
     source: Float[Tensor, "t h w 3"]
     base: Float[Tensor, "t h w 3"]
     hole: Float[Tensor, "t h w"]
+    unseen: Int[Tensor, " t"]
     lost: int
     finished: dict[int, Tensor]
     blended: dict[int, Tensor]
@@ -78,7 +79,9 @@ class Editor:
     ) -> None:
         self._started = time.monotonic()
         self._model, self.job, self._store, self._runtime = model, job, store, runtime
-        self._filled = FilledFootage(job, flow_engine) if job.settings.fill == "auto" else None
+        settings = job.settings
+        fills = settings.copies or not settings.needs_model
+        self._filled = FilledFootage(job, flow_engine) if fills else None
         if runtime.device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(runtime.device)
         self._advance("encode", 0, 1)
@@ -111,6 +114,7 @@ class Editor:
                 base=base.frames,
                 hole=base.rest,
                 lost=len(set(base.lost) & set(window.made)),
+                unseen=base.unseen,
                 finished=known,
                 blended=blended,
             )
@@ -136,8 +140,10 @@ class Editor:
             change,
             frames=job.frames,
             masks=job.masks,
-            filled=self._really_filled,
+            filled=self._really_filled and job.settings.copies,
+            rest=job.settings.rest if not job.settings.needs_model else "model",
             warnings=[*model.warnings, *job.masks.warnings, *self._warnings()],
+            note=model.limits.note(model.name, job.size),
         )
 
     @property
@@ -155,17 +161,20 @@ class Editor:
 
     def _read_captions(self) -> None:
         """All of them, so that one that cannot be read stops before any work."""
-        _ = self._prompts, self._negative
+        if self.job.settings.needs_model:
+            _ = self._prompts, self._negative
 
     def _base(self, index: int, source: Tensor) -> FilledFrames:
         """What is pasted into, and where."""
         frames = self.job.windows[index].frames
         if self._filled is None:
-            return FilledFrames(frames=source, rest=self.job.masks.read(frames))
+            hole = self.job.masks.read(frames)
+            return FilledFrames(frames=source, rest=hole, unseen=hole.flatten(1).sum(1).long())
 
         def numbered(progress: Progress) -> None:
             windows = len(self.job.windows)
-            self._runtime.report(replace(progress, window=index, windows=windows))
+            alone = not self.job.settings.needs_model
+            self._runtime.report(replace(progress, window=index, windows=windows, alone=alone))
 
         return self._filled.read(frames, replace(self._runtime, report=numbered))
 
@@ -184,7 +193,12 @@ class Editor:
         """The frames that a window makes [T, H, W, 3], and what it did for them."""
         window, made = material.window, material.made
         box = self.job.masks.box(window.made)
-        facts = WindowFacts(part=(box.y, box.x, box.height, box.width), lost=material.lost)
+        first = [material.at(f) for f in window.made if f not in material.blended]
+        facts = WindowFacts(
+            part=(box.y, box.x, box.height, box.width),
+            lost=material.lost,
+            unseen=0 if self.job.settings.needs_model else int(material.unseen[first].sum()),
+        )
         frames = material.base[made].clone()
         if material.hole[made].any():
             plan = self._focus(index, material.hole)
@@ -247,7 +261,8 @@ class Editor:
         painted: Painted,
         material: _Material,
     ) -> WindowFacts:
-        window = self.job.windows[index]
+        window, box = self.job.windows[index], Bounds.around(material.hole)
+        assert box is not None, "nothing to generate"
         first = [material.at(f) for f in window.made if f not in material.blended]
         negative = [self._negative] if self._negative else []
         unknown = unknown_words_warning(
@@ -263,7 +278,7 @@ class Editor:
             generated=int(material.hole[first].sum()),
             planned_pflops=planned,
             spent_pflops=painted.pflops,
-            warnings=(*unknown, *_scale_warnings(plan)),
+            warnings=(*unknown, *scale_warnings(plan, box, self.job.size, self.job.limits)),
         )
 
     def _finished_frame(self, frame: int, index: int, source: Tensor) -> Float[Tensor, "h w 3"]:
@@ -364,8 +379,10 @@ class Editor:
 def settings_facts(settings: Settings, caption: int) -> dict[str, object]:
     """What of the settings decides a window of a caption, JSON-ready."""
     facts = asdict(settings) | {"caption": settings.captions[caption]}
+    facts["fill"] = "auto" if settings.copies else "off"
     # A window has one caption, and knows where it lies; an anchor counts by its colours.
-    return {name: facts[name] for name in facts if name not in ("later_captions", "anchor")}
+    passed = {"later_captions", "anchor", *(("rest",) if settings.needs_model else ())}
+    return {name: facts[name] for name in facts if name not in passed}
 
 
 def unknown_words_warning(name: str, prompts: list[Prompt]) -> list[str]:
@@ -401,12 +418,3 @@ def require_finite(painted: Painted, name: str) -> None:
             f"{name} made NaN or infinity instead of pixels, often a VAE or transformer in fp16: "
             "load it with precision bf16 or fp32"
         )
-
-
-def _scale_warnings(plan: FocusPlan) -> list[str]:
-    if plan.scale >= 1:
-        return []
-    return [
-        f"the focus crop was scaled down to {plan.scale:.0%} to fit the model: a smaller mask "
-        "keeps more detail"
-    ]

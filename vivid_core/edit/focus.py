@@ -18,6 +18,8 @@ LEAST_CONTEXT = 16  # pixels of margin on each side
 # Smallest part the model works in without enlarging: half of CogVideoX's 480x720, or its
 # training size if that is smaller.
 LEAST_NATIVE = (240, 368)
+# Of the whole frame's work: what "auto" pays to show the part at more detail than the whole.
+MOST_FOR_DETAIL = 1.5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,8 +75,8 @@ def plan_focus(box: Bounds, size: tuple[int, int], limits: Limits, mode: Focus) 
 
     "off" shows the model the whole frame. "native" keeps the frame's own scale and costs least;
     "enlarge" scales the part up to the model's training area for more detail; "auto" is native
-    wherever that costs no more than the whole frame would. A part larger than the training area
-    is scaled down.
+    wherever that costs at most half as much again as the whole frame would and shows more detail,
+    or costs no more. A part larger than the training area is scaled down.
     """
     whole = _fit(Bounds.of_frame(size), limits, enlarge=False)
     if mode == "off":
@@ -82,7 +84,21 @@ def plan_focus(box: Bounds, size: tuple[int, int], limits: Limits, mode: Focus) 
     focused = _fit(_around(box, size, limits), limits, enlarge=mode == "enlarge")
     if mode != "auto":
         return focused
-    return focused if math.prod(focused.model) <= math.prod(whole.model) else whole
+    most = MOST_FOR_DETAIL if focused.scale > whole.scale else 1.0
+    return focused if math.prod(focused.model) <= most * math.prod(whole.model) else whole
+
+
+def scale_warnings(
+    plan: FocusPlan, box: Bounds, size: tuple[int, int], limits: Limits
+) -> list[str]:
+    """What to tell of a part that was scaled down: the setting that helps, if there is one."""
+    if plan.scale >= 1:
+        return []
+    native = plan_focus(box, size, limits, "native")
+    seen = f"the model saw its part of the frame at {plan.scale:.0%} of its size"
+    if native.scale > plan.scale:
+        return [f"{seen}: focus 'native' shows it less around the mask, at {native.scale:.0%}"]
+    return [f"{seen}: a smaller mask keeps more detail"]
 
 
 def _around(box: Bounds, size: tuple[int, int], limits: Limits) -> Bounds:

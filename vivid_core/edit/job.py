@@ -75,12 +75,15 @@ class Job:
         return self.limits.grid.legal_frames(len(window))
 
     def work(self, model: Inpainter) -> Work | None:
-        """What all windows cost the model; None if nobody knows."""
+        """What all windows cost the model; None if nobody knows. Nothing where none is needed."""
         spans = [
             (self.length(window), plan.model)
             for window, plan in zip(self.windows, self.focus, strict=True)
         ]
-        return model.work(spans, self.settings)
+        if self.settings.needs_model:
+            return model.work(spans, self.settings)
+        none = model.work([], self.settings)
+        return None if none is None else replace(none, text_pflops=0.0)
 
     def refocused(self, focus: Focus) -> Job:
         """The same with another focus."""
@@ -196,7 +199,9 @@ def _require_fit(keyframe: Keyframe, footage: Footage) -> None:
     (height, width), frames = footage.size, len(footage)
     if not 0 <= keyframe.frame < frames:
         raise InputError(
-            "keyframe", f"is at frame {keyframe.frame}, the clip has frames 0 to {frames - 1}"
+            "keyframe",
+            f"is at frame {keyframe.frame}, the clip has frames 0 to {frames - 1}: make it anew on "
+            "one of these",
         )
     given = torch.Size(keyframe.pixels.shape)
     if given[:2] != (height, width):

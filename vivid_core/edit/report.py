@@ -12,12 +12,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ..settings import Fill
+from ..settings import Fill, Rest
 from .composite import Change
 from .masks import Bounds, EffectiveMasks, union
 
 Edges = tuple[int, int, int, int]  # y, x, height, width
 NOWHERE: Edges = (0, 0, 0, 0)
+NOTHING_CHANGED = "NOTHING CHANGED inside the mask: the edit equals the source there."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,8 +26,9 @@ class WindowFacts:
     """What one window did. `part` is where in the frame its pixels that are kept lie.
 
     `crop` is what the model saw of the frame, all 0 where it did not run; `generated` counts the
-    pixels that are the model's, `lost` the frames in which nothing could be filled. Work that
-    nobody knows is None.
+    pixels that are the model's, `unseen` those that no frame shows and that were filled
+    classically or left, `lost` the frames in which nothing could be filled. Work that nobody
+    knows is None.
     """
 
     part: Edges
@@ -34,6 +36,7 @@ class WindowFacts:
     model_size: tuple[int, int] = (0, 0)
     tokens: int = 0
     generated: int = 0
+    unseen: int = 0
     lost: int = 0
     planned_pflops: float | None = 0.0
     spent_pflops: float | None = 0.0
@@ -56,8 +59,9 @@ class EditReport:
 
     `crop` is the part of the frame that the model saw, of all windows together; `fill` is what
     was done, "off" also where "auto" was asked for in vain. Where `windows` is 0 the model did not
-    run, and what describes its work is 0 too. Work is None where nobody knows it. `seconds` are
-    those of the run, planning left out.
+    run, and what describes its work is 0 too. Work is None where nobody knows it. `rest` is what
+    became of the mask's share that was not filled from other frames. `seconds` are those of the
+    run, planning left out.
     """
 
     frames: int
@@ -76,7 +80,10 @@ class EditReport:
     fill: Fill = "off"
     filled_share: float = 0.0  # of the effective mask: copied from other frames or keyframes
     generated_share: float = 1.0  # of the effective mask: the model's, blended joins included
+    rest: Rest = "model"
+    rest_share: float = 0.0  # of the effective mask: filled classically, or left
     warnings: tuple[str, ...] = ()
+    note: str = ""  # what is said before anything else; empty where the model did not run
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,14 +113,16 @@ def sum_up(
     frames: int,
     masks: EffectiveMasks,
     filled: bool,
+    rest: Rest = "model",
     warnings: Sequence[str] = (),
+    note: str = "",
 ) -> EditReport:
     """The report of a whole edit from those of its windows. `filled`: a fill was really tried."""
     ran = [facts for facts in windows if facts.ran]
     largest = max(ran, key=lambda facts: facts.tokens, default=WindowFacts(part=NOWHERE))
     seen = union(Bounds(y=y, x=x, height=h, width=w) for y, x, h, w in (f.crop for f in ran))
     paid = [windows[index] for index in spent.made]
-    share = sum(facts.generated for facts in windows) / masks.area if filled else 1.0
+    share, others = _shares(windows, masks.area, filled=filled, rest=rest)
     return EditReport(
         frames=frames,
         size=masks.size,
@@ -129,10 +138,22 @@ def sum_up(
         mean_change_inside=change.inside_mean,
         nothing_changed=change.nothing_changed,
         fill="auto" if filled else "off",
-        filled_share=1 - share,
+        filled_share=1 - share - others,
         generated_share=share,
+        rest=rest,
+        rest_share=others,
         warnings=_first_of_a_kind([*warnings, *(w for facts in windows for w in facts.warnings)]),
+        note=note if ran else "",
     )
+
+
+def _shares(
+    windows: Sequence[WindowFacts], area: int, *, filled: bool, rest: Rest
+) -> tuple[float, float]:
+    """Of the effective mask: what is the model's, and what was filled classically or left."""
+    if rest == "model":
+        return (sum(f.generated for f in windows) / area if filled else 1.0), 0.0
+    return 0.0, (sum(f.unseen for f in windows) / area if filled else 1.0)
 
 
 def peak_memory(device: torch.device) -> int:
@@ -149,11 +170,12 @@ def peak_memory(device: torch.device) -> int:
     return peak if sys.platform == "darwin" else peak * 1024
 
 
-def report_text(report: EditReport) -> str:
-    """What an artist reads after an edit, most important first."""
-    lines = [f"WARNING: {warning}" for warning in report.warnings]
+def report_text(report: EditReport, *, lead: str = "") -> str:
+    """What an artist reads after an edit, most important first; `lead` says how it was made."""
+    lines = [line for line in (report.note, lead) if line]
     if report.nothing_changed:
-        lines.insert(0, "NOTHING CHANGED inside the mask: the edit equals the source there.")
+        lines.append(NOTHING_CHANGED)
+    lines += [f"WARNING: {warning}" for warning in report.warnings]
     lines += [
         f"outside the mask: max difference {report.max_difference_outside:g}",
         f"inside the mask: mean change {report.mean_change_inside * 255:.1f} of 255",
@@ -178,11 +200,16 @@ def flops_text(pflops: float | None) -> str:
 
 
 def _fill_lines(report: EditReport) -> list[str]:
-    if report.fill == "off":
+    if report.fill == "off" and report.rest == "model":
         return []
+    others = {
+        "model": f"{report.generated_share:.1%} generated",
+        "classical": f"{report.rest_share:.1%} classically, from the frame around it",
+        "leave": f"{report.rest_share:.1%} left as it was",
+    }
     return [
         f"of the mask, {report.filled_share:.1%} was filled from other frames and "
-        f"{report.generated_share:.1%} generated"
+        + others[report.rest]
     ]
 
 
@@ -190,7 +217,8 @@ def _model_lines(report: EditReport) -> list[str]:
     (height, width), (y, x, crop_height, crop_width) = report.size, report.crop
     clip = f"{report.frames} frames of {width}x{height}"
     if report.windows == 0:
-        return [f"{clip}; nothing was left to generate: the model did not run"]
+        why = "nothing was left to generate" if report.rest == "model" else "nothing was generated"
+        return [f"{clip}; {why}: the model did not run"]
     return [
         f"{clip}, {report.windows} window(s) of time",
         f"focus crop {crop_width}x{crop_height} at ({x}, {y}), "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from pathlib import Path
 
 import numpy as np
 from torch import Tensor
@@ -22,3 +23,19 @@ def pixel_digest(pixels: Tensor) -> str:
     """Stands for the values and the shape of a tensor on the CPU."""
     array = np.ascontiguousarray(pixels.numpy())
     return digest_of(list(array.shape), hashlib.sha256(array.data).digest())
+
+
+def path_digest(path: Path) -> str:
+    """Stands for the content of a file, or for names and contents of all files of a folder.
+
+    Hidden files are passed over: systems put them there, and they come and go.
+    """
+    if path.is_file():
+        with path.open("rb") as file:
+            return digest_of(hashlib.file_digest(file, "sha256").digest())
+    files = sorted(
+        item
+        for item in path.rglob("*")
+        if item.is_file() and not any(part.startswith(".") for part in item.relative_to(path).parts)
+    )
+    return digest_of(*([str(f.relative_to(path).as_posix()), path_digest(f)] for f in files))

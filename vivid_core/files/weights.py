@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass, field, replace
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 import torch
@@ -15,6 +15,10 @@ from torch import Tensor
 from ..errors import ModelError
 
 PICKLE_SUFFIXES = (".pt", ".pth", ".bin", ".ckpt")
+INDEX_SUFFIX = ".safetensors.index.json"  # names the files that the tensors lie in
+_SAFETENSORS = (".safetensors", ".sft")
+_SHOWN = 80  # characters of a name that somebody else chose
+_MOST_JSON = 64 * 2**20  # bytes; an index of a million tensors
 _NESTED = ("state_dict", "module", "model")  # where trainers put the weights inside a pickle
 _LFS_POINTER = b"version https://git-lfs"
 
@@ -50,10 +54,15 @@ class WeightFile:
 
 
 def read_weights(path: Path) -> WeightFile:
-    """Read one file of weights onto the CPU. Raises ModelError when it is not such a file."""
+    """Read one file of weights, or those that an index names, onto the CPU.
+
+    Raises ModelError when it is not such a file.
+    """
     if not path.is_file():
         raise ModelError(f"{path}: no such file")
-    if path.suffix == ".safetensors":
+    if path.name.endswith(INDEX_SUFFIX):
+        return _read_index(path)
+    if path.suffix.lower() in _SAFETENSORS:
         return _read_safetensors(path)
     if path.suffix in PICKLE_SUFFIXES:
         return WeightFile(path=path, tensors=_pickled_tensors(path))
@@ -76,33 +85,34 @@ def read_pickle(path: Path) -> Any:
 
 def read_folder_weights(folder: Path) -> WeightFile:
     """Read the weights of one diffusers component: one file, or several with an index."""
-    indexes = sorted(folder.glob("*.safetensors.index.json"))
-    names = sorted(folder.glob("*.safetensors")) or sorted(folder.glob("*.bin"))
-    if indexes:
-        names = [
-            folder / name for name in sorted(set(read_json(indexes[0])["weight_map"].values()))
-        ]
+    indexes = sorted(folder.glob(f"*{INDEX_SUFFIX}"))
+    names = indexes or sorted(folder.glob("*.safetensors")) or sorted(folder.glob("*.bin"))
     if not names:
         raise ModelError(f"{folder}: holds no weights; expected a .safetensors file")
-    tensors: dict[str, Tensor] = {}
-    metadata: dict[str, str] = {}
-    for name in names if indexes else names[:1]:
-        part = read_weights(name)
-        tensors |= part.tensors
-        metadata |= part.metadata
-    return WeightFile(path=folder, tensors=tensors, metadata=metadata)
+    return replace(read_weights(names[0]), path=folder)
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """Read a JSON object. Raises ModelError when it is missing or broken."""
+    """Read a JSON object. Raises ModelError when it is missing, huge or broken."""
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        if path.stat().st_size > _MOST_JSON:
+            raise ModelError(f"{path}: is too large to be a configuration: download it again")
+        text = path.read_text(encoding="utf-8")
     except FileNotFoundError as error:
         raise ModelError(f"{path}: missing; is the model folder complete?") from error
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
         raise ModelError(f"{path}: broken JSON ({error}): download it again") from error
+    return parse_json(text, path)
+
+
+def parse_json(text: str, source: object) -> dict[str, Any]:
+    """A JSON object from anywhere. Raises ModelError, which names the source, for anything else."""
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ModelError(f"{source}: broken JSON ({error}): download it again") from error
     if not isinstance(value, dict):
-        raise ModelError(f"{path}: expected a JSON object, got {type(value).__name__}")
+        raise ModelError(f"{source}: expected a JSON object, got {type(value).__name__}")
     return value
 
 
@@ -113,6 +123,35 @@ def describe(names: Iterable[str]) -> str:
         if any(part in name for name in names):
             return family
     return f"unknown tensors ({', '.join(sorted(names)[:3])})" if names else "no tensors"
+
+
+def _read_index(path: Path) -> WeightFile:
+    """The tensors that an index lists, from files that lie beside it."""
+    places = read_json(path).get("weight_map")
+    if not places or not isinstance(places, dict) or {type(v) for v in places.values()} != {str}:
+        raise ModelError(
+            f"{path.name}: has no weight_map, which names each tensor's file: download it again"
+        )
+    parts = {name: _read_shard(path, name) for name in sorted(set(places.values()))}
+    for tensor, name in places.items():
+        if tensor not in parts[name].tensors:
+            raise ModelError(f"{path.name}: {name} lacks {tensor}: download both again")
+    return WeightFile(
+        path=path,
+        tensors={tensor: parts[name].tensors[tensor] for tensor, name in places.items()},
+        metadata={k: v for part in parts.values() for k, v in part.metadata.items()},
+    )
+
+
+def _read_shard(index: Path, name: str) -> WeightFile:
+    """A file that an index names. Raises ModelError where that leads out of the index's folder."""
+    plain = PurePosixPath(name).name == PureWindowsPath(name).name == name
+    if not plain or Path(name).suffix.lower() not in _SAFETENSORS:
+        raise ModelError(
+            f"{index.name}: names {name[:_SHOWN]!r}, which is no .safetensors file in its own "
+            "folder: download the index again"
+        )
+    return read_weights(index.with_name(name))
 
 
 def _read_safetensors(path: Path) -> WeightFile:

@@ -44,6 +44,9 @@ class Pose:
     agreement: float = float("nan")
 
 
+AT_ORIGIN = Pose(matrix=np.eye(3), support=1.0, agreement=1.0)
+
+
 @dataclass(frozen=True, kw_only=True)
 class CameraPath:
     """A pose for each frame of a shot; the origin's is the identity."""
@@ -69,27 +72,41 @@ class Pace:
     stage: Stage = "follow"
     total: int = 1  # steps: frames followed, frames filled
     done: int = 0
+    alone: bool = False  # nothing else is done
 
     def advance(self) -> None:
         """One step more. A region followed by itself, which nobody can foresee, counts no more."""
         self.done = min(self.done + 1, self.total)
-        self.runtime.advance(Progress(stage=self.stage, done=self.done, total=self.total))
+        self.runtime.advance(
+            Progress(stage=self.stage, done=self.done, total=self.total, alone=self.alone)
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
 class FollowedClip:
-    """What is followed: frames, what of them is no background, how motion is estimated."""
+    """What is followed: frames, what of them is no background, how motion is estimated.
+
+    The first of them is frame `start` of the clip; all others count from there.
+    """
 
     frames: Float[Tensor, "t h w 3"]
     hidden: Shaped[Tensor, "t h w"] | None
     engine: FlowEngine
     pace: Pace = field(default_factory=Pace)
+    start: int = 0
+    _views: dict[int, View] = field(default_factory=dict, init=False, repr=False)
 
     def view(self, t: int) -> View:
-        pixels = self.frames[t].detach().cpu().float()
+        """Frame t of the clip, the same view each time."""
+        if t not in self._views:
+            self._views[t] = self._view(t - self.start)
+        return self._views[t]
+
+    def _view(self, index: int) -> View:
+        pixels = self.frames[index].detach().cpu().float()
         if self.hidden is None:
             return View(pixels=pixels, hidden=np.zeros(tuple(pixels.shape[:2]), np.bool_))
-        return View(pixels=pixels, hidden=(self.hidden[t] > 0.5).cpu().numpy())
+        return View(pixels=pixels, hidden=(self.hidden[index] > 0.5).cpu().numpy())
 
 
 def follow_camera(
@@ -102,10 +119,19 @@ def follow_camera(
     `agreement` is measured.
     """
 
-    def fit(evidence: Evidence, to_reference: Matrix) -> Registration | None:
-        return fit_camera(evidence)
+    return _follow(clip, shot, origin, _Plan(fit=_fit_camera, region=region))
 
-    return _follow(clip, shot, origin, _Plan(fit=fit, region=region))
+
+def follow_half(clip: FollowedClip, origin: int, last: int) -> dict[int, Pose]:
+    """The background's motion from the origin to a later or earlier frame, and in between."""
+    poses = {origin: AT_ORIGIN}
+    way = 1 if last >= origin else -1
+    _walk(clip, poses, range(origin + way, last + way, way), _Plan(fit=_fit_camera, region=None))
+    return poses
+
+
+def _fit_camera(evidence: Evidence, to_reference: Matrix) -> Registration | None:
+    return fit_camera(evidence)
 
 
 def follow_region(clip: FollowedClip, camera: CameraPath, region: Bools) -> CameraPath:
@@ -140,7 +166,7 @@ class _Plan:
 
 
 def _follow(clip: FollowedClip, shot: FrameRange, origin: int, plan: _Plan) -> CameraPath:
-    poses = {origin: Pose(matrix=np.eye(3), support=1.0, agreement=1.0)}
+    poses = {origin: AT_ORIGIN}
     _walk(clip, poses, range(origin + 1, shot.stop), plan)
     _walk(clip, poses, range(origin - 1, shot.start - 1, -1), plan)
     return CameraPath(

@@ -9,7 +9,7 @@ from jaxtyping import Bool
 from torch import Tensor
 
 from .engine import Field
-from .warp import pull, stays_inside, target_places
+from .warp import Floats, pull, stays_inside, target_places
 
 RELATIVE_TOLERANCE = 0.01  # Sundaram et al. 2010, "Dense Point Trajectories by GPU ..."
 ABSOLUTE_TOLERANCE = 0.5  # pixels squared, there too
@@ -23,8 +23,13 @@ def find_consistent(forward: Field, backward: Field) -> Bool[Tensor, "h w"]:
     """
     f, b = (np.ascontiguousarray(flow.cpu().numpy()) for flow in (forward, backward))
     back = pull(b, target_places(f), border=cv2.BORDER_REPLICATE)
-    error = np.square(f + back).sum(axis=-1)
-    length = np.square(f).sum(axis=-1) + np.square(back).sum(axis=-1)
+    error = _squared_length(f + back)
+    length = _squared_length(f) + _squared_length(back)
     close = error < RELATIVE_TOLERANCE * length + ABSOLUTE_TOLERANCE
     inside = stays_inside(target_places(f), f.shape[:2], margin=0.5)
     return torch.from_numpy(close & inside)
+
+
+def _squared_length(flow: Floats) -> Floats:
+    x, y = flow[..., 0], flow[..., 1]
+    return np.asarray(x * x + y * y, np.float32)

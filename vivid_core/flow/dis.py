@@ -27,6 +27,7 @@ class DisFlow:
     """
 
     def __init__(self, preset: Preset = "medium") -> None:
+        self.digest = f"DIS {preset}, OpenCV {cv2.__version__}"
         self._search = cv2.DISOpticalFlow.create(_PRESETS[preset])
 
     def estimate(self, first: Frame, second: OtherFrame) -> Field:

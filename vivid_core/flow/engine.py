@@ -26,6 +26,14 @@ class FlowEngine(Protocol):
         ...
 
 
+@runtime_checkable
+class Repeatable(Protocol):
+    """An engine that says what decides its flow, so that what was made with it can be kept."""
+
+    @property
+    def digest(self) -> str: ...
+
+
 def check_pair(first: Frame, second: OtherFrame) -> None:
     """Refuse frames that no engine can compare."""
     (height, width), (other_height, other_width) = first.shape[:2], second.shape[:2]

@@ -2,41 +2,307 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
-import cv2
 import numpy as np
-from jaxtyping import Float, Shaped
+import torch
+from jaxtyping import Bool, Float, Shaped
 from torch import Tensor
 
 from ..errors import InputError, MaskError
+from ..files.digest import digest_of, pixel_digest
 from ..plan.cuts import find_shots
 from ..runtime import Runtime
 from ..video import FrameRange
 from .background import check_entities
-from .camera import RELIABLE, CameraPath, FollowedClip, Pace, follow_camera
-from .engine import SMALLEST_SIDE, FlowEngine
-from .exposure import match_exposure
-from .register import View, fit_affine, gather_evidence, polish, share_that_follows
-from .warp import Bools, Floats, Matrix, homography_places, invert, pull, stays_inside
+from .camera import RELIABLE, CameraPath, FollowedClip, Pace
+from .engine import SMALLEST_SIDE, FlowEngine, Repeatable
+from .kept import LEVELS, KeptFills
+from .rest import Gaps, Picture, fill_classically
+from .reveal import Sights
+from .source import fetch, place_round
+from .spatial import fill_spatially, library
+from .stretches import FilledStretch, Stretch, StretchCamera, plan_stretches
+from .thin import Errors, beside, is_thin, share_painted
+from .warp import Bools, Floats
 
-Crop = tuple[slice, slice]  # rows, columns
+MEASURED = 3  # frames of a stretch in which copied and painted pixels are compared
+VERSION = 3  # of what a digest of a stretch stands for
 
-WHOLE = 1 - 1e-4  # of a pixel's neighbours are seen
-RING_SHARE = 0.25  # width of the ring round a hole, as a share of the hole's size
-NARROWEST_RING = 16  # pixels
-LOCAL_GAIN = 0.1  # by how much a fit to the ring has to explain it better than the camera does
-PARALLAX_AGREEMENT = 0.6  # share of the ring that follows the camera: below, it is looked at
-LOCAL_MISFIT = 0.8  # of the camera's misfit, that a fit to the ring must not exceed
-GOOD_FIT = 0.015  # mean difference (0..1) in the ring that needs no fit of its own
-LARGEST_MISFIT = 0.06  # mean difference (0..1) in the ring from which on a frame is not used
+
+@dataclass(frozen=True, kw_only=True)
+class Broken:
+    """Frames [T, H, W, 3] (0..1) with a `hole`; `entities` move by themselves: never a source."""
+
+    frames: Float[Tensor, "t h w 3"]
+    hole: Bool[Tensor, "t h w"]
+    entities: Bool[Tensor, "t h w"] | None = None
+
+    @property
+    def hidden(self) -> Bool[Tensor, "t h w"]:
+        """What of them is no background."""
+        return self.hole if self.entities is None else self.hole | self.entities
+
+
+@runtime_checkable
+class BrokenFootage(Protocol):
+    """What is filled, a range of frames at a time."""
+
+    def read(self, frames: FrameRange) -> Broken: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class FillOptions:
+    """What is done with a hole.
+
+    `copy` what other frames show, at most `reach` frames away (all that are looked at, if None);
+    then make the rest `classical`ly, or leave it. Raises InputError for a reach under 1.
+    """
+
+    reach: int | None = None
+    copy: bool = True
+    classical: bool = False
+
+    def __post_init__(self) -> None:
+        if self.reach is not None and self.reach < 1:
+            raise InputError("reach", f"must be 1 or more frames, got {self.reach}")
+
+
+class BackgroundFiller:
+    """Fills the stretches of a clip, each from the frames around it.
+
+    Each pixel takes a reliable frame that shows its place: found through the background's
+    composed motion, corrected by an affine fit to the ring round the hole where that explains it
+    better, its exposure matched to the ring. Frames that reveal most go first, near ones before
+    far ones. What a stretch gives depends on its own frames only, or, where the rest is made
+    classically, on those before it in its shot too; never on what was asked before.
+
+    The idea of filling flow before pixels, and of a mask of what is left, is that of flow-guided
+    completion (Gao et al. 2020; Zhou et al. 2023, "ProPainter", sec. 3.2); here the background's
+    motion inside the hole is a fit and needs no network.
+    """
+
+    def __init__(
+        self,
+        footage: BrokenFootage,
+        shots: Sequence[FrameRange],
+        engine: FlowEngine,
+        options: FillOptions,
+    ) -> None:
+        self._footage, self._engine, self._options = footage, engine, options
+        self.stretches = tuple(stretch for shot in shots for stretch in plan_stretches(shot))
+        self._camera = StretchCamera()
+        self._last: tuple[int, FilledStretch] | None = None
+        self._digests: dict[int, str] = {}
+
+    def fill(self, index: int, pace: Pace | None = None) -> FilledStretch:
+        """A stretch by its number; the last one is kept."""
+        for i in self._since(index):
+            if self._last is None or self._last[0] != i:
+                before = self._last[1] if self._last and self._goes_on(i) else None
+                self._last = i, self._found_or_filled(i, before, pace or Pace())
+        assert self._last is not None
+        return self._last[1]
+
+    def digest(self, index: int) -> str:
+        """Stands for all that decides what `fill` gives."""
+        for i in range(index + 1) if self._goes_on(index) else [index]:
+            if i not in self._digests:
+                self._digests[i] = self._digest(i)
+        return self._digests[index]
+
+    def steps(self, indices: Iterable[int]) -> int:
+        """How often filling these advances a pace, or a little less."""
+        return sum(self.stretches[index].steps for index in indices)
+
+    def _goes_on(self, index: int) -> bool:
+        """Whether the rest of a stretch is gone on with from the one before."""
+        if not self._options.classical or not index:
+            return False
+        return self.stretches[index - 1].shot == self.stretches[index].shot
+
+    def _since(self, index: int) -> range:
+        """The stretches that have to be filled for this one, itself included."""
+        first = index
+        while self._goes_on(first) and (self._last is None or self._last[0] != first):
+            first -= 1
+        return range(first, index + 1)
+
+    def _digest(self, index: int) -> str:
+        stretch = self.stretches[index]
+        return digest_of(
+            VERSION,
+            type(self._engine).__name__,
+            self._engine.digest if isinstance(self._engine, Repeatable) else "",
+            [self._options.reach, self._options.copy],
+            library() if self._options.classical else "",
+            [stretch.filled.start - stretch.seen.start, len(stretch.filled)],
+            _pixels_digest(self._footage.read(stretch.seen)),
+            self._digests[index - 1] if self._goes_on(index) else "",
+        )
+
+    def _found_or_filled(
+        self, index: int, before: FilledStretch | None, pace: Pace
+    ) -> FilledStretch:
+        """A stretch that the host keeps, or filled and kept there."""
+        folder = pace.runtime.cache
+        if folder is None or not isinstance(self._engine, Repeatable):
+            return self._fill(index, before, pace)
+        asked = self._footage.read(self.stretches[index].filled)
+        if not asked.hole.any():
+            return self._fill(index, before, pace)
+        kept, digest = KeptFills(folder), self.digest(index)
+        found = kept.find(digest, asked.frames, asked.hole)
+        if found is None:
+            found = self._fill(index, before, pace)
+            made = asked.hole if self._options.classical else asked.hole & ~found.never_seen
+            kept.keep(digest, asked.hole, made, found)
+        return found
+
+    def _fill(self, index: int, before: FilledStretch | None, pace: Pace) -> FilledStretch:
+        stretch = self.stretches[index]
+        broken = self._footage.read(stretch.seen)
+        at = stretch.seen.place_of(stretch.filled)
+        frames, left = broken.frames[at].float().clone(), broken.hole[at].clone()
+        if not left.any():
+            return FilledStretch(frames=frames, never_seen=left)
+        camera, clip = self._follow(stretch, broken, pace)
+        thin = self._options.classical and all(is_thin(hole) for hole in broken.hole[at].numpy())
+        lost: list[int] = []
+        if camera is not None and self._options.copy:
+            work = _Work(clip, camera, stretch)
+            sights = Sights.of(camera, np.stack([clip.view(t).hidden for t in stretch.seen]))
+            lost = list(self._copy(work, sights, frames.numpy(), left.numpy()))
+            if thin:
+                copied = (broken.hole[at] & ~left).numpy()
+                self._paint(work, sights, frames.numpy(), copied)
+        never_seen = left.clone()
+        if self._options.classical:
+            hidden = broken.hole & False if broken.entities is None else broken.entities
+            gaps = Gaps(
+                frames=frames.numpy(),
+                left=left.numpy(),
+                hidden=hidden[at].numpy(),
+                start=stretch.filled.start,
+                whole=self._options.copy,
+                thin=thin,
+            )
+            picture = None
+            if before is not None:
+                picture = self._picture(before, self.stretches[index - 1], stretch, hidden)
+            fill_classically(gaps, camera, picture, pace.runtime.check_cancelled)
+        made = broken.hole[at] & ~left
+        frames[made] = (frames[made] * LEVELS).round() / LEVELS
+        return FilledStretch(frames=frames, never_seen=never_seen, lost=tuple(lost))
+
+    def _picture(
+        self, found: FilledStretch, before: Stretch, now: Stretch, hidden: Tensor
+    ) -> Picture | None:
+        """The last frame of the stretch before whose rest was made, if it is still looked at."""
+        lacking = found.never_seen.flatten(1).any(1).nonzero().flatten().tolist()
+        at = before.filled.start + lacking[-1] - now.seen.start if lacking else -1
+        if at < 0:
+            return None
+        made = found.never_seen[lacking[-1]].numpy()
+        usable = ~hidden[at].numpy() if self._options.copy else made
+        pixels = found.frames[lacking[-1]].numpy()
+        return Picture(t=now.seen.start + at, pixels=pixels, made=made, usable=usable)
+
+    def _follow(
+        self, stretch: Stretch, broken: Broken, pace: Pace
+    ) -> tuple[CameraPath | None, FollowedClip]:
+        clip = FollowedClip(
+            frames=broken.frames,
+            hidden=broken.hidden,
+            engine=self._engine,
+            pace=pace,
+            start=stretch.seen.start,
+        )
+        small = min(broken.frames.shape[1:3]) < SMALLEST_SIDE and self._options.classical
+        if len(stretch.shot) == 1 or small:
+            return None, clip
+        return self._camera.follow(clip, stretch), clip
+
+    def _copy(self, work: _Work, sights: Sights, frames: Floats, left: Bools) -> Iterator[int]:
+        """Fill frames and what is left of them in place; those in vain."""
+        for i, t in enumerate(work.stretch.filled):
+            if _fill_frame(work, sights, (t, self._reach(work)), frames[i], left[i]):
+                yield t
+            work.clip.pace.advance()
+
+    def _reach(self, work: _Work) -> int:
+        return self._options.reach or len(work.stretch.seen)
+
+    def _paint(self, work: _Work, sights: Sights, frames: Floats, copied: Bools) -> None:
+        """Mix what was copied into thin holes with paint, by how good both are beside them."""
+        filled = [i for i in range(len(frames)) if copied[i].any()]
+        some = filled[:: max(1, len(filled) // MEASURED)][:MEASURED]
+        found = [self._measure(work, sights, work.stretch.filled.start + i) for i in some]
+        errors = [error for error in found if error is not None]
+        share = share_painted(errors) if errors else 0.0
+        for i in filled if share else []:
+            work.clip.pace.runtime.check_cancelled()
+            view = work.clip.view(work.stretch.filled.start + i)
+            painted = fill_spatially(view.pixels.numpy(), view.hidden)
+            frames[i][copied[i]] += share * (painted - frames[i])[copied[i]]
+
+    def _measure(self, work: _Work, sights: Sights, t: int) -> Errors | None:
+        """How far copied and painted pixels are off beside a frame's hole."""
+        view = work.clip.view(t)
+        left = beside(view.hidden, view.hidden)
+        if left is None:
+            return None
+        truth, copied, hidden = view.pixels.numpy(), view.pixels.numpy().copy(), view.hidden | left
+        asked = left.copy()
+        _fill_frame(work, sights, (t, self._reach(work)), copied, left)
+        known = asked & ~left
+        painted = fill_spatially(truth, hidden)
+        return Errors.of(truth[known], copied[known], painted[known]) if known.any() else None
+
+
+@dataclass(frozen=True)
+class _Work:
+    """A stretch that is being filled."""
+
+    clip: FollowedClip
+    camera: CameraPath
+    stretch: Stretch
+
+
+def _fill_frame(
+    work: _Work, sights: Sights, what: tuple[int, int], filled: Floats, left: Bools
+) -> bool:
+    """Fill a frame's pixels, until nothing is left or no frame shows more.
+
+    Whether it was in vain: nothing was filled because the motion is lost or no frame is alike.
+    """
+    t, reach = what
+    if not left.any():
+        return False
+    if work.camera.pose(t).support < RELIABLE:
+        return True
+    place = place_round(work.clip.view(t), left)
+    unlike, found = False, False
+    for s in sights.order(t, left, reach):
+        work.clip.pace.runtime.check_cancelled()
+        matrix = work.camera.between(t, s)
+        source = fetch(work.clip.engine, place, work.clip.view(s), matrix)
+        if source is None:
+            unlike = True
+            continue
+        new = left[place.crop] & source.seen
+        found |= bool(new.any())
+        filled[place.crop][new] = source.pixels[new]
+        left[place.crop][new] = False
+    return unlike and not found
 
 
 @dataclass(frozen=True, kw_only=True)
 class BackgroundFill:
     """`frames` float32 [T, H, W, 3] with what could be filled; `never_seen` [T, H, W], 0 or 1, is
-    the rest of the hole, which an edit has to generate. Outside the hole frames are exact.
+    the part of the hole that no frame shows. Outside the hole frames are exact.
     """
 
     frames: Float[Tensor, "t h w 3"]
@@ -53,219 +319,58 @@ def fill_background(
     *,
     entities: Shaped[Tensor, "entity_t entity_h entity_w"] | None = None,
     reach: int | None = None,
+    classical: bool = False,
     shots: Sequence[FrameRange] | None = None,
-    only: FrameRange | None = None,
     runtime: Runtime | None = None,
 ) -> BackgroundFill:
-    """Fill the hole (mask above 0.5) by propagation, each shot by itself.
+    """Fill the hole (mask above 0.5) of a clip in memory, each shot by itself.
 
-    Each pixel takes the nearest reliable frame, in either direction and at most `reach` frames
-    away (any, if None), that shows its place: found through the background's composed motion,
-    corrected by an affine fit to the ring round the hole where that explains it better, its
-    exposure matched to the ring. `entities` (above 0.5) are other moving things: never a source,
-    and no part of the motion. `shots` are found if None; `only` fills these frames alone, from
-    all. Holds two frames at a time beside the clip and its result.
-
-    The idea of filling flow before pixels, and of a mask of what is left, is that of flow-guided
-    completion (Gao et al. 2020; Zhou et al. 2023, "ProPainter", sec. 3.2); here the background's
-    motion inside the hole is a fit and needs no network. Raises MaskError for masks that do not
-    fit the clip, InputError for a reach under 1.
+    `entities` (above 0.5) are other moving things: never a source, and no part of the motion.
+    It looks at most `reach` frames away (at all that lie near, if None); what none of them shows
+    stays as it is, or is filled `classical`ly. `shots` are found if None. Raises MaskError for
+    masks that do not fit the clip, InputError for a reach under 1.
     """
-    _check(frames, mask, reach)
+    _check(frames, mask)
     check_entities(frames, entities)
-    hidden = mask > 0.5 if entities is None else (mask > 0.5) | (entities > 0.5)
-    filled = frames.detach().cpu().float().clone()
-    never_seen = (mask > 0.5).cpu().float()
+    footage = _ClipInMemory(frames, mask, entities)
     shots = find_shots(frames) if shots is None else tuple(shots)
-    wanted = range(len(frames)) if only is None else range(only.start, only.stop)
-    broken = [shot for shot in shots if never_seen[shot.slice].any()]
-    # all but one are followed, then the wanted ones filled
-    steps = sum(len(shot) - 1 + len(_inside(wanted, shot)) for shot in broken)
-    pace = Pace(runtime=runtime or Runtime(), stage="fill", total=steps)
-    clip = FollowedClip(frames=frames, hidden=hidden, engine=engine, pace=pace)
-    lost = [
-        frame
-        for shot in broken
-        for frame in _fill_shot(
-            clip, shot, _inside(wanted, shot), reach or len(shot), (filled, never_seen)
-        )
+    options = FillOptions(reach=reach, classical=classical)
+    filler = BackgroundFiller(footage, shots, engine, options)
+    filled, never_seen, lost = frames.detach().cpu().float().clone(), torch.zeros(mask.shape), []
+    broken = [
+        i for i, stretch in enumerate(filler.stretches) if (mask[stretch.filled.slice] > 0.5).any()
     ]
+    pace = Pace(runtime=runtime or Runtime(), stage="fill", total=filler.steps(broken), alone=True)
+    for index in broken:
+        made, at = filler.fill(index, pace), filler.stretches[index].filled.slice
+        filled[at], never_seen[at] = made.frames, made.never_seen.float()
+        lost += made.lost
     return BackgroundFill(
         frames=filled,
         never_seen=never_seen,
         shots=shots,
         lost=tuple(lost),
-        warnings=tuple(_warnings(shots, len(lost))),
+        warnings=tuple(fill_warnings(shots, len(lost))),
     )
 
 
-def _fill_shot(
-    clip: FollowedClip,
-    shot: FrameRange,
-    wanted: range,
-    reach: int,
-    results: tuple[Tensor, Tensor],
-) -> Iterator[int]:
-    """Fill frames of a shot of the results (frames, never seen) in place; those in vain."""
-    camera = follow_camera(clip, shot, (shot.start + shot.stop - 1) // 2)
-    for t in wanted:
-        filled, left = (result[t].numpy() for result in results)
-        if _fill_frame(_Target(clip, camera, t, left > 0.5), reach, filled, left):
-            yield t
-        clip.pace.advance()
+class _ClipInMemory:
+    """A clip, its mask and its entities, as they are."""
+
+    def __init__(self, frames: Tensor, mask: Tensor, entities: Tensor | None) -> None:
+        self._frames, self._mask, self._entities = frames, mask, entities
+
+    def read(self, frames: FrameRange) -> Broken:
+        at, entities = frames.slice, self._entities
+        return Broken(
+            frames=self._frames[at].detach().cpu(),
+            hole=(self._mask[at] > 0.5).cpu(),
+            entities=None if entities is None else (entities[at] > 0.5).cpu(),
+        )
 
 
-def _inside(frames: range, shot: FrameRange) -> range:
-    """Those of the frames that lie in a shot."""
-    return range(max(frames.start, shot.start), max(frames.start, min(frames.stop, shot.stop)))
-
-
-@dataclass(frozen=True)
-class _Target:
-    """One frame to fill: where its hole is, and the part of the frame that matters."""
-
-    clip: FollowedClip
-    camera: CameraPath
-    t: int
-    hole: Bools
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Source:
-    """Another frame as the crop of the target sees it; `seen` marks true background, `misfit`
-    (0..1) is how much it differs from the target in the ring."""
-
-    pixels: Floats
-    seen: Bools
-    misfit: float = 0.0
-
-
-def _fill_frame(target: _Target, reach: int, filled: Floats, left: Floats) -> bool:
-    """Fill the frame's pixels, nearest frames first, until nothing is left or no frame remains.
-
-    Whether it was in vain: nothing was filled because the motion is lost or no frame is alike.
-    """
-    if not target.hole.any():
-        return False
-    if target.camera.pose(target.t).support < RELIABLE:
-        return True
-    crop, ring = _surroundings(target.hole)
-    view, unlike, found = target.clip.view(target.t), False, False
-    for s in _nearest(target.t, target.camera, reach):
-        remaining = left[crop] > 0.5
-        if not remaining.any():
-            break
-        target.clip.pace.runtime.check_cancelled()
-        other, matrix = target.clip.view(s), target.camera.between(target.t, s)
-        if not (_sample_seen(other, matrix, crop) & remaining).any():
-            continue
-        source = _fetch(target.clip.engine, view, other, (matrix, crop, ring))
-        if source is None:
-            unlike = True
-            continue
-        new, found = remaining & source.seen, True
-        filled[crop][new] = source.pixels[new]
-        left[crop][new] = 0.0
-    return unlike and not found
-
-
-def _nearest(t: int, camera: CameraPath, reach: int) -> Iterator[int]:
-    """Frames whose pose can be believed, the nearest in time first."""
-    for distance in range(1, reach + 1):
-        for s in (t - distance, t + distance):
-            inside = camera.shot.start <= s < camera.shot.stop
-            if inside and camera.pose(s).support >= RELIABLE:
-                yield s
-
-
-def _fetch(
-    engine: FlowEngine, view: View, other: View, where: tuple[Matrix, Crop, Bools]
-) -> _Source | None:
-    """What another frame shows of the crop, matched to it; None if it is unlike."""
-    matrix, crop, ring = where
-    open_ring = ring & ~view.hidden[crop]
-    source = _match(view.pixels.numpy()[crop], _sample(other, matrix, crop), open_ring)
-    if source.misfit > GOOD_FIT:
-        for own in _fit_ring(engine, view, other, where):
-            better = _match(view.pixels.numpy()[crop], _sample(other, own, crop), open_ring)
-            source = better if better.misfit < LOCAL_MISFIT * source.misfit else source
-    return source if source.misfit < LARGEST_MISFIT else None
-
-
-def _fit_ring(
-    engine: FlowEngine, view: View, other: View, where: tuple[Matrix, Crop, Bools]
-) -> Iterator[Matrix]:
-    """What motion of its own the ring may have (parallax): by its points, and by its pixels."""
-    matrix, crop, ring = where
-    if min(ring.shape) < SMALLEST_SIDE:
-        return
-    shift = _crop_shift(crop)
-    part = View(pixels=view.pixels[crop].contiguous(), hidden=view.hidden[crop].copy())
-    evidence = gather_evidence(engine, part, other, matrix @ shift)
-    left = np.eye(3)
-    agreement = share_that_follows(evidence, matrix @ shift, ring)
-    own = fit_affine(evidence, ring) if agreement < PARALLAX_AGREEMENT else None
-    if own is not None and own.support > agreement + LOCAL_GAIN:
-        yield own.matrix @ invert(shift)
-        left = invert(matrix @ shift) @ own.matrix
-    yield matrix @ shift @ polish(evidence, left, ring) @ invert(shift)
-
-
-def _match(target: Floats, source: _Source, ring: Bools) -> _Source:
-    """The source with the target's exposure, and how well it then fits."""
-    both = ring & source.seen
-    pixels = match_exposure(source.pixels, target, both)
-    misfit = float(np.abs(pixels - target)[both].mean()) if both.any() else 0.0
-    return _Source(pixels=pixels, seen=source.seen, misfit=misfit)
-
-
-def _sample(other: View, matrix: Matrix, crop: Crop) -> _Source:
-    """Pixels of the other frame in the crop; sharp, but linear where a mask is near."""
-    places = _crop_places(matrix, crop, other.hidden.shape)
-    image, shown = other.pixels.numpy(), (~other.hidden).astype(np.float32)
-    wide = cv2.erode(shown, np.ones((3, 3), np.uint8))
-    sharp = pull(image, places, interpolation=cv2.INTER_CUBIC, border=cv2.BORDER_REPLICATE)
-    plain = pull(image, places, border=cv2.BORDER_REPLICATE)
-    clear = pull(np.asarray(wide, np.float32), places) > WHOLE
-    pixels = np.where(clear[..., None], sharp, plain).clip(0, 1)
-    return _Source(pixels=pixels, seen=_sample_seen(other, matrix, crop))
-
-
-def _sample_seen(other: View, matrix: Matrix, crop: Crop) -> Bools:
-    """Pixels of the crop of which the other frame shows all four neighbours, as background."""
-    places = _crop_places(matrix, crop, other.hidden.shape)
-    shown = (~other.hidden).astype(np.float32)
-    whole = pull(shown, places, border=cv2.BORDER_REPLICATE) > WHOLE
-    return whole & stays_inside(places, other.hidden.shape)
-
-
-def _crop_places(matrix: Matrix, crop: Crop, size: tuple[int, ...]) -> Floats:
-    """Where the matrix takes the pixels of a crop of a frame of this height and width."""
-    rows, columns = (range(*part.indices(side)) for part, side in zip(crop, size, strict=True))
-    return homography_places(matrix @ _crop_shift(crop), len(rows), len(columns))
-
-
-def _crop_shift(crop: Crop) -> Matrix:
-    """From the crop's own pixels to the frame's."""
-    rows, columns = crop
-    return np.array([[1.0, 0.0, columns.start], [0.0, 1.0, rows.start], [0.0, 0.0, 1.0]])
-
-
-def _surroundings(hole: Bools) -> tuple[Crop, Bools]:
-    """The crop round the hole with its ring, and the ring within that crop."""
-    pixels = hole.astype(np.uint8)
-    radius = max(NARROWEST_RING, round(RING_SHARE * float(np.sqrt(cv2.countNonZero(pixels)))))
-    x, y, width, height = cv2.boundingRect(pixels)
-    crop = (
-        slice(max(0, y - radius), min(hole.shape[0], y + height + radius)),
-        slice(max(0, x - radius), min(hole.shape[1], x + width + radius)),
-    )
-    inner = pixels[crop]
-    near = cv2.distanceTransform(1 - inner, cv2.DIST_L2, cv2.DIST_MASK_5) <= radius
-    return crop, near & (inner == 0)
-
-
-def _warnings(shots: tuple[FrameRange, ...], lost: int) -> Iterator[str]:
+def fill_warnings(shots: Sequence[FrameRange], lost: int) -> Iterator[str]:
+    """What an artist should be told, `lost` frames having been filled in vain."""
     if lost:
         yield (
             f"the background's motion could not be followed in {lost} frame(s): nothing was filled "
@@ -279,7 +384,12 @@ def _warnings(shots: tuple[FrameRange, ...], lost: int) -> Iterator[str]:
         )
 
 
-def _check(frames: Tensor, mask: Tensor, reach: int | None) -> None:
+def _pixels_digest(broken: Broken) -> str:
+    masks = [broken.hole, *([] if broken.entities is None else [broken.entities])]
+    return digest_of(pixel_digest(broken.frames), *(pixel_digest(mask) for mask in masks))
+
+
+def _check(frames: Tensor, mask: Tensor) -> None:
     if mask.shape != frames.shape[:3]:
         raise MaskError(
             "mask",
@@ -288,5 +398,3 @@ def _check(frames: Tensor, mask: Tensor, reach: int | None) -> None:
         )
     if not (mask > 0.5).any():
         raise MaskError("mask", "is empty on every frame: paint the area to fill white")
-    if reach is not None and reach < 1:
-        raise InputError("reach", f"must be 1 or more frames, got {reach}")

@@ -31,8 +31,11 @@ from .warp import (
 Frame = Float[Tensor, "h w 3"]
 
 INLIER_PIXELS = 1.0  # a point further than this from where a fit puts it moves otherwise
+STILL_PIXELS = 0.25  # the same, to tell a camera that stands still from one that hardly moves
 OTHER_PIXELS = 2.0  # a connected region beyond this is left out of a second fit
-POINTS = 6000  # that a fit looks at, on a grid
+POINTS = 1000  # that a fit looks at, on a grid
+FLOW_PIXELS = 40_000  # of a frame whose flow is estimated as it is; larger ones are scaled down
+SMALLEST_FLOW_SCALE = 0.5  # to this at most: points have to be exact to a pixel
 FEWEST_POINTS = 24  # that a fit is made of; four would do if all were exact
 TEXTURE_SIDE, SOBEL_SIDE = 5, 3  # pixels of the window that shows texture, and of its gradients
 TEXTURE_SHARE = 0.01  # of a strong corner's measure (Shi and Tomasi 1994)
@@ -46,7 +49,7 @@ SLIPPERY_PARSIMONY = 0.1  # the same on stripes, where a freer model bends to wh
 LARGEST_WARP = 2.0  # times the smallest magnification in the frame, at most
 FLAT = 1e-9  # perspective terms below this are none
 POLISH_PIXELS = 100_000  # of the frame for the last step, which is scaled down to this
-POLISH_STEPS, POLISH_CHANGE = 30, 1e-5  # iterations; change of the correlation that ends them
+POLISH_STEPS, POLISH_CHANGE = 8, 3e-4  # iterations; change of the correlation that ends them
 POLISH_BLUR = 5  # pixels, as in Evangelidis and Psarakis's own code
 POLISH_REACH = 3.0  # pixels; a last step that goes further has followed something else
 
@@ -62,6 +65,27 @@ class View:
     def luma(self) -> NDArray[np.uint8]:
         pixels = (self.pixels.numpy() * 255).round().clip(0, 255).astype(np.uint8)
         return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), np.uint8)
+
+    @cached_property
+    def for_flow(self) -> Float[Tensor, "flow_h flow_w 3"]:
+        """The frame as flow is estimated in it: itself, or smaller."""
+        height, width = self.hidden.shape
+        scale = max(SMALLEST_FLOW_SCALE, (FLOW_PIXELS / (height * width)) ** 0.5)
+        if scale >= 1:
+            return self.pixels
+        size = (round(width * scale), round(height * scale))
+        small = cv2.resize(self.pixels.numpy(), size, interpolation=cv2.INTER_AREA)
+        return torch.from_numpy(np.asarray(small, np.float32))
+
+    @cached_property
+    def shown(self) -> NDArray[np.uint8]:
+        """255 where it is background, else 0."""
+        return np.where(self.hidden, 0, 255).astype(np.uint8)
+
+    @cached_property
+    def clear(self) -> NDArray[np.uint8]:
+        """255 where all eight neighbours are background too, else 0."""
+        return np.asarray(cv2.erode(self.shown, np.ones((3, 3), np.uint8)), np.uint8)
 
     @property
     def corners(self) -> Bools:
@@ -100,7 +124,9 @@ class View:
 
     def one_wayness(self, where: Bools) -> float:
         """Gradients' weaker direction to their stronger at these pixels: 0 (stripes) to 1."""
-        weak, strong = np.linalg.eigvalsh(self.tensors[where].mean(axis=0, dtype=np.float64))
+        sparse = self.tensors[::2, ::2][where[::2, ::2]]
+        chosen = sparse if len(sparse) else self.tensors[where]
+        weak, strong = np.linalg.eigvalsh(chosen.mean(axis=0, dtype=np.float64))
         return float(weak / strong)
 
 
@@ -143,7 +169,7 @@ class Evidence:
         error = self.flow - (homography_places(left, *self.usable.shape) - self._grid)
         if self.slippery:
             return np.sqrt(np.maximum(squared_misfit(error, self.reference.tensors), 0))
-        return np.linalg.norm(error, axis=-1)
+        return np.hypot(error[..., 0], error[..., 1])
 
     @property
     def _grid(self) -> Floats:
@@ -162,10 +188,9 @@ class Registration:
 def gather_evidence(engine: FlowEngine, reference: View, other: View, guess: Matrix) -> Evidence:
     """Flow from the reference to the other frame, after the guess has been taken back."""
     aligned, inside = _align(other, guess, reference)
-    there, back = reference.pixels, aligned.pixels
-    forward, backward = engine.estimate(there, back), engine.estimate(back, there)
+    flow, consistent = _estimate(engine, reference, aligned)
     visible = inside & ~reference.hidden & ~aligned.hidden
-    trusted = find_consistent(forward, backward).numpy() & visible
+    trusted = consistent & visible
     corners, gradients = trusted & reference.corners, trusted & reference.gradients
     shown = reference.gradients & visible  # flow that slides along stripes is not trusted there
     slippery = bool(gradients.any()) and reference.one_wayness(shown) < NEARLY_ONE_WAY
@@ -174,7 +199,7 @@ def gather_evidence(engine: FlowEngine, reference: View, other: View, guess: Mat
         guess=guess,
         reference=reference,
         aligned=aligned,
-        flow=forward.numpy(),
+        flow=flow,
         usable=gradients if few else corners,
         open=visible,
         overlap=float(inside.mean()),
@@ -196,7 +221,10 @@ def fit_camera(evidence: Evidence) -> Registration | None:
     if left is None:
         return None
     steady = ~find_other_motion(evidence, left)
-    refined = _find_motion(*evidence.points(steady))
+    still = invert(evidence.guess)
+    if _stands_still(evidence, still, left, steady):
+        return _registration(evidence, still)
+    refined = None if steady.all() else _find_motion(*evidence.points(steady))
     left = polish(evidence, left if refined is None else refined, steady)
     return _registration(evidence, left) if _is_plausible(evidence, left) else None
 
@@ -238,6 +266,21 @@ def find_other_motion(evidence: Evidence, left: Matrix) -> Bools:
 def normalize(matrix: Matrix) -> Matrix:
     """The same homography with 1 in its last place."""
     return matrix / matrix[2, 2]
+
+
+def _estimate(engine: FlowEngine, first: View, second: View) -> tuple[Floats, Bools]:
+    """Flow [h, w, 2] from the first frame to the second, and where it can be believed."""
+    there, back = first.for_flow, second.for_flow
+    forward, backward = engine.estimate(there, back), engine.estimate(back, there)
+    consistent = find_consistent(forward, backward).numpy()
+    height, width = first.hidden.shape
+    if there is first.pixels:
+        return forward.numpy(), consistent
+    scale = np.array([width / there.shape[1], height / there.shape[0]], np.float32)
+    size = (width, height)
+    flow = np.asarray(cv2.resize(forward.numpy(), size), np.float32) * scale
+    large = cv2.resize(consistent.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST)
+    return flow, large > 0
 
 
 def _align(other: View, guess: Matrix, reference: View) -> tuple[View, Bools]:
@@ -379,8 +422,18 @@ def _is_near(one: Matrix, other: Matrix, width: int, height: int) -> bool:
     return bool(apart.max() < POLISH_REACH)
 
 
-def _is_close(left: Matrix, start: Floats, end: Floats) -> Bools:
-    return np.linalg.norm(move_points(left, start) - end, axis=1) < INLIER_PIXELS
+def _stands_still(evidence: Evidence, still: Matrix, left: Matrix, region: Bools) -> bool:
+    """Whether no motion at all explains a region's points as well as a fit does.
+
+    A camera on a tripod is not given the noise of a fit, which bends where nothing holds it.
+    """
+    start, end = evidence.points(region)
+    none, fitted = (int(_is_close(m, start, end, STILL_PIXELS).sum()) for m in (still, left))
+    return none >= max(FEWEST_POINTS, (1 - PARSIMONY) * fitted)
+
+
+def _is_close(left: Matrix, start: Floats, end: Floats, tolerance: float = INLIER_PIXELS) -> Bools:
+    return np.linalg.norm(move_points(left, start) - end, axis=1) < tolerance
 
 
 def _share_within(evidence: Evidence, left: Matrix, region: Bools | None) -> float:

@@ -48,12 +48,14 @@ class KeyframeResult:
     candidate_pflops: float | None
     seconds: float
     warnings: tuple[str, ...]
+    note: str = ""
 
     @property
     def report(self) -> str:
         """What an artist reads: what a look costs beside the whole edit."""
         count = len(self.candidates)
-        lines = [f"WARNING: {warning}" for warning in self.warnings]
+        lines = [self.note] if self.note else []
+        lines += [f"WARNING: {warning}" for warning in self.warnings]
         lines.append(f"{count} candidate(s) of frame {self.frame} in {self.seconds:.1f} s")
         if self.cost is not None and self.candidate_pflops:
             whole = self.cost.pflops
@@ -117,6 +119,7 @@ def edit_keyframe(
         candidate_pflops=None if work is None else work.pflops,
         seconds=time.monotonic() - started,
         warnings=(*model.warnings, *unknown_words_warning(model.name, unknown)),
+        note=model.limits.note(model.name, whole.size),
     )
 
 
@@ -154,14 +157,16 @@ def _still(model: Inpainter, material: Material, whole: Job, frame: int) -> Job:
     """The same edit of one frame alone."""
     clip, settings = material.clip, whole.settings
     if not 0 <= frame < len(clip):
-        raise InputError("frame", f"is {frame}, the clip has frames 0 to {len(clip) - 1}")
+        raise InputError(
+            "frame", f"is {frame}, the clip has frames 0 to {len(clip) - 1}: choose one"
+        )
     require_mask("frame", frame, whole.masks.active)
     at = slice(frame, frame + 1)
     alone = Material(
         clip=Clip(frames=clip.frames[at], fps=clip.fps),
         mask=MaskTrack(values=material.mask.values[at]),
     )
-    return plan_edit(model, alone, replace(settings, later_captions=(), fill="off"))
+    return plan_edit(model, alone, replace(settings, later_captions=(), fill="off", rest="model"))
 
 
 def _render(

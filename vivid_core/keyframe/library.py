@@ -151,6 +151,11 @@ def picture_digest(pixels: Picture) -> str:
     return digest_of(array.shape, array.tobytes())
 
 
+def is_digest(text: str) -> bool:
+    """Whether a text can be the digest of a picture, and so the name of a file."""
+    return bool(re.fullmatch(r"[0-9a-f]{16}", text))
+
+
 def parse_choice(text: str) -> Choice | None:
     """What a choice's text names: "3", "0123456789abcdef" or "0123456789abcdef seed 7".
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -54,6 +55,21 @@ def frame_times(path: Source, *, range: FrameRange | None = None) -> tuple[Fract
     timeline = read_timeline(path)
     span = check_range(range, len(timeline), path)
     return timeline.times(span)
+
+
+def frames_between(path: Source, *, start: float, duration: float) -> FrameRange:
+    """The frames that ComfyUI keeps of a VIDEO trimmed to these seconds; at least one.
+
+    It counts from the file's own zero, rounds to its ticks downwards, and takes a duration of 0
+    for the rest of the file.
+    """
+    timeline = read_timeline(path)
+    starts = timeline.starts
+    first = min(bisect_left(starts, int(start / timeline.time_base)), len(starts) - 1)
+    stop = len(starts)
+    if duration:
+        stop = bisect_left(starts, int((start + duration) / timeline.time_base))
+    return FrameRange(start=first, stop=max(stop, first + 1))
 
 
 def describe(source: Source, timeline: Timeline) -> VideoInfo:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
@@ -15,19 +14,24 @@ from torch import Tensor
 
 from ..errors import InputError, MaskError, MediaError
 from ..files.atomic import write_whole_file
-from ._images import IMAGE_SUFFIXES, load_image
+from ._images import IMAGE_SUFFIXES, list_images, load_alpha, load_image
 from ._pixels import full_scale
 from ._reader import VideoReader
 from ._rle import decode_rle, encode_rle
+
+Part = Literal["transparent", "opaque"]  # of an image's alpha
+NEARLY_BLACK = 1 / 16
 
 
 def read_mask(path: Path | str, *, frames: int | None = None) -> Float[Tensor, "t h w"]:
     """A mask in 0..1 (white = edit), as many frames as the file has.
 
     With `frames`, exactly that many: a single mask serves all, any other length is a MaskError.
-    Colours are averaged; alpha is ignored.
+    Colours are averaged. Where images have transparent pixels, "PATH@transparent" reads these as
+    the mask (so ComfyUI's mask editor saves it), "PATH@opaque" the others (a cut-out); without
+    either only white on transparent ground is understood, anything else is a MaskError.
     """
-    values = _read(Path(path))
+    values = _read(*split_part(Path(path)))
     if frames is None or len(values) == frames:
         return values
     if len(values) == 1:
@@ -39,46 +43,82 @@ def read_mask(path: Path | str, *, frames: int | None = None) -> Float[Tensor, "
     )
 
 
+def split_part(path: Path) -> tuple[Path, Part | None]:
+    """A path and the part of its alpha that is named behind it."""
+    name, _, part = path.name.rpartition("@")
+    for known in get_args(Part):
+        if name and part == known:
+            return path.with_name(name), known
+    return path, None
+
+
 def save_masks(path: Path | str, masks: Iterable[np.ndarray | Tensor]) -> None:
     """Write masks [H, W] (over 0.5 = selected) as COCO run lengths in a .json file."""
-    arrays = [np.asarray(mask) > 0.5 for mask in masks]
-    if not arrays:
+    sizes: set[tuple[int, ...]] = set()
+    frames: list[dict[str, str]] = []
+    for mask in masks:
+        selected = np.asarray(mask) > 0.5
+        sizes.add(selected.shape)
+        frames.append({"counts": encode_rle(selected)})
+    if not frames:
         raise MaskError("mask", "has no frames: give at least one")
-    if len({array.shape for array in arrays}) > 1:
+    if len(sizes) > 1:
         raise MaskError("mask", "frames differ in size: give every frame the same size")
-    frames = [{"counts": encode_rle(array)} for array in arrays]
-    data = {"size": list(arrays[0].shape), "frames": frames}
+    data = {"size": list(sizes.pop()), "frames": frames}
     write_whole_file(Path(path), json.dumps(data).encode())
 
 
-def _read(path: Path) -> Tensor:
+def _read(path: Path, part: Part | None) -> Tensor:
     if not path.exists():
         raise MediaError(f"{path}: there is no such mask: check the path")
     if path.is_dir():
-        return _read_folder(path)
+        return _read_folder(path, part)
+    if path.suffix.lower() in IMAGE_SUFFIXES:
+        return _read_image(path, part)[None]
+    if part is not None:
+        raise MaskError("mask", f"{path} is no image: leave @{part} out")
     if path.suffix.lower() == ".json":
         return _read_json(path)
-    if path.suffix.lower() in IMAGE_SUFFIXES:
-        return load_image(path).mean(-1)[None]
     return _read_video(path)
 
 
-def _read_folder(path: Path) -> Tensor:
-    images = [item for item in path.iterdir() if item.suffix.lower() in IMAGE_SUFFIXES]
+def _read_image(path: Path, part: Part | None) -> Tensor:
+    """[H, W], from the colours or the alpha."""
+    alpha = load_alpha(path)
+    if part is not None:
+        if alpha is None:
+            raise MaskError("mask", f"{path} has no transparent pixels: leave @{part} out")
+        return alpha if part == "opaque" else 1 - alpha
+    grey = load_image(path).mean(-1)
+    if alpha is None:
+        return grey
+    if not _is_white_on_nothing(grey, alpha):
+        raise MaskError(
+            "mask",
+            f"{path} has transparent pixels, and its colours are no mask (white = edit): write "
+            f"{path.name}@transparent to edit what is transparent, as ComfyUI's mask editor saves "
+            f"it, or {path.name}@opaque to edit what is not, as in a cut-out",
+        )
+    return grey * alpha
+
+
+def _is_white_on_nothing(grey: Tensor, alpha: Tensor) -> bool:
+    """Whether what can be seen is black and white, with some white."""
+    seen = grey[alpha > 0.5]
+    plain = (seen < NEARLY_BLACK) | (seen > 1 - NEARLY_BLACK)
+    return bool(plain.all() and (seen > 0.5).any())
+
+
+def _read_folder(path: Path, part: Part | None) -> Tensor:
+    images = list_images(path)
     if not images:
         raise MediaError(f"{path}: holds no images: a mask folder has one image for each frame")
-    masks = [load_image(image).mean(-1) for image in sorted(images, key=_natural_order)]
+    masks = [_read_image(image, part) for image in images]
     sizes = {tuple(mask.shape) for mask in masks}
     if len(sizes) > 1:
         listed = ", ".join(f"{w}x{h}" for h, w in sorted(sizes))
         raise MaskError("mask", f"the images in {path} differ in size ({listed}): make them equal")
     return torch.stack(masks)
-
-
-def _natural_order(path: Path) -> list[tuple[int, str]]:
-    """frame2 before frame10."""
-    parts = re.findall(r"\d+|\D+", path.name.lower())
-    return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]
 
 
 def _read_video(path: Path) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
+from copy import copy
 from dataclasses import dataclass
 from fractions import Fraction
 from types import TracebackType
@@ -45,6 +46,13 @@ class VideoReader:
         self._range = check_range(range, len(self._timeline), path)
         self.info = describe(path, self._timeline)
         self._running: list[Generator[Frame, None, None]] = []
+
+    def over(self, range: FrameRange) -> VideoReader:
+        """A reader of another range of the same file, whose timing is not read again."""
+        other = copy(self)
+        other._range = check_range(range, len(self._timeline), self._source)
+        other._running = []
+        return other
 
     def __len__(self) -> int:
         return len(self._range)

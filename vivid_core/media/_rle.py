@@ -45,6 +45,11 @@ def decode_rle(counts: object, size: tuple[int, int]) -> np.ndarray:
     return np.repeat(values, runs).reshape(width, height).T
 
 
+def rle_area(counts: str) -> int:
+    """How many pixels a mask in compressed text selects. Raises InputError for damaged text."""
+    return sum(_runs_of_text(counts)[1::2])
+
+
 def _differences(runs: list[int]) -> list[int]:
     return [run - runs[i - 2] if i > 2 else run for i, run in enumerate(runs)]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,12 +31,12 @@ class Figure:
     def as_json(self) -> dict[str, Any]:
         return {
             "name": self.name,
-            "value": _json_number(self.value),
+            "value": json_number(self.value),
             "unit": self.unit,
             "target": self.target,
             "lower_is_better": self.lower_is_better,
             "met": self.met,
-            "references": {name: _json_number(value) for name, value in self.references.items()},
+            "references": {name: json_number(value) for name, value in self.references.items()},
         }
 
 
@@ -62,36 +63,45 @@ class Report:
         }
 
     def as_text(self) -> str:
-        """A table with one line a figure, in columns of equal width."""
+        """A table with one line a figure, in columns of equal width; targets if there are any."""
+        judged = any(figure.target is not None for figure in self.figures)
         methods = list(dict.fromkeys(name for figure in self.figures for name in figure.references))
         rows = [["figure", "ours", "target", "", *methods]]
         rows += [_row(figure, methods) for figure in self.figures]
-        widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-        lines = [_align(row, widths) for row in rows]
-        lines.insert(1, "-" * len(lines[0]))
-        return "\n".join([self.title, "", *lines, "", *self.notes]).rstrip()
+        rows = rows if judged else [[*row[:2], *row[4:]] for row in rows]
+        return "\n".join([self.title, "", *table_lines(rows), "", *self.notes]).rstrip()
+
+
+def table_lines(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Rows of as many cells in columns of equal width, the first row above a line."""
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    lines = [_align(row, widths) for row in rows]
+    return [lines[0], "-" * len(lines[0]), *lines[1:]]
+
+
+def number_text(value: float) -> str:
+    """Two decimals from 1 up, else three digits."""
+    return f"{value:.2f}" if math.isfinite(value) and abs(value) >= 1 else f"{value:.3g}"
+
+
+def json_number(value: float) -> float | str:
+    """What is not finite as its text ("inf"), which JSON has no number for."""
+    return value if math.isfinite(value) else str(value)
 
 
 def _row(figure: Figure, methods: list[str]) -> list[str]:
     sign = "<=" if figure.lower_is_better else ">="
-    target = "" if figure.target is None else f"{sign} {_number(figure.target)}"
+    target = "" if figure.target is None else f"{sign} {number_text(figure.target)}"
     verdict = {None: "", True: "met", False: "MISSED"}[figure.met]
     others = [
-        _number(figure.references[name]) if name in figure.references else "" for name in methods
+        number_text(figure.references[name]) if name in figure.references else ""
+        for name in methods
     ]
     name = f"{figure.name} [{figure.unit}]" if figure.unit else figure.name
-    return [name, _number(figure.value), target, verdict, *others]
+    return [name, number_text(figure.value), target, verdict, *others]
 
 
-def _align(row: list[str], widths: list[int]) -> str:
+def _align(row: Sequence[str], widths: list[int]) -> str:
     cells = [row[0].ljust(widths[0])]
     cells += [cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True)]
     return "  ".join(cells)
-
-
-def _number(value: float) -> str:
-    return f"{value:.2f}" if math.isfinite(value) and abs(value) >= 1 else f"{value:.3g}"
-
-
-def _json_number(value: float) -> float | str:
-    return value if math.isfinite(value) else str(value)

@@ -38,6 +38,21 @@ def mask_panel(mask: Float[Tensor, "h w"]) -> Panel:
     return mask[..., None].expand(-1, -1, 3)
 
 
+def shrink_panel(panel: Panel, longest: int) -> Panel:
+    """No side longer than this, in pixels."""
+    return shrink_frames(panel[None], longest)[0]
+
+
+def shrink_frames(frames: Float[Tensor, "t h w c"], longest: int) -> Float[Tensor, "t h2 w2 c"]:
+    """Frames scaled down, by the mean of their pixels, so that no side is longer than this."""
+    scale = longest / max(frames.shape[1:3])
+    if scale >= 1:
+        return frames
+    size = [max(1, round(side * scale)) for side in frames.shape[1:3]]
+    small = torch.nn.functional.interpolate(frames.movedim(-1, 1), size=size, mode="area")
+    return small.movedim(1, -1)
+
+
 def draw_sheet(columns: Sequence[str], rows: Sequence[SheetRow], *, enlarge: int = 1) -> Panel:
     """Rows under each other, every panel under its column's name, whole-number enlarged."""
     if not rows or any(len(row.panels) != len(columns) for row in rows):

@@ -9,7 +9,7 @@ from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, pr
 from transformers import PreTrainedTokenizerFast, T5Config, T5EncoderModel
 
 TRAIN_SIZE = (17, 64, 64)  # frames, height, width in pixels
-TEXT_TOKENS = 32
+TEXT_TOKENS = 20
 TEXT_WIDTH = 64
 LATENT_SCALE = 1.15258426  # CogVideoX-2B's, which ComfyUI core assumes for few heads
 SCHEDULE: dict[str, Any] = {  # CogVideoX-5B's
@@ -59,16 +59,20 @@ def build_text_encoder(vocabulary_size: int) -> T5EncoderModel:
 
 
 def build_transformer(*, in_channels: int = 16) -> CogVideoXTransformer3DModel:
-    """Three heads of 64, four layers, rotary positions: 2.1M parameters."""
+    """Two heads of 64, four layers, a token for every latent, rotary positions: 1.0M parameters.
+
+    At equal time half the parameters on tokens of 4 pixels draw better than tokens of 8 pixels.
+    """
     frames, height, width = TRAIN_SIZE
     return CogVideoXTransformer3DModel(
-        num_attention_heads=3,
+        num_attention_heads=2,
         attention_head_dim=64,
         in_channels=in_channels,
         out_channels=16,
         time_embed_dim=32,
         text_embed_dim=TEXT_WIDTH,
         num_layers=4,
+        patch_size=1,
         sample_width=width // 4,
         sample_height=height // 4,
         sample_frames=frames,

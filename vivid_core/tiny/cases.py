@@ -163,6 +163,7 @@ def _request(
             focus="off",
             grow=0,
             feather=0,
+            fill="off",
         ),
     )
 

@@ -12,9 +12,10 @@ from ..cogvideox.adapter import apply_adapter, load_adapter
 from ..cogvideox.layout import LayoutName, layout_named
 from ..cogvideox.load import load_bundle
 from ..cogvideox.model import CogVideoX
-from .build import SCHEDULE, TEXT_TOKENS, TRAIN_SIZE
+from .build import SCHEDULE, TRAIN_SIZE
 
 TINY_NAME = "vivid-tiny"
+TINY_WORLD = "coloured shapes"
 TINY_WEIGHTS = Path(__file__).parent / "weights"
 ADAPTER_FILE = "vivid-tiny-adapter.safetensors"
 
@@ -25,7 +26,7 @@ def load_tiny(
     """The bundled model, float32. Without its adapter it is a plain text-to-video base."""
     bundle = load_bundle(
         weights / "base", dtype=torch.float32, device=device or torch.device("cpu")
-    ).with_(name=TINY_NAME)
+    ).with_(name=TINY_NAME, demo_of=TINY_WORLD)
     if not adapter:
         return bundle
     return apply_adapter(bundle, load_adapter(weights / ADAPTER_FILE)).with_(name=TINY_NAME)
@@ -41,20 +42,21 @@ def load_model(
 ) -> CogVideoX:
     """The model to edit with: "tiny", or a folder or file of a mask-conditioned CogVideoX.
 
-    `adapter` is a VIVID adapter, its LoRA at `strength`; with "tiny" it replaces the one that
-    comes along. A single file finds VAE, text encoder and tokenizer in the folder `base`. Raises
-    ModelError for files that are not what they should be.
+    `adapter` is a VIVID adapter or a LoRA, at `strength`; with "tiny" a VIVID adapter replaces the
+    one that comes along. A single file finds VAE, text encoder and tokenizer in the folder `base`.
+    Raises ModelError for files that are not what they should be.
     """
+    chosen = None if adapter is None else load_adapter(adapter)
     if model == "tiny":
-        loaded = load_tiny(device=device, adapter=adapter is None)
+        loaded = load_tiny(device=device, adapter=chosen is None or not chosen.patch_embedder)
     else:
         loaded = load_bundle(Path(model), base=base, device=device)
-    return loaded if adapter is None else apply_adapter(loaded, load_adapter(adapter), strength)
+    return loaded if chosen is None else apply_adapter(loaded, chosen, strength)
 
 
 def assemble(
     *,
-    transformer: nn.Module,
+    transformer: Any,
     vae: nn.Module,
     text_encoder: nn.Module,
     tokenizer: Any,
@@ -72,6 +74,6 @@ def assemble(
         schedule=dict(SCHEDULE),
         layout=layout_named(layout),
         train_size=TRAIN_SIZE,
-        max_text_tokens=TEXT_TOKENS,
+        max_text_tokens=transformer.config.max_text_seq_length,
         known_words=frozenset(set(tokenizer.get_vocab()) - special),
     )

@@ -57,8 +57,8 @@ class VideoFrames:
     """The frames of a video file; holds one at a time. Raises MediaError as `VideoReader` does."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        self._info = VideoReader(path).info
+        self._reader = VideoReader(path)
+        self._info = self._reader.info
 
     @property
     def size(self) -> tuple[int, int]:
@@ -72,7 +72,7 @@ class VideoFrames:
         return self._info.frame_count
 
     def read(self, frames: FrameRange) -> Iterator[UInt8[np.ndarray, "h w 3"]]:
-        with VideoReader(self._path, range=frames) as reader:
+        with self._reader.over(frames) as reader:
             for frame in reader:
                 yield np.ascontiguousarray(pixels_to_array(frame.pixels[..., :3], depth=8))
 

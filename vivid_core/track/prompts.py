@@ -166,6 +166,15 @@ class Prompts:
         click = FramePrompt(frame=frame, points=(Point(x=x, y=y, positive=True),))
         return cls(objects=(ObjectPrompts(id=1, frames=(click,)),))
 
+    @property
+    def last_frame(self) -> int:
+        """The last frame that has a prompt."""
+        return max(item.frames[-1].frame for item in self.objects)
+
+    def are_of(self, *, frames: int, height: int, width: int) -> bool:
+        """Whether they can have been set on a clip of this length and size."""
+        return self.size in (None, (height, width)) and self.last_frame < frames
+
     def require_fit(self, *, frames: int, height: int, width: int) -> None:
         """Raise InputError unless every prompt lies inside a clip of this length and size."""
         if self.size not in (None, (height, width)):

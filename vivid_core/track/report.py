@@ -6,8 +6,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ..video import FrameRange
-from .prompts import ObjectPrompts, Prompts
+from .growth import DOUBTED_CONFIDENCE, Growth, find_growth
+from .prompts import FramePrompt, ObjectPrompts, Prompts
 from .store import StoredTrack
+
+MOST_JUMPS = 3  # that are named one by one
 
 
 def report_track(
@@ -16,8 +19,11 @@ def report_track(
     """{"shots": [{"start", "stop", "objects": [...]}], "warnings": [...]}.
 
     For each object of a shot: `id`, `name`, `prompted` (frames), `tracked` (how many frames),
-    `lost` ([first, last] of each stretch), `outside` (no prompt in this shot) and `confidence`
-    (mean over the frames where it was found, 0..1).
+    `lost` ([first, last] of each stretch), `outside` (no prompt in this shot), `largest` ([frame,
+    share of the frame]), `large` ([first, last] of each stretch over a third of the frame), `jumps`
+    ([frame, share before, share there] where it grew suddenly; see `growth`) and `confidence`
+    (mean over the frames where it was found, 0..1; a mask that is doubted for its size counts
+    DOUBTED_CONFIDENCE at most).
     """
     data = [
         {
@@ -32,13 +38,15 @@ def report_track(
 
 def _object_data(track: StoredTrack, shot: FrameRange, item: ObjectPrompts) -> dict[str, Any]:
     found: dict[str, list[int]] = {"prompted": [], "tracked": [], "lost": [], "outside": []}
-    confidences: list[float] = []
+    confidences: dict[int, float] = {}
     for frame in range(shot.start, shot.stop):
         status = track.status(frame, item.id)
         if status is not None:
             found[status[0]].append(frame)
             if status[0] in ("prompted", "tracked"):
-                confidences.append(status[1])
+                confidences[frame] = status[1]
+    areas = {frame: track.area(frame, item.id) for frame in confidences}
+    growth = _growth(track, shot, item, areas)
     return {
         "id": item.id,
         "name": item.name,
@@ -47,8 +55,46 @@ def _object_data(track: StoredTrack, shot: FrameRange, item: ObjectPrompts) -> d
         "lost": _stretches(found["lost"]),
         "outside": bool(found["outside"]),
         "nothing_at_prompt": [p.frame for p in item.frames if p.frame in found["lost"]],
-        "confidence": round(sum(confidences) / len(confidences), 4) if confidences else 0.0,
+        "largest": _largest(areas),
+        "large": _stretches(growth.large),
+        "jumps": [[j.frame, round(j.before, 4), round(j.after, 4)] for j in growth.jumps],
+        "confidence": _mean_confidence(confidences, growth),
     }
+
+
+def _growth(
+    track: StoredTrack, shot: FrameRange, item: ObjectPrompts, areas: Mapping[int, float]
+) -> Growth:
+    inside = [prompt for prompt in item.frames if shot.start <= prompt.frame < shot.stop]
+    pixels = track.header.height * track.header.width
+    drawn = max((_drawn_area(prompt) / pixels for prompt in inside), default=0.0)
+    return find_growth(areas, [prompt.frame for prompt in inside], drawn=drawn)
+
+
+def _drawn_area(prompt: FramePrompt) -> float:
+    """Pixels that a box or painted mask covers; clicks cover none."""
+    if prompt.mask is not None:
+        return float(prompt.mask.pixels.sum())
+    if prompt.box is None:
+        return 0.0
+    left, top, right, bottom = prompt.box.corners
+    return (right - left) * (bottom - top)
+
+
+def _largest(areas: Mapping[int, float]) -> list[float] | None:
+    """[frame, share] of the largest mask."""
+    frame = max(areas, key=lambda one: areas[one], default=None)
+    return None if frame is None else [frame, round(areas[frame], 4)]
+
+
+def _mean_confidence(confidences: Mapping[int, float], growth: Growth) -> float:
+    if not confidences:
+        return 0.0
+    counted = [
+        min(value, DOUBTED_CONFIDENCE) if frame in growth.doubted else value
+        for frame, value in confidences.items()
+    ]
+    return round(sum(counted) / len(counted), 4)
 
 
 def _stretches(frames: Iterable[int]) -> list[list[int]]:
@@ -89,10 +135,35 @@ def _object_warnings(item: dict[str, Any], where: str) -> Iterable[str]:
             "object, or draw a box around it"
         )
     if item["lost"]:
-        listed = ", ".join(str(a) if a == b else f"{a} to {b}" for a, b in item["lost"])
         yield (
-            f"{name} is lost in {where} on frame {listed}: where it is visible there, add a point"
+            f"{name} is lost in {where} on frame {_listed(item['lost'])}: where it is visible "
+            "there, add a point"
         )
+    yield from _size_warnings(item, name)
+
+
+def _size_warnings(item: dict[str, Any], name: str) -> Iterable[str]:
+    remedy = (
+        "look at the mask there; where it covers what is not the object, shift-click on that, or "
+        "draw a box around the object"
+    )
+    if item["large"]:
+        frame, share = item["largest"]
+        yield (
+            f"{name} covers more than a third of the picture on frame {_listed(item['large'])} "
+            f"({share:.0%} on frame {frame}): unless it is that large, {remedy}"
+        )
+    for frame, before, after in item["jumps"][:MOST_JUMPS]:
+        yield (
+            f"{name} grows suddenly on frame {frame}, from {before:.1%} to {after:.1%} of the "
+            f"picture: {remedy}"
+        )
+    if len(item["jumps"]) > MOST_JUMPS:
+        yield f"{name} grows as suddenly on {len(item['jumps']) - MOST_JUMPS} more frames"
+
+
+def _listed(stretches: Sequence[Sequence[int]]) -> str:
+    return ", ".join(str(a) if a == b else f"{a} to {b}" for a, b in stretches)
 
 
 def report_lines(report: Mapping[str, Any]) -> Iterator[str]:

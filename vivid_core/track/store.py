@@ -36,7 +36,7 @@ from torch import Tensor
 
 from ..errors import InputError, MediaError
 from ..files.atomic import write_whole_file
-from ..media import decode_rle, encode_rle
+from ..media import decode_rle, encode_rle, rle_area
 from ..video import FrameRange
 
 FORMAT, VERSION = "vivid-mask-track", 1
@@ -151,6 +151,13 @@ class StoredTrack:
         """State and confidence of an object on a frame, if it was tracked."""
         found = self._entry(frame)["objects"].get(str(number))
         return None if found is None else (found["state"], found["confidence"])
+
+    def area(self, frame: int, number: int) -> float:
+        """The share of the frame that an object covers, 0..1; 0 if it was not tracked."""
+        found = self._entry(frame)["objects"].get(str(number))
+        if found is None:
+            return 0.0
+        return rle_area(found["counts"]) / (self.header.height * self.header.width)
 
     def put(self, frame: int, number: int, mask: ObjectMask, *, made_by: str) -> None:
         """Set the mask of one object on one frame."""

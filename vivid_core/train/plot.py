@@ -16,19 +16,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..errors import InputError
+from ..files.atomic import write_whole_file
+from ..metrics.ink import COLORS, GRID, PAPER, Color, write_text
 
-Color = tuple[int, int, int]
 SIZE = (420, 760)  # height, width in pixels
 LEFT, RIGHT, TOP, BOTTOM = 64, 150, 36, 44
-PAPER, INK, GRID = (250, 250, 250), (40, 40, 40), (222, 222, 222)
-COLORS: tuple[Color, ...] = (
-    (31, 119, 180),
-    (255, 127, 14),
-    (44, 160, 44),
-    (214, 39, 40),
-    (148, 103, 189),
-    (140, 86, 75),
-)
 SMOOTHING = 0.8  # of the training losses, which are noisy; held-out ones are drawn as measured
 HELD_OUT = "held_out_"
 _SKIPPED = ("step", "seconds")
@@ -60,10 +52,26 @@ def read_log(path: Path) -> list[Series]:
     return [_series(name, sorted(values.items())) for name, values in sorted(curves.items())]
 
 
+def trim_log(path: Path, last_step: int) -> None:
+    """Drop what a killed run logged after its last checkpoint, and a line it did not finish."""
+    if not path.is_file():
+        return
+    kept = []
+    for line in path.read_text().splitlines():
+        try:
+            record = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(record, dict) and record.get("step", last_step + 1) <= last_step:
+            kept.append(line + "\n")
+    write_whole_file(path, "".join(kept).encode())
+
+
 def _series(name: str, points: Sequence[tuple[int, float]]) -> Series:
+    points = [(step, value) for step, value in points if math.isfinite(value)]
     if name.startswith(HELD_OUT):
         return Series(name=name.replace("_", " "), points=tuple(points), marked=True)
-    smooth, mean = [], points[0][1]
+    smooth, mean = [], points[0][1] if points else 0.0
     for step, value in points:
         mean = SMOOTHING * mean + (1 - SMOOTHING) * value
         smooth.append((step, mean))
@@ -76,7 +84,7 @@ def draw_curves(title: str, series: Sequence[Series]) -> Float[Tensor, "h w 3"]:
     if not drawn:
         raise InputError("series", "there is nothing to draw: the log holds no positive values")
     chart = _Chart(drawn)
-    chart.write(title, (LEFT, TOP - 14), scale=0.5)
+    write_text(chart.image, title, (LEFT, TOP - 14), scale=0.5)
     for color, (index, one) in zip(_repeat_colors(len(drawn)), enumerate(drawn), strict=True):
         chart.draw(one, color)
         chart.label(index, one, color)
@@ -107,13 +115,8 @@ class _Chart:
     def label(self, index: int, series: Series, color: Color) -> None:
         """Name and last value, right of the curves."""
         x, y = SIZE[1] - RIGHT + 12, TOP + 12 + 34 * index
-        self.write(series.name, (x, y), color=color)
-        self.write(f"{series.points[-1][1]:.3g}", (x, y + 15), color=color)
-
-    def write(
-        self, text: str, at: tuple[int, int], *, scale: float = 0.4, color: Color = INK
-    ) -> None:
-        cv2.putText(self.image, text, at, cv2.FONT_HERSHEY_SIMPLEX, scale, color, 1, cv2.LINE_AA)
+        write_text(self.image, series.name, (x, y), color=color)
+        write_text(self.image, f"{series.points[-1][1]:.3g}", (x, y + 15), color=color)
 
     def _at(self, step: float, value: float) -> tuple[int, int]:
         right = step / self.last
@@ -125,12 +128,12 @@ class _Chart:
         for value in nice_values(self.low, self.high):
             _, y = self._at(0, value)
             cv2.line(self.image, (LEFT, y), (SIZE[1] - RIGHT, y), GRID, 1)
-            self.write(f"{value:g}", (10, y + 4))
+            write_text(self.image, f"{value:g}", (10, y + 4))
         for share in (0, 0.25, 0.5, 0.75, 1):
             x, y = self._at(share * self.last, self.low)
             cv2.line(self.image, (x, TOP), (x, y), GRID, 1)
-            self.write(f"{share * self.last:.0f}", (x - 14, y + 18))
-        self.write("step", ((SIZE[1] - RIGHT + LEFT) // 2 - 12, SIZE[0] - 8))
+            write_text(self.image, f"{share * self.last:.0f}", (x - 14, y + 18))
+        write_text(self.image, "step", ((SIZE[1] - RIGHT + LEFT) // 2 - 12, SIZE[0] - 8))
 
 
 def nice_values(low: float, high: float) -> list[float]:

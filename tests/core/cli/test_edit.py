@@ -130,7 +130,6 @@ def test_resume_without_a_journal_is_an_error(files, capsys):
         (("--steps", "0"), "steps"),
         (("--steps", "1001"), "steps"),
         (("--task", "add"), "caption"),
-        (("--task", "add", "--caption", "a red circle", "--fill", "auto"), "fill: "),
         (("--keyframe", "key.png"), "--keyframe"),
         (("--device", "toaster"), "--device"),
         (("--video", "missing.mp4"), "missing.mp4"),
@@ -167,9 +166,10 @@ def test_plan_says_what_an_edit_costs(files, capsys):
     assert main(["plan", "--video", video, "--mask", mask, "--device", "cpu"]) == 0
     told = capsys.readouterr().out
     assert "FLOPs" in told
-    assert "upper limit" not in told
+    assert " on this machine (" in told and "TFLOPS measured" in told
+    assert "a delete with fill auto this is an upper limit" in told  # the default
 
 
-def test_plan_says_that_a_fill_may_spend_less(files, capsys):
-    assert main(["plan", "--video", str(files / "clip.mkv"), "--fill", "auto"]) == 0
-    assert "fill auto this is an upper limit" in capsys.readouterr().out
+def test_plan_without_a_fill_is_no_limit(files, capsys):
+    assert main(["plan", "--video", str(files / "clip.mkv"), "--fill", "off"]) == 0
+    assert "upper limit" not in capsys.readouterr().out

@@ -95,7 +95,7 @@ def test_a_mask_that_looks_inverted_is_named(files, capsys):
         ("--mask", "small.png", "--mask: is 10x10 but the clip is 96x64"),
         ("--mask", "black.png", "--mask: is empty on every frame"),
         ("--entities", "gone.json", "--entities: "),
-        ("--entities", "small.png", "--entities: are (9, 10, 10)"),
+        ("--entities", "small.png", "--entities: are (1, 10, 10)"),
         ("--entities", "short.json", "--entities: "),
         ("--out", "out.gif", "--out: "),
         ("--out", "folder", "--out: "),

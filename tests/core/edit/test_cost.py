@@ -91,7 +91,8 @@ def transformer_inputs(
 ) -> dict[str, Any]:
     config, dtype = model.config, next(model.parameters()).dtype
     t, h, w = latents
-    tokens = t // (config.patch_size_t or 1) * (h // 2) * (w // 2)
+    patch = config.patch_size
+    tokens = t // (config.patch_size_t or 1) * (h // patch) * (w // patch)
     angles = torch.zeros(tokens, config.attention_head_dim, device="meta")
     return {
         "hidden_states": torch.zeros(1, t, config.in_channels, h, w, device="meta", dtype=dtype),

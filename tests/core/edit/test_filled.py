@@ -260,10 +260,13 @@ def test_an_inverted_mask_is_named_once(tiny):
 
 
 @pytest.mark.parametrize("task", ["add", "modify"])
-def test_fill_is_for_delete(task):
+def test_fill_and_rest_are_for_delete_and_ignored_otherwise(tiny, task):
     truth, mask = still_scene()
-    with pytest.raises(InputError, match=f"fill: .* for delete only: leave it 'off' to {task}"):
-        ask(truth, mask, task=task, caption="a red circle")
+    wanted = {"task": task, "caption": "a red circle", "steps": 1}
+    plain = edit_clip(tiny, *ask(truth, mask, **wanted, fill="off"))
+    asked = edit_clip(tiny, *ask(truth, mask, **wanted, fill="auto", rest="classical"))
+    assert torch.equal(asked.frames, plain.frames)
+    assert (asked.report.fill, asked.report.rest) == ("off", "model")
 
 
 def test_a_model_that_takes_no_mask_is_refused_even_where_it_would_not_run(tiny):

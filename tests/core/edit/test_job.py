@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from vivid_core.edit import editor, filled, job, masks
+from vivid_core.edit import editor, job, masks
 from vivid_core.edit.clip import edit_clip, run_edit
 from vivid_core.edit.cost import estimate_cost
 from vivid_core.edit.editor import settings_facts
@@ -17,6 +17,7 @@ from vivid_core.edit.finished import HeldWindow, MemoryStore
 from vivid_core.edit.footage import ClipFootage
 from vivid_core.edit.job import Material, plan_edit
 from vivid_core.errors import CaptionError, InputError
+from vivid_core.flow import stretches
 from vivid_core.runtime import Runtime
 from vivid_core.settings import Settings
 from vivid_core.video import Clip, Keyframe, MaskTrack
@@ -60,9 +61,9 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
 def test_masks_windows_and_focus_are_computed_once_for_estimate_and_edit(calls, changes):
     painter = Painter()
     settings = (
-        Settings(task="delete", grow=2, focus="off")
+        Settings(task="delete", fill="off", grow=2, focus="off")
         if not changes
-        else Settings(task="delete", grow=2, **changes)
+        else Settings(task="delete", fill="off", grow=2, **changes)
     )
     planned = plan_edit(painter, material(), settings)
     blocks = -(-FRAMES // masks.READ_FRAMES)
@@ -86,7 +87,7 @@ def test_a_fill_looks_again_only_where_it_left_something(calls):
     result = run_edit(painter, planned)
     assert calls["plan_focus"] - before["plan_focus"] == result.report.windows
     assert calls["plan_windows"] == 1
-    assert filled.SEEN_FRAMES > FRAMES
+    assert stretches.WHOLE_FRAMES > FRAMES
 
 
 def test_the_estimate_is_what_the_edit_reports(tiny):
@@ -126,6 +127,7 @@ CHANGES: dict[str, Any] = {
     "grow": 3,
     "feather": 0,
     "fill": "auto",
+    "rest": "classical",
     "match_colors": False,
 }
 NOT_A_WINDOWS = {"later_captions", "anchor"}  # those show in what a window is made of
@@ -153,12 +155,12 @@ def digests(asked: Material, settings: Settings, painter: Painter | None = None)
     return store.digests
 
 
-PLAIN = Settings(task="delete", caption="it")
+PLAIN = Settings(task="delete", caption="it", fill="off")
 
 
 def test_no_setting_is_forgotten_here():
     assert {item.name for item in fields(Settings)} == CHANGES.keys() | NOT_A_WINDOWS
-    assert settings_facts(PLAIN, 0).keys() == CHANGES.keys()
+    assert settings_facts(replace(PLAIN, rest="classical"), 0).keys() == CHANGES.keys()
 
 
 @pytest.mark.parametrize("name", CHANGES)

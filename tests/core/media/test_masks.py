@@ -68,6 +68,51 @@ def test_soft_masks_keep_their_values(tmp_path):
     assert torch.allclose(read_mask(tmp_path / "m.png")[0, 0], torch.arange(256) / 255)
 
 
+def with_alpha(rgb: torch.Tensor, alpha: torch.Tensor) -> torch.Tensor:
+    return torch.cat([rgb, alpha[..., None]], -1)
+
+
+def test_a_mask_in_the_alpha_channel_is_named_or_refused(tmp_path, masks):
+    """What ComfyUI's mask editor saves, painted transparent, and a cut-out look the same."""
+    mask, picture = masks[3], torch.rand(20, 30, 3)
+    save_image(tmp_path / "painted.png", with_alpha(picture, 1 - mask))
+    save_image(tmp_path / "cutout.png", with_alpha(picture, mask))
+    assert torch.equal(read_mask(tmp_path / "painted.png@transparent"), mask[None])
+    assert torch.equal(read_mask(tmp_path / "cutout.png@opaque"), mask[None])
+    for name in ("painted.png", "cutout.png"):
+        with pytest.raises(MaskError, match=rf"{name}@transparent .* mask editor .*{name}@opaque"):
+            read_mask(tmp_path / name)
+    save_image(tmp_path / "black.png", with_alpha(torch.zeros(20, 30, 3), mask))
+    with pytest.raises(MaskError, match="has transparent pixels"):
+        read_mask(tmp_path / "black.png")
+
+
+def test_white_on_nothing_is_a_mask(tmp_path, masks):
+    mask = masks[3]
+    save_image(tmp_path / "white.png", with_alpha(torch.ones(20, 30, 3), mask))
+    assert torch.equal(read_mask(tmp_path / "white.png"), mask[None])
+    save_image(tmp_path / "opaque.png", with_alpha(as_rgb(masks)[3], torch.ones(20, 30)))
+    assert torch.equal(read_mask(tmp_path / "opaque.png"), mask[None])
+
+
+def test_alpha_of_a_folder(tmp_path, masks):
+    folder = tmp_path / "painted"
+    folder.mkdir()
+    for i, mask in enumerate(masks):
+        save_image(folder / f"{i}.png", with_alpha(torch.rand(20, 30, 3), 0.75 - 0.75 * mask))
+    read = read_mask(tmp_path / "painted@transparent")
+    assert torch.equal(read > 0.5, masks > 0.5)
+
+
+def test_a_part_of_no_alpha_is_refused(tmp_path, masks):
+    save_image(tmp_path / "m.png", as_rgb(masks)[3])
+    save_masks(tmp_path / "masks.json", masks)
+    with pytest.raises(MaskError, match=r"m\.png has no transparent pixels: leave @opaque out"):
+        read_mask(tmp_path / "m.png@opaque")
+    with pytest.raises(MaskError, match=r"masks\.json is no image: leave @opaque out"):
+        read_mask(tmp_path / "masks.json@opaque")
+
+
 def test_wrong_length(tmp_path, masks):
     save_masks(tmp_path / "masks.json", masks)
     with pytest.raises(MaskError, match="has 12 frames but the clip has 13: give one mask a"):

@@ -147,6 +147,20 @@ def test_a_range_equals_the_same_frames_of_the_whole(write, track, gop):
         assert len(frame_times(path, range=part)) == stop - start + 1
 
 
+def test_other_ranges_of_one_reader(write, track, picture):
+    """The timing is read once; each reader gives what a new one would."""
+    path = write("a.mp4", track(frames=picture))
+    first = VideoReader(path, range=FrameRange(start=2, stop=5))
+    for start, stop in ((0, 9), (8, 9), (3, 7), (0, 1)):
+        span = FrameRange(start=start, stop=stop)
+        with first.over(span) as other:
+            found = np.stack([frame.pixels for frame in other])
+        assert (found == pixels_of(path, range=span)).all() and len(other) == stop - start
+    assert len(list(first)) == len(first) == 3
+    with pytest.raises(InputError, match="has frames 0 to 8"):
+        first.over(FrameRange(start=3, stop=10))
+
+
 def test_a_range_past_the_end_is_named(write, track, picture):
     path = write("a.mp4", track(frames=picture))
     with pytest.raises(InputError, match=r"frames 5 to 9 are asked for.*has frames 0 to 8"):

@@ -62,6 +62,24 @@ def test_training_goes_on_from_the_packs_weights(config: TrainConfig):
         assert torch.allclose(tensor, expected[name], atol=1e-6), name
 
 
+def test_the_joint_stage_goes_on_from_the_packs_weights_too(config: TrainConfig):
+    """Its sizes are the pack's in every stage, whatever those of a model from nothing are."""
+    shards = config.work / "without_vae" / "shards"
+    config = replace(config, work=config.work / "joint_pack", continue_pack=True)
+    config.work.mkdir()
+    (config.work / "shards").symlink_to(shards)
+    still = LoopConfig(steps=1, learning_rate=0.0, warmup=1)
+    run_stage(replace(config, stage="joint", loop=still))
+    for stage in ("vivid", "export"):
+        run_stage(replace(config, stage=stage, on_joint=True, loop=still))
+    ours, pack = load_tiny(weights=config.work / "weights"), load_tiny()
+    pack.transformer.fuse_lora()
+    assert ours.max_text_tokens == pack.max_text_tokens
+    for name in ("transformer_blocks.0.attn1.to_q.base_layer.weight", "patch_embed.proj.weight"):
+        expected = pack.transformer.get_parameter(name)
+        assert torch.allclose(ours.transformer.get_parameter(name), expected, 1e-3, 1e-3), name
+
+
 def test_every_stage_in_turn(config: TrainConfig):
     config = replace(config, lora_targets=("to_q", "ff.net.2"))
     for stage in ("vae", "encode", "base", "vivid", "export"):
@@ -94,7 +112,7 @@ def test_the_joint_stage_gives_a_base_and_an_adapter_on_it(config: TrainConfig):
     tiny = load_tiny(weights=config.work / "weights")
     assert tiny.warnings == ()
     joint = load_state(config.work / "joint" / "state.pt")["average"]["averages"]
-    wide = next(a for a in joint if a.shape == (192, 33, 2, 2))
+    wide = next(a for a in joint if a.shape == (128, 33, 1, 1))
     assert torch.allclose(tiny.transformer.patch_embed.proj.weight, wide, atol=1e-3)
     base = load_tiny(weights=config.work / "weights", adapter=False)
     assert torch.allclose(base.transformer.patch_embed.proj.weight, wide[:, :16], atol=1e-3)
@@ -124,4 +142,4 @@ def _after_vivid(config: TrainConfig, name: str) -> TrainConfig:
 
 def _wide_weights(config: TrainConfig) -> torch.Tensor:
     parameters = load_state(config.work / "joint" / "state.pt")["parameters"]
-    return next(p for p in parameters if p.shape == (192, 33, 2, 2)).clone()
+    return next(p for p in parameters if p.shape == (128, 33, 1, 1)).clone()

@@ -10,15 +10,17 @@ import torch
 from torch import nn
 
 from vivid_core.errors import ModelError, TrainingDiverged
+from vivid_core.train.checkpoints import Checkpoints
 from vivid_core.train.loop import LoopConfig, Trainer, build_optimizers, rate_share
 
 
 class Regression:
     """Fit a small linear layer to noisy targets drawn from the loop's generator."""
 
-    def __init__(self, explode_at: int | None = None) -> None:
+    def __init__(self, explode_at: int | None = None, by: float = 1e6) -> None:
         torch.manual_seed(0)
         self.layer, self.calls, self.explode_at = nn.Linear(4, 2), 0, explode_at
+        self.by = by
 
     def parameters(self) -> list[nn.Parameter]:
         return list(self.layer.parameters())
@@ -26,12 +28,15 @@ class Regression:
     def matrices(self) -> list[nn.Parameter]:
         return [self.layer.weight]
 
+    def slow(self) -> list[nn.Parameter]:
+        return [self.layer.bias]
+
     def loss(self, generator: torch.Generator) -> dict[str, torch.Tensor]:
         self.calls += 1
         x = torch.randn(8, 4, generator=generator)
         loss = (self.layer(x) - x[:, :2]).square().mean()
         if self.explode_at is not None and self.calls >= self.explode_at:
-            loss = loss * 1e6
+            loss = loss * self.by
         return {"loss": loss}
 
     def validate(self) -> dict[str, float]:
@@ -103,3 +108,61 @@ def test_a_damaged_state_is_named(tmp_path: Path):
     (tmp_path / "state.pt").write_bytes(b"cut off")
     with pytest.raises(ModelError, match=r"state\.pt: refused: it is damaged"):
         Trainer(Regression(), config(1), tmp_path)
+
+
+def test_without_decay_the_rate_stays():
+    c = config(100, warmup=2, decay=False)
+    assert [rate_share(step, c) for step in (0, 1, 2, 50, 99)] == [0.5, 1, 1, 1, 1]
+
+
+def test_an_explosion_is_seen_before_the_loss_has_settled(tmp_path: Path):
+    """States that were saved since it began are deleted: the last good one is the newest."""
+    store = Checkpoints(tmp_path / "states", keep=9, identity={})
+    wanted = config(60, settle=50, save_every=1)
+    with pytest.raises(TrainingDiverged, match="step_000000006"):
+        Trainer(Regression(explode_at=8), wanted, tmp_path, store).run()
+    assert Trainer(Regression(), wanted, tmp_path, store).step == 6
+
+
+def test_a_stop_saves_before_it_looks_at_anything(tmp_path: Path):
+    class Blind(Regression):
+        def validate(self) -> dict[str, float]:
+            raise AssertionError("nobody waits for it")
+
+    Trainer(Blind(), config(30), tmp_path).run(should_stop=lambda: True)
+    assert Trainer(Regression(), config(30), tmp_path).step == 1
+
+
+class Constant(Regression):
+    """The same loss every time, whatever is drawn."""
+
+    def loss(self, generator: torch.Generator) -> dict[str, torch.Tensor]:
+        return super().loss(torch.Generator().manual_seed(1))
+
+
+def test_accumulated_losses_are_one_step_of_their_mean(tmp_path: Path):
+    once, twice = Constant(), Constant()
+    Trainer(once, config(5, clip=None), tmp_path / "a").run()
+    Trainer(twice, config(5, clip=None, accumulate=2), tmp_path / "b").run()
+    assert (once.calls, twice.calls) == (5, 10)
+    assert torch.equal(once.layer.weight, twice.layer.weight)
+
+
+def test_the_best_loss_is_looked_for_once_it_has_settled(tmp_path: Path):
+    with pytest.raises(TrainingDiverged):
+        Trainer(Regression(explode_at=8), config(12), tmp_path / "a").run()
+    Trainer(Regression(explode_at=8, by=15), config(12, settle=12), tmp_path / "b").run()
+    Trainer(Regression(explode_at=8), config(12, diverged_ratio=None), tmp_path / "c").run()
+
+
+def test_slow_parameters_take_their_share_of_the_rate():
+    optimizers = build_optimizers(Regression(), config(5, slow_share=0.5, matrix_rate=0.05))
+    rates = {
+        p: group["lr"] for o in optimizers for group in o.param_groups for p in group["params"]
+    }
+    assert sorted(rates.values()) == [0.005, 0.05]
+
+
+def test_a_longer_schedule_leaves_the_rate_where_the_next_run_takes_it_up():
+    first, second = config(10, schedule_steps=20), config(20)
+    assert [rate_share(s, first) for s in range(10)] == [rate_share(s, second) for s in range(10)]

@@ -90,6 +90,14 @@ def test_published_transformers(name: str):
     check_shapes(meta_transformer(config), shapes, what="transformer")
 
 
+def test_the_patch_is_read_from_the_embedder():
+    options = FIVE_B | {"num_attention_heads": 2, "num_layers": 1, "patch_size": 1}
+    shapes = shapes_of(meta_transformer(options))
+    config = transformer_config(shapes, detect_layout(shapes))
+    assert config["patch_size"] == 1
+    check_shapes(meta_transformer(config), shapes, what="transformer")
+
+
 def test_5b_has_the_published_size():
     module = meta_transformer(PUBLISHED["CogVideoX-5b"][1])
     assert sum(p.numel() for p in module.parameters()) == pytest.approx(5.57e9, rel=0.01)

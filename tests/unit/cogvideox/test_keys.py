@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vivid_core.cogvideox.keys import (
+    module_name,
     rename,
     respell,
     text_encoder_tensors,
@@ -94,3 +95,33 @@ def test_other_quantised_files_are_refused():
     tensors = {"a.weight": torch.zeros(2, 2, dtype=torch.uint8), "a.weight_scale": torch.ones(2)}
     with pytest.raises(ModelError, match="a.weight is quantised"):
         unscale_fp8(tensors)
+
+
+@pytest.mark.parametrize("patch_time", [None, 2])
+def test_every_layer_that_a_lora_can_change_has_its_names(patch_time: int | None):
+    """No more and no fewer than the real class has."""
+    from diffusers import CogVideoXTransformer3DModel
+    from torch import nn
+
+    transformer = CogVideoXTransformer3DModel(
+        num_attention_heads=1, attention_head_dim=16, time_embed_dim=4, text_embed_dim=4,
+        num_layers=12, patch_size_t=patch_time, ofs_embed_dim=16,
+    )  # fmt: skip
+    layers = [
+        name
+        for name, module in transformer.named_modules()
+        if isinstance(module, nn.Linear | nn.Conv2d)
+    ]
+    assert len(layers) == 12 * 8 + 8
+    for name in layers:
+        for spelled in (name, rename(name, "comfyui")):
+            assert module_name(spelled) == module_name(spelled.replace(".", "_")) == name
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["", "blocks", "transformer_blocks.0.attn1.norm_q", "transformer_blocks.99999.ff.net.2",
+     "transformer_blocks.0.attn2.to_q", "x.proj_out", "proj_out.weight"],
+)  # fmt: skip
+def test_other_layers_have_none(name: str):
+    assert module_name(name) is None

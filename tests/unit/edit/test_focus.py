@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vivid_core.cogvideox.latents import Geometry
-from vivid_core.edit.focus import FocusPlan, plan_focus
+from vivid_core.edit.focus import MOST_FOR_DETAIL, FocusPlan, plan_focus, scale_warnings
 from vivid_core.edit.masks import Bounds
 from vivid_core.inpainter import Limits
 
@@ -55,10 +55,34 @@ def test_model_size_is_legal_and_within_the_trained_area(mask, mode):
 
 
 @given(masked_frames())
-def test_auto_never_costs_more_than_the_whole_frame(mask):
+def test_auto_pays_a_half_more_than_the_whole_frame_at_most_and_only_for_detail(mask):
     size = tuple(mask.shape[1:])
     auto, off = (plan_focus(Bounds.around(mask), size, COGVIDEOX, m) for m in ("auto", "off"))
-    assert math.prod(auto.model) <= math.prod(off.model)
+    assert math.prod(auto.model) <= MOST_FOR_DETAIL * math.prod(off.model)
+    assert auto.scale > off.scale or math.prod(auto.model) <= math.prod(off.model)
+
+
+TINY = Limits(grid=Geometry().grid, longest=17, train_size=(64, 64))
+
+
+@pytest.mark.parametrize("size", [(480, 640), (360, 640), (1080, 1920), (640, 480)])
+def test_auto_keeps_the_detail_of_a_small_mask(size):
+    """The whole frame would be shown at 10% of its size for less work."""
+    box = Bounds(y=200, x=200, height=30, width=24)
+    auto, off = (plan_focus(box, size, TINY, mode) for mode in ("auto", "off"))
+    assert auto.scale == 1 and off.scale < 0.2
+    assert math.prod(off.model) < math.prod(auto.model) <= 1.5 * math.prod(off.model)
+
+
+def test_a_warning_of_lost_detail_names_the_setting_that_helps():
+    box = Bounds(y=200, x=200, height=30, width=24)
+    (words,) = scale_warnings(plan_focus(box, (480, 640), TINY, "off"), box, (480, 640), TINY)
+    assert "at 10% of its size: focus 'native' shows it" in words and "at 100%" in words
+    large = Bounds(y=0, x=0, height=400, width=600)
+    plan = plan_focus(large, (480, 640), TINY, "auto")
+    (words,) = scale_warnings(plan, large, (480, 640), TINY)
+    assert words.endswith("a smaller mask keeps more detail") and "native" not in words
+    assert scale_warnings(plan_focus(box, (480, 640), TINY, "auto"), box, (480, 640), TINY) == []
 
 
 @given(st.integers(1, 90), st.integers(1, 90), st.integers(1, 90), st.integers(1, 90))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -114,3 +115,28 @@ def test_the_host_can_stop_it(still_world, engine):
     clip = FollowedClip(frames=still_world.frames, hidden=None, engine=engine, pace=pace)
     with pytest.raises(Stopped):
         follow_camera(clip, shot_of(still_world), 0)
+
+
+@pytest.mark.parametrize("step", [0.0, 0.08, 0.3])
+def test_a_tripod_stands_exactly_still_and_a_slow_pan_is_followed(engine, step):
+    """Noise and an empty upper half must not bend a still picture; pixels are not thrown away."""
+    rng = np.random.default_rng(0)
+    ground = cv2.GaussianBlur(rng.random((144, 260, 3), np.float32), (0, 0), 1.5)
+    ground = (0.5 + 3 * (ground - 0.5)).clip(0, 1)
+    ground[:70] = 0.6  # a wall without texture
+    places = pixel_grid(144, 216)
+    frames = [
+        cv2.remap(ground, places[..., 0] + 20 + step * t, places[..., 1], cv2.INTER_CUBIC)
+        + rng.normal(0, 0.004, (144, 216, 3)).astype(np.float32)
+        for t in range(10)
+    ]
+    clip = FollowedClip(
+        frames=torch.from_numpy(np.stack(frames)).float().clamp(0, 1), hidden=None, engine=engine
+    )
+    camera = follow_camera(clip, FrameRange(start=0, stop=10), 0)
+    for t, pose in enumerate(camera.poses):
+        assert pose.support > 0.6
+        if step == 0:
+            assert np.array_equal(pose.matrix, np.eye(3))
+        moved = move_points(pose.matrix, np.array([[60.0, 110.0], [160.0, 130.0]]))
+        assert moved[:, 0] == pytest.approx([60 - step * t, 160 - step * t], abs=0.3)

@@ -39,6 +39,12 @@ def test_the_table_lines_up_and_names_misses():
     assert "<= 1.20" in table[3] and "MISSED" in table[3]
 
 
+def test_without_targets_the_table_has_no_verdicts():
+    figures = (Figure(name="PSNR", value=25.5, references={"Telea": 21.1}),)
+    text = Report(title="Quality", figures=figures).as_text()
+    assert "target" not in text and "25.50" in text and "21.10" in text
+
+
 def test_json_is_valid_even_for_an_infinite_figure():
     figure = Figure(name="PSNR", value=math.inf, references={"other": math.nan})
     content = json.loads(

@@ -87,6 +87,14 @@ def test_cases_are_what_they_say(settings, scene):
     assert cases.without_keyframes(keyframe).material.keyframes == ()
 
 
+@pytest.mark.parametrize("name", cases.CASES)
+def test_the_model_makes_all_of_the_hole(settings, name):
+    """Whatever the defaults of an edit: a background copied from other frames is not its work."""
+    asked = cases.CASES[name](0, settings).settings
+    assert asked.needs_model and not asked.copies
+    assert (asked.focus, asked.grow, asked.feather) == ("off", 0, 0)
+
+
 def test_colour_error_is_measured_where_the_thing_is_in_the_last_frame(settings):
     case = cases.keyframe_case(0, settings)
     frames = case.truth.clone()

@@ -6,7 +6,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vivid_core.tiny.recipe.sampler import RecipeConfig, draw_medium, draw_samples
+from vivid_core.tiny.recipe.sampler import (
+    RecipeConfig,
+    SamplePool,
+    draw_medium,
+    draw_samples,
+)
 
 DRAWS = 3000
 
@@ -24,11 +29,19 @@ def test_images_per_video(ratio, seed):
 def test_deletions_are_one_in_ratio_plus_one(ratio, seed, additions, deletions):
     tasks = ["add"] * additions + ["delete"] * deletions
     config = RecipeConfig(draws_per_deletion=ratio)
-    picked = draw_samples(tasks, DRAWS, config, torch.Generator().manual_seed(seed))
+    pool = SamplePool.of(tasks, range(len(tasks)))
+    picked = draw_samples(pool, DRAWS, config, torch.Generator().manual_seed(seed))
     share = sum(tasks[i] == "delete" for i in picked) / DRAWS
     assert abs(share - 1 / (ratio + 1)) < 0.05
 
 
 def test_a_pool_without_deletions_still_serves():
-    picked = draw_samples(["scene"] * 3, 50, RecipeConfig(), torch.Generator().manual_seed(0))
-    assert set(picked) <= {0, 1, 2}
+    pool = SamplePool.of(["scene"] * 3, range(3))
+    picked = draw_samples(pool, 50, RecipeConfig(), torch.Generator().manual_seed(0))
+    assert set(picked) == {0, 1, 2}
+
+
+def test_samples_come_from_those_named_only():
+    pool = SamplePool.of(["add", "delete", "add", "delete"], [1, 2])
+    picked = draw_samples(pool, 50, RecipeConfig(), torch.Generator().manual_seed(0))
+    assert set(picked) == {1, 2}

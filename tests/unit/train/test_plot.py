@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 import torch
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vivid_core.errors import InputError
-from vivid_core.train.plot import Series, draw_curves, nice_values, read_log
+from vivid_core.train.plot import Series, draw_curves, nice_values, read_log, trim_log
 
 
 def test_later_records_of_a_step_replace_earlier_ones(tmp_path):
@@ -57,3 +58,12 @@ def test_axis_values_lie_inside_and_are_round(low, ratio):
     assert values
     assert all(low <= value <= low * ratio for value in values)
     assert {f"{value:e}"[0] for value in values} <= {"1", "2", "5"}
+
+
+def test_what_a_killed_run_logged_too_much_is_dropped(tmp_path: Path):
+    log = tmp_path / "log.jsonl"
+    lines = [f'{{"step": {step}, "loss": 1.0}}' for step in (10, 20, 30)]
+    log.write_text("\n".join([*lines, '{"step": 40, "lo']))
+    trim_log(log, 20)
+    assert [point for series in read_log(log) for point in series.points] == [(10, 1.0), (20, 1.0)]
+    trim_log(tmp_path / "none.jsonl", 20)

@@ -10,13 +10,14 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from diffusers import AutoencoderKLCogVideoX
 from safetensors.torch import save_file
 from torch import Tensor
+from torch.amp import autocast
 
 from ...cogvideox.conditioning import build_conditioning
 from ...cogvideox.layout import layout_named
@@ -27,12 +28,15 @@ from ...files.weights import read_weights
 from ...mask.augment import MASK_MODES, augment_mask
 from ..build import TRAIN_SIZE
 from ..scenes.captions import background_caption, local_caption, scene_caption
-from ..scenes.shapes import SHAPES, Scene, draw_scene
+from ..scenes.shapes import COLORS, SHAPES, Scene, draw_scene, is_held_out
 
 KeyframeDraw = Literal["none", "first", "last", "both"]
 CAPTIONS_PER_SAMPLE = 4
 TRAIN_RADIUS = (0.05, 0.35)  # of the mask's own size
-FOREIGN_SIZES = (1.0, 1.3)  # of another shape whose outline a hole follows, beside the target's
+FOREIGN_SIZES = (0.9, 1.2)  # of a foreign hole's outline, as a multiple of the target's radius
+FITTED_SIZES = (1.0, 1.4)  # a foreign hole's radius, as a multiple of that of the thing drawn in it
+# More of what is learnt last; the others count 1.
+SHAPE_WEIGHTS: dict[str, float] = {"star": 2.0, "ring": 1.5}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,8 +55,11 @@ class VariantConfig:
         default_factory=lambda: {"none": 0.5, "first": 0.3, "last": 0.1, "both": 0.1}
     )
     uncolored_share: float = 0.25  # captions that leave the colour to the keyframe
-    # Ours: holes of additions that follow another shape's outline, as those of modifications do.
-    foreign_share: float = 0.0
+    # Ours: holes that follow another shape's outline, as those of modifications do, and how many
+    # things are drawn in turn into each: from them only the caption tells what belongs there.
+    foreign_holes: int = 0
+    fitted_targets: int = 4
+    bfloat16: bool = False  # encode in half the time; latents differ by 0.25% of their spread
 
     @property
     def draws_last_frame(self) -> bool:
@@ -123,8 +130,11 @@ class VariantEncoder:
                         "condition": record["condition"] + offset,
                     }
                 )
-            targets += list(_half(encode(self.vae, torch.stack(scene.clips))))
-            conditions += list(self._encode_conditions(scene))
+            with autocast("cpu", torch.bfloat16, enabled=self.config.bfloat16):
+                clean = encode(self.vae, torch.stack(scene.clips))
+                conditioning = self._condition(scene)
+            targets += list(_half(clean))
+            conditions += list(_half(conditioning))
         path.parent.mkdir(parents=True, exist_ok=True)
         write_whole_file(path.with_suffix(".json"), json.dumps(records).encode())
         with write_whole(path) as unfinished:
@@ -132,46 +142,73 @@ class VariantEncoder:
                 {"targets": torch.stack(targets), "conditions": torch.stack(conditions)}, unfinished
             )
 
-    def _encode_conditions(self, scene: _Variants) -> Tensor:
+    def _condition(self, scene: _Variants) -> Tensor:
         pixels = torch.stack([scene.clips[target] for target, _ in scene.holes])
         masks = torch.stack([hole for _, hole in scene.holes])[:, None]
-        return _half(build_conditioning(self.layout, self.vae, pixels, masks).transpose(1, 2))
+        return build_conditioning(self.layout, self.vae, pixels, masks).transpose(1, 2)
 
     def _draw(self, seed: int) -> _Variants:
         """The scene with and without its target, and random masks on both."""
         rng = np.random.default_rng([seed, 17])
         c = self.config
         scene = draw_scene(seed, frames=TRAIN_SIZE[0], height=c.size, width=c.size)
-        frames = slice(0, c.frames)
-        if c.frames == 1:
-            frames = slice(at := int(rng.integers(scene.frames)), at + 1)
-        captions = [
-            local_caption(scene, rng, name_color=rng.random() >= c.uncolored_share)
-            for _ in range(CAPTIONS_PER_SAMPLE)
-        ]
+        times = range(c.frames) if c.frames > 1 else [int(rng.integers(scene.frames))]
         variants = _Variants()
-        variants.add_clip(_pixels(scene.render()[frames]), scene_caption(scene))
-        seen = torch.from_numpy(scene.mask()[frames])
+        variants.add_clip(_pixels(scene.render(times=times)), scene_caption(scene))
+        captions = self._captions(scene, rng)
+        seen = torch.from_numpy(scene.mask(times=times))
         for _ in range(c.draw_variants):
-            outline = seen
-            if c.foreign_share and rng.random() < c.foreign_share:
-                outline = seen.maximum(torch.from_numpy(_foreign_mask(scene, rng)[frames]))
-            variants.add_hole(self._hole(outline, rng), "add", captions)
-        variants.add_clip(_pixels(scene.background()[frames]), background_caption(scene))
-        whole = torch.from_numpy(scene.mask(visible=False)[frames])
+            variants.add_hole(self._hole(seen, rng), "add", captions)
+        background = _pixels(scene.background(times=times))
+        variants.add_clip(background, background_caption(scene))
+        whole = torch.from_numpy(scene.mask(visible=False, times=times))
         for _ in range(c.delete_variants):
             variants.add_hole(self._hole(whole, rng), "delete", [DELETE_CAPTION])
+        for _ in range(c.foreign_holes):
+            self._add_foreign(variants, scene, background, times, rng)
         return variants
 
+    def _add_foreign(
+        self,
+        variants: _Variants,
+        scene: Scene,
+        background: Tensor,
+        times: Sequence[int],
+        rng: np.random.Generator,
+    ) -> None:
+        """A hole of the target's own outline, larger, and in it other shapes one after the other.
+
+        A keyframe shows what is in it, so a hole that has one belongs to one shape only.
+        """
+        radius = scene.target_thing.radius * float(rng.uniform(*FOREIGN_SIZES))
+        outline = _with_target(scene, radius=radius).mask(times=times)
+        whole = _augment(torch.from_numpy(outline), rng)
+        hole = self._with_keyframes(whole, rng)
+        if not hole.any():
+            return
+        count = self.config.fitted_targets if torch.equal(hole, whole) else 1
+        for i in range(count):
+            fitted = _fit_other(scene, radius, rng)
+            shown = _pixels(fitted.render(times=times))
+            variants.add_clip(torch.where(whole > 0.5, shown, background))
+            captions = self._captions(fitted, rng)
+            if i == 0:
+                variants.add_hole(hole, "add", captions)
+            else:
+                variants.add_sample("add", captions)
+
+    def _captions(self, scene: Scene, rng: np.random.Generator) -> list[str]:
+        return [
+            local_caption(scene, rng, name_color=rng.random() >= self.config.uncolored_share)
+            for _ in range(CAPTIONS_PER_SAMPLE)
+        ]
+
     def _hole(self, mask: Tensor, rng: np.random.Generator) -> Tensor:
-        """A random mask around the thing, black where a keyframe is known (VIVID, sec. 4.3)."""
-        hole = augment_mask(
-            mask,
-            mode=MASK_MODES[int(rng.integers(len(MASK_MODES)))],
-            radius=TRAIN_RADIUS,
-            seed=int(rng.integers(2**31)),
-        ).clone()
-        shares = self.config.keyframe_shares
+        return self._with_keyframes(_augment(mask, rng), rng)
+
+    def _with_keyframes(self, hole: Tensor, rng: np.random.Generator) -> Tensor:
+        """The hole, black where a keyframe is known (VIVID, sec. 4.3)."""
+        hole, shares = hole.clone(), self.config.keyframe_shares
         draw = str(rng.choice(list(shares), p=np.array(list(shares.values()))))
         if self.config.frames > 1 and draw in ("first", "both"):
             hole[0] = 0
@@ -180,17 +217,32 @@ class VariantEncoder:
         return hole
 
 
-def _foreign_mask(scene: Scene, rng: np.random.Generator) -> np.ndarray:
-    """Where another shape of about the target's size would be seen in its place, [T, H, W]."""
-    thing = scene.target_thing
-    shapes = [shape for shape in SHAPES if shape != thing.shape]
+def _augment(mask: Tensor, rng: np.random.Generator) -> Tensor:
+    """A random mask around a thing."""
+    mode = MASK_MODES[int(rng.integers(len(MASK_MODES)))]
+    return augment_mask(mask, mode=mode, radius=TRAIN_RADIUS, seed=int(rng.integers(2**31)))
+
+
+def _fit_other(scene: Scene, radius: float, rng: np.random.Generator) -> Scene:
+    """The scene with a thing of another shape in the target's place, in a hole of that radius."""
+    taken = {thing.color for i, thing in enumerate(scene.things) if i != scene.target}
+    pairs = [
+        (color, shape)
+        for color in COLORS
+        for shape in SHAPES
+        if color not in taken and shape != scene.target_thing.shape
+    ]
+    pairs = [pair for pair in pairs if not is_held_out(*pair)]
+    weights = np.array([SHAPE_WEIGHTS.get(shape, 1.0) for _, shape in pairs])
+    color, shape = pairs[int(rng.choice(len(pairs), p=weights / weights.sum()))]
+    size = radius / float(rng.uniform(*FITTED_SIZES))
+    return _with_target(scene, color=color, shape=shape, radius=size)
+
+
+def _with_target(scene: Scene, **changes: Any) -> Scene:
     things = list(scene.things)
-    things[scene.target] = replace(
-        thing,
-        shape=shapes[int(rng.integers(len(shapes)))],
-        radius=thing.radius * float(rng.uniform(*FOREIGN_SIZES)),
-    )
-    return replace(scene, things=tuple(things)).mask()
+    things[scene.target] = replace(scene.target_thing, **changes)
+    return replace(scene, things=tuple(things))
 
 
 class _Variants:
@@ -201,15 +253,21 @@ class _Variants:
         self.holes: list[tuple[int, Tensor]] = []
         self.records: list[dict] = []
 
-    def add_clip(self, pixels: Tensor, caption: str) -> None:
+    def add_clip(self, pixels: Tensor, caption: str | None = None) -> None:
+        """A clip; with a caption it is a sample of text to video as well."""
         self.clips.append(pixels)
-        self._record(-1, "scene", [caption])
+        if caption is not None:
+            self._record(-1, "scene", [caption])
 
     def add_hole(self, hole: Tensor, task: str, captions: list[str]) -> None:
         """A hole in the newest clip; one that keyframes closed is left out."""
         if hole.any():
             self.holes.append((len(self.clips) - 1, hole))
-            self._record(len(self.holes) - 1, task, captions)
+            self.add_sample(task, captions)
+
+    def add_sample(self, task: str, captions: list[str]) -> None:
+        """The newest clip seen through the newest hole."""
+        self._record(len(self.holes) - 1, task, captions)
 
     def _record(self, condition: int, task: str, captions: list[str]) -> None:
         target = len(self.clips) - 1

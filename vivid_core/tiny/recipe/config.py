@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, get_type_hints
+from typing import Literal
 
 from ...cogvideox.adapter import TARGET_MODULES
-from ...errors import InputError
 from ...train.loop import LoopConfig
+from ...train.parse import build_config, read_yaml
 from .cache import VariantConfig
 from .sampler import RecipeConfig
 from .vae import VaeConfig
@@ -53,43 +53,4 @@ class TrainConfig:
 
 def load_config(path: Path) -> TrainConfig:
     """Read a YAML file. Raises InputError for unknown or ill-typed entries, naming them."""
-    import yaml
-
-    try:
-        data = yaml.safe_load(path.read_text())
-    except (OSError, yaml.YAMLError) as error:
-        raise InputError("config", f"{path} cannot be read: {error}") from error
-    if not isinstance(data, dict):
-        raise InputError("config", f"{path} must hold a mapping such as 'stage: vae'")
-    return _build(TrainConfig, data, str(path))
-
-
-def _build(kind: type, data: dict[str, Any], where: str) -> Any:
-    hints, known = get_type_hints(kind), {f.name for f in fields(kind)}
-    unknown = sorted(set(data) - known)
-    if unknown:
-        raise InputError("config", f"{where}: {unknown[0]!r} is unknown; known: {sorted(known)}")
-    values = {name: _value(hints[name], value, f"{where}: {name}") for name, value in data.items()}
-    try:
-        return kind(**values)
-    except (TypeError, ValueError) as error:
-        raise InputError("config", f"{where}: {error}") from error
-
-
-_NESTED = {
-    LoopConfig | None: LoopConfig,
-    VaeConfig: VaeConfig,
-    EncodeConfig: EncodeConfig,
-    RecipeConfig: RecipeConfig,
-    VariantConfig: VariantConfig,
-}
-
-
-def _value(hint: Any, value: Any, where: str) -> Any:
-    if hint in _NESTED and isinstance(value, dict):
-        return _build(_NESTED[hint], value, where)
-    if hint is Path:
-        return Path(value).expanduser()
-    if isinstance(value, list):
-        return tuple(tuple(v) if isinstance(v, list) else v for v in value)
-    return value
+    return build_config(TrainConfig, read_yaml(path), where=str(path))

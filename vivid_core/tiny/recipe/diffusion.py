@@ -8,11 +8,13 @@ from typing import Any, NamedTuple
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.amp import autocast
 
 from ...cogvideox.rotary import rotary_embedding
 from ...cogvideox.sampling import NoiseSchedule
+from ..scenes.captions import without_color, without_shape
 from .cache import Sample, VariantCache
-from .sampler import Medium, RecipeConfig, draw_medium, draw_samples
+from .sampler import Medium, RecipeConfig, SamplePool, draw_medium, draw_samples
 from .window import window_around
 
 _BLOCK_WEIGHT = re.compile(r"^transformer_blocks\.\d+\.(attn1|ff)\.")
@@ -56,7 +58,7 @@ class DiffusionTask:
         self.trained, self.conditioned, self.mask_level = trained, conditioned, mask_level
         self._pools = {m: _pool(cache, conditioned) for m, cache in caches.items()}
         self._scene_pools = {m: _pool(cache, conditioned=False) for m, cache in caches.items()}
-        self._held_out_pools = {m: _pool(cache, conditioned) for m, cache in held_out.items()}
+        self._held_out = {m: _indices(cache, conditioned) for m, cache in held_out.items()}
 
     def parameters(self) -> list[nn.Parameter]:
         return self.trained
@@ -70,17 +72,21 @@ class DiffusionTask:
             if p.ndim == 2 and id(p) in trained and _BLOCK_WEIGHT.search(name)
         ]
 
+    def slow(self) -> list[nn.Parameter]:
+        """The text encoder, where it is trained."""
+        trained = {id(p) for p in self.trained}
+        return [p for p in self.text_encoder.parameters() if id(p) in trained]
+
     def loss(self, generator: torch.Generator) -> dict[str, Tensor]:
         recipe, medium = self.recipe, draw_medium(self.recipe, generator)
         cache = self.caches[medium]
         count = recipe.image_batch if medium == "image" else recipe.video_batch
-        scenes = recipe.scene_share > 0 and float(_uniform((), generator)) < recipe.scene_share
+        scenes = _happens(recipe.scene_share, generator)
         pool = (self._scene_pools if scenes else self._pools)[medium]
-        tasks = [cache.samples[i].task for i in pool]
-        picked = [pool[i] for i in draw_samples(tasks, count, recipe, generator)]
+        picked = draw_samples(pool, count, recipe, generator)
         t = (_uniform((count,), generator) ** recipe.noise_power * len(self.schedule)).long()
         batch = self._batch(cache, picked)
-        if recipe.window and not scenes:
+        if recipe.window and not scenes and not _happens(recipe.whole_share, generator):
             batch = _around_holes(batch, recipe.window, self.mask_level, generator)
         loss = self._velocity_loss(batch, t, generator, weight=recipe.hole_weight)
         return {"loss": loss, medium: loss}
@@ -90,7 +96,7 @@ class DiffusionTask:
         """The unweighted loss on held-out scenes, with the same noise every time."""
         values = {}
         for medium, cache in self.held_out.items():
-            pool, generator = self._held_out_pools[medium], torch.Generator().manual_seed(7)
+            pool, generator = self._held_out[medium], torch.Generator().manual_seed(7)
             losses = []
             for i in range(0, min(128, len(pool)), 32):
                 batch = self._batch(cache, pool[i : i + 32])
@@ -119,14 +125,15 @@ class DiffusionTask:
         inputs = self.schedule.add_noise(clean, noise, t)
         if batch.conditions is not None:
             inputs = torch.cat([inputs, batch.conditions], dim=2)
-        predicted = self.transformer(
-            hidden_states=inputs,
-            encoder_hidden_states=self._embed(batch.samples, generator),
-            timestep=t,
-            image_rotary_emb=self._positions(clean.shape[1], clean.shape[3]),
-            return_dict=False,
-        )[0]
-        squares = (predicted - self.schedule.velocity(clean, noise, t)).square()
+        with autocast("cpu", torch.bfloat16, enabled=self.recipe.bfloat16):
+            predicted = self.transformer(
+                hidden_states=inputs,
+                encoder_hidden_states=self._embed(batch.samples, generator),
+                timestep=t,
+                image_rotary_emb=self._positions(clean.shape[1], clean.shape[3]),
+                return_dict=False,
+            )[0]
+        squares = (predicted.float() - self.schedule.velocity(clean, noise, t)).square()
         if batch.conditions is None:
             return squares.mean()
         return hole_weighted_mean(squares, batch.conditions[:, :, :1] / self.mask_level, weight)
@@ -143,15 +150,22 @@ class DiffusionTask:
         return cos, sin
 
     def _embed(self, samples: list, generator: torch.Generator) -> Tensor:
-        captions = []
-        for sample in samples:
-            choice = int(torch.randint(len(sample.captions), (), generator=generator))
-            dropped = float(torch.rand((), generator=generator)) < self.recipe.caption_dropout
-            captions.append("" if dropped else sample.captions[choice])
+        captions = [self._draw_caption(sample, generator) for sample in samples]
         ids = self.tokenizer(
             captions, padding="max_length", max_length=self.text_tokens, return_tensors="pt"
         ).input_ids
         return self.text_encoder(ids)[0]
+
+    def _draw_caption(self, sample: Sample, generator: torch.Generator) -> str:
+        recipe = self.recipe
+        caption = sample.captions[int(torch.randint(len(sample.captions), (), generator=generator))]
+        if _happens(recipe.caption_dropout, generator):
+            return ""
+        if sample.task == "add" and _happens(recipe.word_dropout, generator):
+            caption = without_color(caption)
+        if sample.task == "add" and _happens(recipe.word_dropout, generator):
+            caption = without_shape(caption)
+        return caption
 
 
 def hole_weighted_mean(
@@ -185,5 +199,14 @@ def _uniform(shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
     return torch.rand(shape, generator=generator)
 
 
-def _pool(cache: VariantCache, conditioned: bool) -> list[int]:
+def _happens(share: float, generator: torch.Generator) -> bool:
+    """Draws nothing where the share is 0."""
+    return share > 0 and float(_uniform((), generator)) < share
+
+
+def _pool(cache: VariantCache, conditioned: bool) -> SamplePool:
+    return SamplePool.of([s.task for s in cache.samples], _indices(cache, conditioned))
+
+
+def _indices(cache: VariantCache, conditioned: bool) -> list[int]:
     return [i for i, s in enumerate(cache.samples) if (s.condition >= 0) == conditioned]

@@ -24,15 +24,19 @@ class RecipeConfig:
     # Ours, the paper's at the defaults:
     scene_share: float = 0.0  # batches of plain text to video, condition channels 0 (joint stage)
     window: int = 0  # latents a side of a window around each hole to train on; 0: whole frames
+    whole_share: float = 0.0  # batches of whole frames all the same
+    word_dropout: float = 0.0  # additions that name no colour, and no shape ("object")
     noise_power: float = 1.0  # timesteps are drawn as u ** power of the schedule: below 1 noisier
+    bfloat16: bool = False
 
     def __post_init__(self) -> None:
         if min(self.images_per_video, self.draws_per_deletion) < 0:
             raise ValueError("ratios must be 0 or more")
         if self.hole_weight <= 0:
             raise ValueError("hole_weight must be above 0")
-        if not 0 <= self.scene_share <= 1 or self.noise_power <= 0:
-            raise ValueError("scene_share must be 0 to 1, noise_power above 0")
+        shares = self.scene_share, self.whole_share, self.word_dropout, self.caption_dropout
+        if not 0 <= min(shares) <= max(shares) <= 1 or self.noise_power <= 0:
+            raise ValueError("shares and dropouts must be 0 to 1, noise_power above 0")
         if self.window < 0 or self.window % 2:
             raise ValueError("window must be an even number of latents, or 0")
 
@@ -43,16 +47,33 @@ def draw_medium(config: RecipeConfig, generator: torch.Generator) -> Medium:
     return "image" if float(torch.rand((), generator=generator)) < share else "video"
 
 
+@dataclass(frozen=True, kw_only=True)
+class SamplePool:
+    """Indices of the samples that a batch may be drawn from, by task."""
+
+    draws: tuple[int, ...]
+    deletions: tuple[int, ...]
+
+    @classmethod
+    def of(cls, tasks: Sequence[str], among: Sequence[int]) -> SamplePool:
+        """The samples of `among`, whose tasks are tasks[i]."""
+        return cls(
+            draws=tuple(i for i in among if tasks[i] != "delete"),
+            deletions=tuple(i for i in among if tasks[i] == "delete"),
+        )
+
+
 def draw_samples(
-    tasks: Sequence[str], count: int, config: RecipeConfig, generator: torch.Generator
+    pool: SamplePool, count: int, config: RecipeConfig, generator: torch.Generator
 ) -> list[int]:
     """Indices of `count` samples: each is a deletion with probability 1 / (r + 1)."""
-    deletions = [i for i, task in enumerate(tasks) if task == "delete"]
-    draws = [i for i, task in enumerate(tasks) if task != "delete"]
     share = 1 / (config.draws_per_deletion + 1)
     picked = []
     for _ in range(count):
         wants_deletion = float(torch.rand((), generator=generator)) < share
-        pool = (deletions or draws) if wants_deletion else (draws or deletions)
-        picked.append(pool[int(torch.randint(len(pool), (), generator=generator))])
+        first, second = pool.draws, pool.deletions
+        if wants_deletion:
+            first, second = second, first
+        indices = first or second
+        picked.append(indices[int(torch.randint(len(indices), (), generator=generator))])
     return picked

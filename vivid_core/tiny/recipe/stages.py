@@ -33,7 +33,6 @@ from ...train.state import load_state
 from ..build import (
     LATENT_SCALE,
     SCHEDULE,
-    TEXT_TOKENS,
     TRAIN_SIZE,
     build_text_encoder,
     build_tokenizer,
@@ -62,7 +61,10 @@ def run_stage(config: TrainConfig, *, should_stop: Stop = lambda: False) -> None
 
 
 def _train_vae(config: TrainConfig, should_stop: Stop) -> None:
-    _run(VaeTask(config.vae), config, "vae", should_stop)
+    task = VaeTask(config.vae)
+    if config.continue_pack:
+        task.vae.load_state_dict(load_tiny(adapter=False).vae.state_dict())
+    _run(task, config, "vae", should_stop)
 
 
 def _encode(config: TrainConfig, should_stop: Stop) -> None:
@@ -90,7 +92,7 @@ def _shard_plan(c: EncodeConfig) -> list[tuple[str, int, list[int]]]:
     for i in range(max(len(videos), len(images))):
         plan += [("image", 1, seeds) for seeds in images[i : i + 1]]
         plan += [("video", TRAIN_SIZE[0], seeds) for seeds in videos[i : i + 1]]
-    return plan
+    return [shard for shard in plan if shard[2]]
 
 
 def _seeds(first: int, count: int) -> list[int]:
@@ -108,11 +110,11 @@ def _train_vivid(config: TrainConfig, should_stop: Stop) -> None:
 
 
 def _train_joint(config: TrainConfig, should_stop: Stop) -> None:
-    """All weights, with the adapter of stage vivid merged: text to video and captioned holes.
+    """All weights, from nothing, on captioned holes: a base that knows what words mean.
 
-    Ours. CogVideoX knows what words mean before VIVID's adapter is trained on it; a tiny base
-    trained on text alone had learnt colours, but no shapes. Where all condition channels are 0
-    this is a text-to-video model, so its base is what is left without them.
+    Ours. CogVideoX knows that before VIVID's adapter is trained on it; a tiny base trained on text
+    alone had learnt colours, but no shapes. Where all condition channels are 0 this is a
+    text-to-video model, so its base is what is left without them.
     """
     _run(_joint_task(config), config, "joint", should_stop)
 
@@ -205,6 +207,19 @@ def _pack_parts(*, adapter: bool) -> _Parts:
     )
 
 
+def _base_to_fill(config: TrainConfig) -> _Parts:
+    """Networks of the sizes that this run trains: the pack's where it goes on from the pack."""
+    return _pack_parts(adapter=False) if config.continue_pack else _new_base()
+
+
+def _merged_pack() -> _Parts:
+    """The pack's base with its adapter merged."""
+    parts = _pack_parts(adapter=True)
+    parts.transformer.fuse_lora()
+    parts.transformer.unload_lora()
+    return parts
+
+
 def _trained_base(config: TrainConfig) -> _Parts:
     if config.on_joint:
         parts = _joint_parts(config)
@@ -212,33 +227,29 @@ def _trained_base(config: TrainConfig) -> _Parts:
         text_to_video = {"weight": proj.weight[:, : layout_named("t2v").in_channels]}
         set_patch_embedder(parts.transformer, text_to_video)
         return parts
-    if config.continue_pack and not (config.work / "base" / "state.pt").exists():
-        return _pack_parts(adapter=False)
-    parts = _new_base()
-    _load_average(parts.parameters, config.work / "base")
+    parts = _base_to_fill(config)
+    if not config.continue_pack or (config.work / "base" / "state.pt").exists():
+        _load_average(parts.parameters, config.work / "base")
     return parts
 
 
 def _joint_parts(config: TrainConfig) -> _Parts:
-    parts = _new_base()
+    parts = _base_to_fill(config)
     widen_patch_embedder(parts.transformer, layout_named("vivid").in_channels)
     _load_average(parts.parameters, config.work / "joint")
     return parts
 
 
 def _joint_task(config: TrainConfig) -> DiffusionTask:
-    parts = _with_new_adapter(config)
-    trained = [p for name, p in parts.transformer.named_parameters() if _is_trained(name)]
-    _load_average(trained, config.work / _adapter_folder(config))
-    parts.transformer.fuse_lora()
-    parts.transformer.unload_lora()
+    parts = _merged_pack() if config.continue_pack else _new_base()
+    widen_patch_embedder(parts.transformer, layout_named("vivid").in_channels)
     for parameter in parts.parameters:
         parameter.requires_grad_(True)
     return _task(config, parts, parts.parameters, conditioned=True)
 
 
 def _base_task(config: TrainConfig) -> DiffusionTask:
-    parts = _pack_parts(adapter=False) if config.continue_pack else _new_base()
+    parts = _base_to_fill(config)
     for parameter in parts.parameters:
         parameter.requires_grad_(True)
     return _task(config, parts, parts.parameters, conditioned=False)
@@ -256,7 +267,8 @@ def _base_bundle(config: TrainConfig) -> ModelBundle:
 
 
 def _vivid_task(config: TrainConfig) -> DiffusionTask:
-    parts = _pack_parts(adapter=True) if config.continue_pack else _with_new_adapter(config)
+    goes_on = config.continue_pack and not config.on_joint
+    parts = _pack_parts(adapter=True) if goes_on else _with_new_adapter(config)
     trained = [p for name, p in parts.transformer.named_parameters() if _is_trained(name)]
     for parameter in parts.parameters:
         parameter.requires_grad_(False)
@@ -298,7 +310,7 @@ def _task(
         recipe=config.recipe,
         trained=trained,
         conditioned=conditioned,
-        text_tokens=TEXT_TOKENS,
+        text_tokens=parts.transformer.config.max_text_seq_length,
         mask_level=LATENT_SCALE,
     )
 

@@ -8,7 +8,7 @@ from typing import get_args
 import numpy as np
 
 from ...cogvideox.text import DELETE_CAPTION
-from .shapes import COLORS, Scene, ShapeName, Thing
+from .shapes import COLORS, SHAPES, Scene, ShapeName, Thing
 from .textures import GROUND_COLORS, PATTERNS
 
 MOVING = 4.0  # pixels of a 64-pixel frame between first and last frame that count as moving
@@ -42,6 +42,16 @@ def background_caption(scene: Scene) -> str:
     return (
         " and ".join(others) + f" over a {scene.texture.words}" if others else scene.texture.words
     )
+
+
+def without_color(caption: str) -> str:
+    """The caption of one thing, its colour left out."""
+    return re.sub(rf"\b({'|'.join(COLORS)}) ", "", caption)
+
+
+def without_shape(caption: str) -> str:
+    """The caption of one thing, which is called an object."""
+    return re.sub(rf"\b({'|'.join(SHAPES)})\b", "object", caption)
 
 
 def motion_words(scene: Scene, thing: Thing) -> str:

@@ -7,6 +7,7 @@ of vivid-tiny, the sample clip of every bundled workflow, and the ground truth o
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal
@@ -28,6 +29,7 @@ COLORS: dict[str, tuple[int, int, int]] = {
     "purple": (136, 44, 196),
     "pink": (252, 112, 190),
 }
+Times = Sequence[int] | None  # frames of a scene; None: all of them
 Place = Any  # coordinates of many points (Floats), or of one (np.float32)
 ShapeName = Literal["circle", "square", "triangle", "star", "cross", "ring"]
 SHAPES: tuple[ShapeName, ...] = ("circle", "square", "triangle", "star", "cross", "ring")
@@ -125,19 +127,27 @@ class Scene:
     def _pixel(self) -> float:
         return BASE_SIZE / min(self.height, self.width)
 
-    def render(self, *, without: tuple[int, ...] = ()) -> Floats:
-        """Frames float32 [T, H, W, 3] in 0..1, leaving out the things at the given indices."""
+    def render(self, *, without: tuple[int, ...] = (), times: Times = None) -> Floats:
+        """Frames float32 [T, H, W, 3] in 0..1, leaving out the things at the given indices.
+
+        `times` are the frames that are wanted, here and below; None: all of them.
+        """
         kept = [i for i in range(len(self.things)) if i not in without]
-        return np.stack([self._render_frame(t, kept) for t in range(self.frames)])
+        return np.stack([self._render_frame(t, kept) for t in self._times(times)])
 
-    def background(self) -> Floats:
+    def background(self, *, times: Times = None) -> Floats:
         """The truth for deletion: the scene with its target left out, [T, H, W, 3]."""
-        return self.render(without=(self.target,))
+        return self.render(without=(self.target,), times=times)
 
-    def mask(self, index: int | None = None, *, visible: bool = True) -> Floats:
+    def mask(
+        self, index: int | None = None, *, visible: bool = True, times: Times = None
+    ) -> Floats:
         """Coverage [T, H, W] in 0..1 of one thing (the target), visible part or the whole of it."""
         index = self.target if index is None else index
-        return np.stack([self._mask_frame(t, index, visible) for t in range(self.frames)])
+        return np.stack([self._mask_frame(t, index, visible) for t in self._times(times)])
+
+    def _times(self, times: Times) -> Sequence[int]:
+        return range(self.frames) if times is None else times
 
     def flow(self) -> Floats:
         """Exact forward optical flow [T-1, H, W, 2] in pixels: frame t to frame t+1."""

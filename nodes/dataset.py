@@ -1,0 +1,237 @@
+"""Datasets to train on: a folder of clips, masks and captions, looked at before it is used."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import folder_paths
+from comfy_api.latest import io
+
+from . import convert, host, previews
+from .schema import advanced, schema
+from .sockets import VividDataset
+
+if TYPE_CHECKING:
+    from ..vivid_core.data.folder import FolderDataset
+
+CATEGORY = "VIVID/7 Train"
+SHOWN = 8
+
+
+class LoadDataset(io.ComfyNode):
+    """Vivid_LoadDataset."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return schema(
+            node_id="Vivid_LoadDataset",
+            display_name="Vivid Load Dataset",
+            category=CATEGORY,
+            description="Reads and checks a folder of clips with masks and captions, and shows "
+            "some of them: look before you train.",
+            search_aliases=["training data", "dataset folder"],
+            is_output_node=True,
+            inputs=[
+                io.String.Input(
+                    "folder",
+                    default="",
+                    placeholder="my_clips",
+                    tooltip="A folder below ComfyUI's input folder (a link to one elsewhere is "
+                    "followed) with clips, masks and captions.txt. The help page shows how it "
+                    "looks.",
+                ),
+                *_shown_inputs(),
+            ],
+            outputs=_outputs(),
+        )
+
+    @classmethod
+    def validate_inputs(cls, folder: str | None = None) -> bool | str:
+        """Before anything is loaded; linked values are not known yet (None)."""
+        return check_folder(folder) or True
+
+    @classmethod
+    def fingerprint_inputs(cls, folder: str | None = None, **_: Any) -> str:
+        return "" if folder is None else host.path_fingerprint(data_folder(folder))
+
+    @classmethod
+    def execute(cls, folder: str, samples: int, shuffle: int) -> io.NodeOutput:
+        return _shown(data_folder(folder), samples, shuffle)
+
+
+class SampleDataset(io.ComfyNode):
+    """Vivid_SampleDataset."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return schema(
+            node_id="Vivid_SampleDataset",
+            display_name="Vivid Sample Dataset",
+            category=CATEGORY,
+            description="Writes a folder of procedural clips of coloured shapes, with their masks "
+            "and captions: to try a training, and to see how a folder of one's own looks.",
+            search_aliases=["training data", "example dataset", "test dataset"],
+            is_output_node=True,
+            inputs=[
+                io.Int.Input(
+                    "clips",
+                    default=48,
+                    min=1,
+                    max=10_000,
+                    tooltip="How many. Every fourth is a sample of deletion.",
+                ),
+                io.Int.Input(
+                    "seed",
+                    default=0,
+                    min=0,
+                    max=900_000,
+                    control_after_generate=io.ControlAfterGenerate.fixed,
+                    tooltip="Of the first clip; each has one of its own.",
+                ),
+                io.Int.Input(
+                    "width", default=64, min=32, max=1024, step=2, tooltip="Width in pixels."
+                ),
+                io.Int.Input(
+                    "height", default=64, min=32, max=1024, step=2, tooltip="Height in pixels."
+                ),
+                io.Int.Input("length", default=17, min=1, max=200, tooltip="Frames of each clip."),
+                *_shown_inputs(),
+            ],
+            outputs=_outputs(),
+        )
+
+    @classmethod
+    def execute(
+        cls, clips: int, seed: int, width: int, height: int, length: int, samples: int, shuffle: int
+    ) -> io.NodeOutput:
+        from ..vivid_core.data.folder import CAPTIONS
+        from ..vivid_core.tiny.folder import write_scene_folder
+
+        name = f"shapes_{clips}_{seed}_{width}x{height}x{length}"
+        folder = host.work_folder("datasets", name)
+        if not (folder / CAPTIONS).is_file():
+            write_scene_folder(
+                folder,
+                clips=clips,
+                frames=length,
+                size=(height, width),
+                first_seed=seed,
+                on_clip=_progress("write"),
+            )
+        return _shown(folder, samples, shuffle)
+
+
+def data_folder(folder: str) -> Path:
+    """A folder below ComfyUI's input folder, or a full path to one there or in the output folder.
+
+    Raises InputError for one that lies elsewhere, for graphs come from other people too, or that
+    is not there.
+    """
+    from ..vivid_core.errors import InputError
+
+    roots = [
+        Path(root).absolute()
+        for root in (folder_paths.get_input_directory(), folder_paths.get_output_directory())
+    ]
+    path = Path(os.path.normpath(roots[0] / folder))
+    if not any(path != root and path.is_relative_to(root) for root in roots):
+        raise InputError(
+            "folder",
+            f"{folder!r} does not lie in ComfyUI's input folder: put the folder, or a link to it, "
+            f"into {roots[0]}",
+        )
+    if not path.is_dir():
+        raise InputError("folder", f"there is no folder {path}: name one with clips")
+    return path
+
+
+def check_folder(folder: str | None) -> str | None:
+    """Why there is no such folder, or None; a linked value is not known yet (None)."""
+    from ..vivid_core.errors import InputError
+
+    if folder is None:
+        return None
+    try:
+        data_folder(folder)
+    except InputError as error:
+        return str(error)
+    return None
+
+
+def _shown_inputs() -> list[io.Input]:
+    return [
+        io.Int.Input(
+            "samples",
+            default=SHOWN,
+            min=1,
+            max=100,
+            tooltip="How many are shown, drawn at random.",
+            **advanced(),
+        ),
+        io.Int.Input(
+            "shuffle",
+            default=0,
+            min=0,
+            max=1_000_000,
+            tooltip="Another number shows others.",
+            **advanced(),
+        ),
+    ]
+
+
+def _outputs() -> list[io.Output]:
+    return [
+        VividDataset.Output("dataset", display_name="dataset", tooltip="For Vivid Train Adapter."),
+        io.Image.Output(
+            "sheet",
+            display_name="sheet",
+            tooltip="Some samples: frames, masks, and captions or 'delete'.",
+        ),
+        io.String.Output(
+            "report", display_name="report", tooltip="How many clips and frames, and of what kind."
+        ),
+    ]
+
+
+def _shown(folder: Path, samples: int, shuffle: int) -> io.NodeOutput:
+    from ..vivid_core.data.folder import open_folder
+    from ..vivid_core.data.sheet import draw_samples
+
+    dataset = open_folder(folder, _progress("survey"))
+    sheet = draw_samples(dataset, count=samples, seed=shuffle)
+    report = _report(dataset)
+    shown = previews.animation(sheet[None], longest=previews.LONGEST_SHEET) | previews.text(report)
+    return io.NodeOutput(dataset, convert.to_socket(sheet[None]), report, ui=shown)
+
+
+def _progress(stage: Literal["survey", "write"]) -> Callable[[int, int], None]:
+    """The node's bar, and its stop button."""
+    from ..vivid_core.runtime import Progress
+
+    runtime = host.runtime()
+
+    def on_one(done: int, total: int) -> None:
+        runtime.advance(Progress(stage=stage, done=done, total=total, alone=True))
+
+    return on_one
+
+
+def _report(dataset: FolderDataset) -> str:
+    samples = dataset.samples
+    deletions = sum(sample.task == "delete" for sample in samples)
+    frames = sorted(sample.frames for sample in samples)
+    sizes = sorted({f"{sample.size[1]}x{sample.size[0]}" for sample in samples})
+    listed = ", ".join(sizes[:3]) + (" and others" if len(sizes) > 3 else "")
+    return (
+        f"{len(samples)} clips ({len(samples) - deletions} with captions, {deletions} to delete), "
+        f"{frames[0]} to {frames[-1]} frames of {listed}\n{_place(dataset.folder)}"
+    )
+
+
+def _place(folder: Path) -> str:
+    """Where a folder is, as people see it beside ComfyUI."""
+    base = Path(folder_paths.get_output_directory()).parent
+    return folder.relative_to(base).as_posix() if folder.is_relative_to(base) else str(folder)

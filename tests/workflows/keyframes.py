@@ -1,0 +1,133 @@
+"""The bundled workflows of keyframes and of long video."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .parts import CLIP, SWAP, click, clip, look, model
+from .templates import Group, Node, Template
+
+
+def candidates(captions: str, frame: int, many: int) -> Node:
+    values = {
+        "frame": frame,
+        "task": "modify",
+        "captions": captions,
+        "seed": 1,
+        "candidates": many,
+        "steps": 20,
+        "guidance": 3.0,
+        "grow": 3,
+    }
+    links = {"model": (1, "model"), "video": CLIP, "mask": (9, "mask")}
+    return Node(id=3, kind="Vivid_EditKeyframe", values=values, links=links)
+
+
+def propagate(words: str, **links: Any) -> Node:
+    values = {"caption": words, "seed": 1, "steps": 20, "guidance": 3.0, "grow": 3}
+    given = {"model": (1, "model"), "video": CLIP, "mask": (9, "mask")}
+    return Node(id=6, kind="Vivid_PropagateKeyframes", values=values, links=given | links)
+
+
+LOOP = Template(
+    name="vivid_keyframe_loop",
+    note="## Choose the look on one frame, then edit the clip\n"
+    "1. Press **Run**: candidates of one frame, for a fraction of the whole edit. Nothing further "
+    "runs yet.\n"
+    "2. Click the candidate you like in **Vivid Pick Keyframe**, press **Run** again: every frame "
+    "follows it.\n\n"
+    "Not happy? Click another one, or change captions and seed: earlier candidates stay.\n"
+    f"3. {SWAP} and real weights in the place of vivid-tiny.",
+    groups=(
+        Group(title="1 your clip", nodes=(clip(seed=1000029), model())),
+        Group(
+            title="2 point and choose",
+            nodes=(
+                click(41.5, 27.5),
+                Node(id=4, kind="Vivid_PickKeyframe", links={"candidates": (3, "candidates")}),
+            ),
+        ),
+        Group(
+            title="3 edit one frame",
+            nodes=(candidates("a large purple square\na large yellow circle", 0, 3),),
+        ),
+        Group(
+            title="3 edit",
+            nodes=(propagate("", keyframe=(4, "keyframe"), caption=(4, "caption")),),
+        ),
+        look("keyframe_loop", (6, "video"), (6, "effective mask")),
+    ),
+)
+
+MIDDLE = Template(
+    name="vivid_middle_keyframe",
+    note="## A keyframe in the middle of the clip\n"
+    "1. **Vivid Edit Keyframe** edits frame 8 of 17 here. Any picture of the clip's size will do "
+    "instead: connect **Load Image**, painted by hand or from another model.\n"
+    "2. **Vivid Use Keyframe** says which frame the picture stands for; chain several for more.\n"
+    "3. **Vivid Propagate Keyframes** runs from it both ways in time.\n"
+    f"4. {SWAP} and real weights in the place of vivid-tiny.",
+    groups=(
+        Group(title="1 your clip", nodes=(clip(seed=1000029), model())),
+        Group(title="2 point", nodes=(click(41.5, 27.5),)),
+        Group(
+            title="3 edit one frame",
+            nodes=(
+                candidates("a red ring", 8, 1),
+                Node(
+                    id=4,
+                    kind="Vivid_UseKeyframe",
+                    values={"frame": 8},
+                    links={"image": (3, "candidates")},
+                ),
+            ),
+        ),
+        Group(title="3 edit", nodes=(propagate("a red ring", keyframe=(4, "keyframe")),)),
+        look("middle_keyframe", (6, "video"), (6, "effective mask")),
+    ),
+)
+
+LONG = Template(
+    name="vivid_long_video",
+    note="## Edit a long video\n"
+    "Windows of the model, chained: the last frame of each is the keyframe of the next. Memory "
+    "does not grow with the length, and a run that was stopped goes on where it was.\n\n"
+    "1. **Vivid Track Object** hands on its *mask track*, which lies on disk.\n"
+    "2. **later_captions** changes the caption from a frame on: write `40: a red star`, run "
+    "again, and only what follows is made again.\n"
+    "3. The file is lossless here, so that the compare view can prove that nothing outside the "
+    "mask changed; choose *mp4* to share it.\n"
+    f"4. {SWAP}.",
+    groups=(
+        Group(title="1 your clip", nodes=(clip(seed=1000029, length=81), model())),
+        Group(title="2 point", nodes=(click(41.5, 27.5),)),
+        Group(
+            title="3 edit",
+            nodes=(
+                Node(
+                    id=4,
+                    kind="Vivid_EditLongVideo",
+                    values={
+                        "caption": "a large purple square",
+                        "seed": 1,
+                        "steps": 8,
+                        "guidance": 2.0,
+                        "format": "mkv (lossless)",
+                    },
+                    links={"model": (1, "model"), "video": CLIP, "mask": (9, "mask track")},
+                ),
+            ),
+        ),
+        Group(
+            title="4 look",
+            nodes=(
+                Node(
+                    id=5,
+                    kind="Vivid_CompareEdit",
+                    values={"fps": 8.0, "filename_prefix": "vivid/long_compare"},
+                    links={"source": CLIP, "edit": (4, "edit"), "mask": (9, "mask")},
+                ),
+            ),
+        ),
+    ),
+)

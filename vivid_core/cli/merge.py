@@ -1,0 +1,47 @@
+"""`vivid merge`: an adapter merged into its base, as one file or as a diffusers folder."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from ..cogvideox.adapter import load_adapter
+from ..cogvideox.merge import merged_bundle, save_merged
+from ..cogvideox.save import save_bundle
+from ..tiny import load_model
+from ..tiny.load import load_tiny
+
+SUFFIX = ".safetensors"
+
+
+def add_command(commands: argparse._SubParsersAction) -> None:
+    parser = commands.add_parser("merge", help="merge an adapter or a LoRA into its base model")
+    parser.add_argument("--model", default="tiny", help="tiny (bundled), or a folder or file")
+    parser.add_argument("--base", type=Path, help="where a single file finds VAE and text encoder")
+    parser.add_argument("--adapter", type=Path, required=True, help="VIVID adapter or LoRA")
+    parser.add_argument("--strength", type=float, default=1.0, help="of the adapter's LoRA")
+    parser.add_argument(
+        "--spelling",
+        choices=("comfyui", "diffusers"),
+        default="comfyui",
+        help="whose names the tensors of a single file have",
+    )
+    parser.add_argument(
+        "--out", type=Path, required=True, help=f"a {SUFFIX} file (transformer), or a new folder"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Load both, merge, write."""
+    adapter = load_adapter(arguments.adapter)
+    if arguments.model == "tiny":
+        bundle = load_tiny(adapter=False)
+    else:
+        bundle = load_model(arguments.model, base=arguments.base)
+    if arguments.out.suffix == SUFFIX:
+        options = {"strength": arguments.strength, "spelling": arguments.spelling}
+        save_merged(arguments.out, bundle, adapter, **options)
+    else:
+        save_bundle(merged_bundle(bundle, adapter, strength=arguments.strength), arguments.out)
+    print(f"written: {arguments.out}")

@@ -1,0 +1,1 @@
+"""Datasets of clips, masks and captions."""

@@ -1,0 +1,186 @@
+"""A dataset as an artist keeps it: a folder with clips, masks and a file of captions.
+
+    my_data/
+        clips/fox.mp4        a video, an image, or a folder of images
+        masks/fox.mkv        the same name: a mask video, image, folder of images or masks.json
+        captions.txt         lines of NAME: CAPTION
+
+A name may have several lines, captions of several lengths (VIVID, app. A.5, has three); one of
+them is drawn each time. The caption "@delete" marks a sample of deletion: its mask lies on
+background, which the model learns to continue (VIVID, sec. 3.2). Lines with # are passed over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Literal, TypeVar
+
+import torch
+
+from ..errors import InputError, MediaError
+from ..files.digest import digest_of, path_digest
+from ..media import IMAGE_SUFFIXES, load_image, load_images, read_clip, read_mask
+from ..video import Clip, MaskTrack
+
+CLIPS, MASKS, CAPTIONS = "clips", "masks", "captions.txt"
+DELETE = "@delete"
+Read = TypeVar("Read")
+Task = Literal["edit", "delete"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingSample:
+    """A clip with its mask. `masked` are the frames whose mask selects something.
+
+    `captions` describe what is inside the mask, the shortest first; there is none to delete.
+    """
+
+    name: str
+    clip: Path
+    mask: Path
+    task: Task
+    captions: tuple[str, ...]
+    frames: int
+    size: tuple[int, int]  # height, width
+    masked: tuple[int, ...]
+    digest: str  # of clip, mask and captions
+
+
+@dataclass(frozen=True, kw_only=True)
+class FolderDataset:
+    """Checked samples, in the order of their names."""
+
+    folder: Path
+    samples: tuple[TrainingSample, ...]
+
+    @property
+    def digest(self) -> str:
+        """Stands for the content of all samples."""
+        return digest_of(self.digests)
+
+    @property
+    def digests(self) -> dict[str, str]:
+        """Of each sample by its name, to tell which one was changed."""
+        return {sample.name: sample.digest for sample in self.samples}
+
+
+def _ignore(done: int, total: int) -> None:
+    return None
+
+
+def open_folder(folder: Path, on_sample: Callable[[int, int], None] = _ignore) -> FolderDataset:
+    """Read every clip and mask of a folder once.
+
+    `on_sample` is told how many of how many are done. Raises InputError for what cannot be
+    trained on, with the name of the file: no clips, a clip without a mask or caption, a mask of
+    another size or length or one that is empty, broken pixels.
+    """
+    clips, masks = _by_name(folder / CLIPS), _by_name(folder / MASKS)
+    if not clips:
+        raise InputError("data", f"{folder / CLIPS} holds no clips: put at least one there")
+    captions = read_captions(folder / CAPTIONS, known=sorted(clips))
+    for name in clips:
+        if name not in masks:
+            wanted = folder / MASKS / name
+            raise InputError("data", f"{clips[name]} has no mask: put one at {wanted}.*")
+        if name not in captions:
+            raise InputError(
+                "data", f"{clips[name]} has no caption: add a line '{name}: ...' to {CAPTIONS}"
+            )
+    samples = []
+    for done, name in enumerate(sorted(clips)):
+        on_sample(done, len(clips))
+        samples.append(_sample(name, clips[name], masks[name], captions[name]))
+    return FolderDataset(folder=folder, samples=tuple(samples))
+
+
+def read_frames(path: Path) -> Clip:
+    """A clip from a video, an image or a folder of images."""
+    if path.is_dir():
+        return Clip(frames=load_images(path))
+    if path.suffix.lower() in IMAGE_SUFFIXES:
+        return Clip(frames=load_image(path)[None])
+    return read_clip(path)
+
+
+def read_pair(clip: Path, mask: Path) -> tuple[Clip, MaskTrack]:
+    """A clip and its mask. Raises InputError that names the file at fault."""
+    pixels = _named(clip, lambda: read_frames(clip))
+    return pixels, _named(mask, lambda: MaskTrack.fit(read_mask(mask), pixels))
+
+
+def read_captions(path: Path, *, known: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """Captions by name. Raises InputError with the line's number."""
+    if not path.is_file():
+        raise InputError("data", f"{path} is missing: write a line 'NAME: CAPTION' for each clip")
+    captions: dict[str, list[str]] = {}
+    for number, line in enumerate(_lines(path), start=1):
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        name, colon, caption = (part.strip() for part in line.partition(":"))
+        if not colon or not name or not caption:
+            raise InputError("data", f"{path}, line {number}: needs NAME: CAPTION, got {line!r}")
+        if name not in known:
+            near = get_close_matches(name, known, n=1, cutoff=0)
+            raise InputError(
+                "data",
+                f"{path}, line {number}: there is no clip {name!r}: did you mean {near[0]!r}?",
+            )
+        captions.setdefault(name, []).append(caption)
+    for name, texts in captions.items():
+        if DELETE in texts and len(texts) > 1:
+            raise InputError(
+                "data", f"{path}: {name} is {DELETE} and has a caption: leave one of them out"
+            )
+    return {name: tuple(sorted(texts, key=len)) for name, texts in captions.items()}
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError("data", f"{path} cannot be read as UTF-8 text: {error}") from error
+
+
+def _by_name(folder: Path) -> dict[str, Path]:
+    """Files and folders by name without suffix; hidden ones are passed over."""
+    found: dict[str, Path] = {}
+    items = sorted(folder.iterdir()) if folder.is_dir() else []
+    for path in (item for item in items if not item.name.startswith(".")):
+        name = path.name if path.is_dir() else path.stem
+        if name in found:
+            raise InputError(
+                "data", f"{found[name]} and {path} have the same name: rename one of them"
+            )
+        found[name] = path
+    return found
+
+
+def _sample(name: str, clip: Path, mask: Path, captions: tuple[str, ...]) -> TrainingSample:
+    pixels, track = read_pair(clip, mask)
+    masked = (track.values > 0.5).flatten(1).any(dim=1)
+    deletes = captions == (DELETE,)
+    return TrainingSample(
+        name=name,
+        clip=clip,
+        mask=mask,
+        task="delete" if deletes else "edit",
+        captions=() if deletes else captions,
+        frames=len(pixels),
+        size=pixels.size,
+        masked=tuple(torch.nonzero(masked)[:, 0].tolist()),
+        digest=digest_of(path_digest(clip), path_digest(mask), list(captions)),
+    )
+
+
+def _named(path: Path, read: Callable[[], Read]) -> Read:
+    """What `read` gives; its errors become InputError with the path in front."""
+    try:
+        return read()
+    except InputError as error:
+        raise InputError("data", f"{path}: {error.problem.removeprefix(f'{path} ')}") from error
+    except MediaError as error:
+        raise InputError("data", str(error)) from error

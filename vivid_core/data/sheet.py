@@ -1,0 +1,45 @@
+"""Samples of a dataset on one sheet, to look at before they are trained on."""
+
+from __future__ import annotations
+
+from textwrap import shorten
+
+import numpy as np
+from jaxtyping import Float
+from torch import Tensor
+
+from ..mask.overlay import overlay_mask
+from ..metrics.sheet import SheetRow, draw_sheet, shrink_panel
+from ..video import FrameRange
+from .folder import FolderDataset, TrainingSample
+from .frames import FrameStore
+
+COLUMNS = ("first", "mask", "middle", "mask", "last", "mask")
+PANEL = 160  # pixels of a panel's longer side, at least half of it
+LABEL = 110  # letters under a row
+
+
+def draw_samples(dataset: FolderDataset, *, count: int, seed: int = 0) -> Float[Tensor, "h w 3"]:
+    """Some samples at random: frames, masks, name, captions or task. Pixels in 0..1.
+
+    Shown are the first, the middle and the last frame of those whose mask selects something.
+    """
+    picked = np.random.default_rng(seed).permutation(len(dataset.samples))[:count]
+    store = FrameStore(budget=0)
+    rows = [_row(dataset.samples[index], store) for index in sorted(picked.tolist())]
+    height, width = dataset.samples[0].size
+    return draw_sheet(COLUMNS, rows, enlarge=max(1, PANEL // max(height, width)))
+
+
+def _row(sample: TrainingSample, store: FrameStore) -> SheetRow:
+    frames = [sample.masked[int(share * (len(sample.masked) - 1))] for share in (0, 0.5, 1)]
+    panels: list[Tensor] = []
+    for frame in frames:
+        window = store.read(sample, FrameRange(start=frame, stop=frame + 1), sample.size)
+        panels += [window.pixels[0], overlay_mask(window.pixels, window.mask)[0]]
+    words = " | ".join(sample.captions) or "delete"
+    label = f"{sample.name} ({sample.frames} frames): {words}"
+    return SheetRow(
+        label=shorten(label, LABEL, placeholder=" ..."),
+        panels=tuple(shrink_panel(panel, 2 * PANEL) for panel in panels),
+    )

@@ -1,0 +1,7 @@
+"""`python -m vivid_core.train CONFIG.yaml`, or `accelerate launch -m ...`: `vivid train`."""
+
+import sys
+
+from ..cli import main
+
+sys.exit(main(["train", *sys.argv[1:]]))

@@ -1,0 +1,89 @@
+"""Tensors that take long to compute, kept on disk under the digest of what they are made from.
+
+Of a sample its clean latent is kept, and of a caption its embedding. The latent of the video with
+the hole in it is not: its mask is drawn anew each time (VIVID, sec. 3.3 and 4.3), so that it is
+encoded each time, and so about half of the VAE's work stays.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from ...cogvideox.save import write_safetensors
+from ...errors import InputError, ModelError
+from ...files.digest import digest_of
+from ...files.weights import read_weights
+
+log = logging.getLogger(__name__)
+_NAME, _DIGEST = "value", "vivid_cache_of"
+SAMPLED = 1024  # values of each tensor that stand for a network
+_FLAGS = ("use_tiling", "tile_sample_min_height", "tile_sample_min_width")
+
+
+class TensorCache:
+    """Files of one tensor each. Without a folder nothing is kept.
+
+    Processes that share the folder may all write: a file appears whole, whoever was first.
+    Nothing is ever removed; the folder may be, at any time.
+    """
+
+    def __init__(self, folder: Path | None) -> None:
+        self.folder = folder
+
+    def get(
+        self, kind: str, digest: str, shape: tuple[int, ...], make: Callable[[], Tensor]
+    ) -> Tensor:
+        """What `make` gives, on the CPU or where it was made, the same bits either way.
+
+        A file that is damaged, or not of this digest and shape, is made again. Where none can be
+        written nothing is kept from then on.
+        """
+        if self.folder is None:
+            return make()
+        path = self.folder / kind / f"{digest}.safetensors"
+        if path.is_file():
+            try:
+                return _read(path, digest, shape)
+            except ModelError as error:
+                log.warning("%s: made again", error)
+        made = make()
+        try:
+            write_safetensors(path, {_NAME: made}, {"format": "pt", _DIGEST: digest})
+        except InputError as error:  # a full disk: the training can do without
+            log.warning("%s: nothing more is kept in the cache", error)
+            self.folder = None
+        return made
+
+
+def network_digest(network: nn.Module) -> str:
+    """Stands for what a network computes: its options, and names, shapes, precisions and some
+    values of its tensors. Networks that differ in other values only are taken for the same.
+    """
+    options = {name: str(getattr(network, name, "")) for name in ("config", *_FLAGS)}
+    parts = [
+        [name, str(tensor.dtype), list(tensor.shape), digest_of(_sampled(tensor))]
+        for name, tensor in network.state_dict().items()
+    ]
+    return digest_of(options, parts)
+
+
+def _sampled(tensor: Tensor) -> bytes:
+    flat = tensor.detach().flatten()
+    stride = max(1, len(flat) // SAMPLED)
+    return flat[::stride].float().cpu().numpy().tobytes()
+
+
+def _read(path: Path, digest: str, shape: tuple[int, ...]) -> Tensor:
+    """Raises ModelError for anything but a finite tensor of this digest and shape."""
+    file = read_weights(path)
+    value = file.tensors.get(_NAME)
+    if value is None or file.metadata.get(_DIGEST) != digest or tuple(value.shape) != shape:
+        raise ModelError(f"{path}: holds something else than its name says")
+    if not torch.isfinite(value).all():
+        raise ModelError(f"{path}: holds NaN or infinity")
+    return value.clone()  # kernels round differently on mapped files

@@ -1,0 +1,204 @@
+"""What a training of an adapter is asked for. Every default is VIVID's unless it says "ours".
+
+VIVID is arXiv 2411.15260 v1; sections and appendices are named beside the figures.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ...cogvideox.adapter import TARGET_MODULES
+from ...mask.augment import DEFAULT_RADIUS, MASK_MODES, MaskMode
+from ..loop import DIVERGED_RATIO, LoopConfig, OptimizerName
+from ..parse import build_config, read_yaml
+
+SETTLE_STEPS = 50  # ours: small batches begin with losses far from their average
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoraOptions:
+    """The trainable parts beside the patch embedder, which is trained whole (sec. 4.2)."""
+
+    rank: int = 32  # sec. 5
+    alpha: float | None = None  # ours: the rank, a scale of 1; the paper does not state it
+    targets: tuple[str, ...] = TARGET_MODULES  # ours: attention; the paper names no layers
+
+    def __post_init__(self) -> None:
+        _require(self.rank >= 1, "rank must be 1 or more", self.rank)
+        _require(self.alpha is None or self.alpha > 0, "alpha must be above 0", self.alpha)
+        _require(len(self.targets) > 0, "targets must name at least one layer", self.targets)
+
+    @property
+    def scale_numerator(self) -> float:
+        """alpha, the rank unless it is given."""
+        return float(self.rank) if self.alpha is None else self.alpha
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """What is drawn for each batch and sample."""
+
+    images_per_video: float = 10.0  # batches; each is all images or all video (sec. 4.4)
+    edits_per_deletion: float = 3.0  # additions and modifications to each deletion (sec. 4.4)
+    keyframe_share: float = 0.5  # of video batches: first frame known, KIVE (sec. 4.4)
+    mask_variants: tuple[MaskMode, ...] = MASK_MODES  # one of the six a sample (sec. 3.3)
+    mask_radius: tuple[float, float] = DEFAULT_RADIUS  # ours: share of the mask's own size
+    size: tuple[int, int, int] | None = None  # frames, height, width; None: the model's own
+    buckets: tuple[tuple[int, int, int], ...] = ()  # ours: several sizes; () trains `size` alone
+    caption_dropout: float = 0.0  # ours: share of samples without words, for guidance
+    weight_inside: float = 1.0  # ours: of the loss inside the hole
+    weight_outside: float = 1.0  # ours: of the loss outside it
+
+    def __post_init__(self) -> None:
+        for name in ("images_per_video", "edits_per_deletion", "weight_inside", "weight_outside"):
+            _require(getattr(self, name) >= 0, f"{name} must be 0 or more", getattr(self, name))
+        for name in ("keyframe_share", "caption_dropout"):
+            _require(0 <= getattr(self, name) <= 1, f"{name} must be 0 to 1", getattr(self, name))
+        low, high = self.mask_radius
+        _require(0 <= low <= high, "mask_radius must be low, high from 0", self.mask_radius)
+        _require(len(self.mask_variants) > 0, "mask_variants must name one at least", "none")
+        weights = (self.weight_inside, self.weight_outside)
+        _require(max(weights) > 0, "weight_inside or weight_outside must be above 0", weights)
+        _require(self.size is None or min(self.size) >= 1, "size must be positive", self.size)
+        for bucket in self.buckets:
+            _require(min(bucket) >= 1, "buckets must be positive", bucket)
+            _require(self.buckets.count(bucket) == 1, "buckets must differ, twice there is", bucket)
+        both = self.size is not None and len(self.buckets) > 0
+        _require(not both, "size and buckets exclude each other: put size among them", self.size)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Optimization:
+    """How long and how fast (app. B). AdamW, as the public CogVideoX trainers take Adam."""
+
+    steps: int = 102_000
+    batch: int = 56  # samples a step, all accumulated parts together
+    learning_rate: float = 1e-3
+    betas: tuple[float, float] = (0.9, 0.95)
+    weight_decay: float = 1e-4
+    ema_decay: float = 0.9999
+    accumulate: int = 1  # ours: parts a batch is computed in, to save memory
+    warmup: int = 0  # ours: steps of linear warm-up
+    clip: float | None = None  # ours: largest gradient norm
+    diverged_ratio: float | None = DIVERGED_RATIO  # ours: stop at this many times the best loss
+    optimizer: OptimizerName = "adamw"  # ours: adamw8bit keeps its moments in 8 bits (bitsandbytes)
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "batch", "accumulate"):
+            _require(getattr(self, name) >= 1, f"{name} must be 1 or more", getattr(self, name))
+        for name in ("learning_rate", "weight_decay", "warmup"):
+            _require(getattr(self, name) >= 0, f"{name} must be 0 or more", getattr(self, name))
+        for value in (*self.betas, self.ema_decay):
+            _require(0 <= value < 1, "betas and ema_decay must be 0 to below 1", value)
+        _require(self.clip is None or self.clip > 0, "clip must be above 0", self.clip)
+        ratio = self.diverged_ratio
+        _require(ratio is None or ratio > 1, "diverged_ratio must be above 1", ratio)
+        parts = f"{self.batch} into {self.accumulate} parts"
+        _require(
+            self.batch % self.accumulate == 0, "accumulate must divide batch: cannot cut", parts
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Saving:
+    """How often, in steps, and how many checkpoints stay. All ours."""
+
+    every: int = 250
+    keep: int = 3
+    log_every: int = 10
+    validate_every: int = 250
+
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            _require(value >= 1, f"{name} must be 1 or more", value)
+
+
+@dataclass(frozen=True, kw_only=True)
+class EditsShown:
+    """Edits of single frames at every validation, to look at while it trains. All ours."""
+
+    count: int = 3  # samples; 0: none
+    steps: int = 12  # of the sampler
+    guidance: float = 3.0
+
+    def __post_init__(self) -> None:
+        _require(self.count >= 0, "count must be 0 or more", self.count)
+        _require(1 <= self.steps <= 1000, "steps must be 1 to 1000", self.steps)
+        _require(0 <= self.guidance <= 100, "guidance must be 0 to 100", self.guidance)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AdapterConfig:
+    """A whole training: `data` is a folder of clips, `out` one for checkpoints and the adapter.
+
+    `model` is "tiny" (without the adapter that comes along) or a folder or file, which finds in
+    `base` what it lacks. `start_from` is an adapter to go on from, which has to be of this rank
+    and of these targets; "tiny" is the one that comes with the pack.
+    """
+
+    data: Path
+    out: Path
+    model: str = "tiny"
+    base: Path | None = None
+    device: str = "auto"
+    start_from: str | None = None
+    seed: int = 0
+    gradient_checkpointing: bool = False  # ours: less memory, a third more time
+    base_fp8: bool = False  # ours: the base's layers take half of the memory of bf16
+    shard_base: bool = False  # ours: the frozen base is shared out over the processes (FSDP2)
+    latent_cache: bool = False  # ours: clean latents and captions are kept in out/cache
+    tensorboard: bool = False  # ours: the same curves for TensorBoard, in out/tensorboard
+    licence: str = ""  # of the adapter, for its metadata
+    lora: LoraOptions = field(default_factory=LoraOptions)
+    recipe: Recipe = field(default_factory=Recipe)
+    optimization: Optimization = field(default_factory=Optimization)
+    saving: Saving = field(default_factory=Saving)
+    edits_shown: EditsShown = field(default_factory=EditsShown)
+
+    def __post_init__(self) -> None:
+        _require(0 <= self.seed < 2**63, "seed must be 0 to 2^63 - 1", self.seed)
+        _require(
+            self.gradient_checkpointing or not self.base_fp8,
+            "base_fp8 saves memory with gradient_checkpointing only: turn both on",
+            f"base_fp8 {self.base_fp8}",
+        )
+        _require(
+            not (self.base_fp8 and self.shard_base),
+            "base_fp8 and shard_base exclude each other: two processes that share the base hold "
+            "as little of it each",
+            "both",
+        )
+
+    @property
+    def loop(self) -> LoopConfig:
+        """The same for the training loop. The paper's learning rate is constant."""
+        chosen, saving = self.optimization, self.saving
+        return LoopConfig(
+            steps=chosen.steps,
+            learning_rate=chosen.learning_rate,
+            decay=False,
+            warmup=chosen.warmup,
+            betas=chosen.betas,
+            weight_decay=chosen.weight_decay,
+            ema_decay=chosen.ema_decay,
+            clip=chosen.clip,
+            accumulate=chosen.accumulate,
+            diverged_ratio=chosen.diverged_ratio,
+            optimizer=chosen.optimizer,
+            settle=SETTLE_STEPS,
+            save_every=saving.every,
+            validate_every=saving.validate_every,
+            log_every=saving.log_every,
+            seed=self.seed,
+        )
+
+
+def load_adapter_config(path: Path) -> AdapterConfig:
+    """Read a YAML file. Raises InputError that names what is wrong in it and where."""
+    return build_config(AdapterConfig, read_yaml(path), where=str(path))
+
+
+def _require(holds: bool, rule: str, value: object) -> None:
+    if not holds:
+        raise ValueError(f"{rule}, got {value}")
