@@ -29,12 +29,30 @@ def browser(chromium: Path) -> Iterator[Browser]:
         browser.close()
 
 
+@pytest.fixture(scope="session")
+def pages() -> list[ComfyPage]:
+    """The page that the test before left in order, or none."""
+    return []
+
+
 @pytest.fixture
-def page(browser: Browser, comfy: ComfyServer) -> Iterator[ComfyPage]:
+def page(
+    request: pytest.FixtureRequest, browser: Browser, comfy: ComfyServer, pages: list[ComfyPage]
+) -> Iterator[ComfyPage]:
+    page = pages.pop() if pages else _new_page(browser, comfy)
+    failed = request.session.testsfailed
+    yield page
+    if request.session.testsfailed > failed or page.errors:
+        page.tab.close()
+        return
+    page.tab.unroute_all()
+    pages.append(page)
+
+
+def _new_page(browser: Browser, comfy: ComfyServer) -> ComfyPage:
     tab = browser.new_page(viewport=SIZE)
     tab.set_default_timeout(START_MS)  # other tests share the machine
-    yield ComfyPage(tab, comfy)
-    tab.close()
+    return ComfyPage(tab, comfy)
 
 
 @pytest.fixture(params=["canvas", "vue"])

@@ -19,6 +19,22 @@ Renderer = Literal["canvas", "vue"]
 
 _READY = "window.app?.graph && window.app.extensionManager && window.LiteGraph"
 _OPENED = "window.app.extensionManager.workflow?.activeWorkflow"  # its last one, or a new one
+# As a page just opened, but for what it has learnt of the server: one blank workflow.
+_BLANK = """async (settings) => {
+  const { app } = window
+  for (const [name, value] of Object.entries(settings)) {
+    await app.extensionManager.setting.set(name, value)
+  }
+  await app.extensionManager.command.execute('Comfy.NewBlankWorkflow')
+  const store = app.extensionManager.workflow
+  for (const workflow of [...store.openWorkflows]) {
+    if (workflow !== store.activeWorkflow) await store.closeWorkflow(workflow)
+  }
+  app.nodeOutputs = {}
+  app.extensionManager.toast.removeAll?.()
+  app.canvas.ds.reset()
+  window.vividEnd = null
+}"""
 _OPEN = """async (name) => {
   const answer = await fetch(`/api/workflow_templates/PACK/${name}.json`)
   await window.app.loadGraphData(await answer.json(), true, true, name)
@@ -72,31 +88,44 @@ def open_template(page: ComfyPage, title: str) -> None:
 
 
 class ComfyPage:
-    """`tab` is the browser's page; `errors` are those that this pack's code raised."""
+    """`tab` is the browser's page; `errors` are those that this pack's code raised.
+
+    Opening the page takes seconds, so that tests hand it on: `opened` is the renderer it was last
+    opened with.
+    """
 
     def __init__(self, tab: Page, comfy: ComfyServer) -> None:
         self.tab, self.comfy = tab, comfy
+        self.opened: Renderer | None = None
         self.errors: list[str] = []
         tab.on("pageerror", self._on_error)
 
-    def start(self, renderer: Renderer = "canvas") -> None:
-        """Open the page."""
-        self.comfy.post_settings(
-            {
-                "Comfy.TutorialCompleted": True,
-                "Comfy.VueNodes.Enabled": renderer == "vue",
-                "Comfy.RightSidePanel.IsOpen": False,  # errors open it, and it stays so
-            }
-        )
-        self.tab.goto(self.comfy.url)
-        self.tab.wait_for_function(_READY)
-        self.tab.locator("canvas").first.wait_for()
-        self.tab.wait_for_function(_OPENED)
-        self.tab.wait_for_timeout(500)
+    def start(self, renderer: Renderer = "canvas", *, anew: bool = True) -> None:
+        """Open the page. Not `anew`: a blank workflow will do, on the page of the test before.
+
+        Clearing the graph instead would keep its id, by which ComfyUI keeps values of widgets.
+        """
+        settings = {
+            "Comfy.TutorialCompleted": True,
+            "Comfy.VueNodes.Enabled": renderer == "vue",
+            "Comfy.RightSidePanel.IsOpen": False,  # errors open it, and it stays so
+        }
+        if anew or self.opened != renderer:
+            self.comfy.post_settings(settings)
+            self.opened = renderer
+            self.tab.goto(self.comfy.url)
+            self.tab.wait_for_function(_READY)
+            self.tab.locator("canvas").first.wait_for()
+            self.tab.wait_for_function(_OPENED)
+            self.tab.wait_for_timeout(500)
+        if not anew:
+            self.tab.keyboard.press("Escape")
+            self.tab.evaluate(_BLANK, settings)
+            self.tab.wait_for_timeout(300)
 
     def open(self, workflow: str, renderer: Renderer = "canvas") -> None:
         """Open the page, and one of the workflows of this pack as the template browser does."""
-        self.start(renderer)
+        self.start(renderer, anew=False)
         self.tab.evaluate(_OPEN, workflow)
         self.tab.evaluate(_FIT)
         self.tab.locator(".vivid-compare").wait_for()

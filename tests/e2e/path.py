@@ -16,7 +16,6 @@ NOTCH = 100  # of the wheel, in its own units
 
 _BUILD = """([side, length, shape]) => {
   const { app, LiteGraph } = window
-  app.graph.clear()
   const kinds = ['Vivid_AnimateMask', 'MaskToImage', 'PreviewImage']
   const nodes = kinds.map((kind) => LiteGraph.createNode(kind))
   nodes.forEach((node, index) => {
@@ -65,7 +64,7 @@ class PathPage(EditorPage):
 
     def build(self, renderer: Renderer, *, length: int, shape: float) -> None:
         """`shape` is the ellipse's width and height as a share of the frame."""
-        self.page.start(renderer)
+        self.page.start(renderer, anew=False)
         self.tab.evaluate(_BUILD, [self.pixels, length, shape])
         self.editor.wait_for()
         self.tab.wait_for_timeout(1000)

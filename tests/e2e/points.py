@@ -12,7 +12,6 @@ Mark = tuple[float, float, int]  # x, y in pixels of the clip; 1 on the object, 
 
 _BUILD = """async ([seed, side, length]) => {
   const { app, LiteGraph } = window
-  app.graph.clear()
   const clip = LiteGraph.createNode('Vivid_SampleClip')
   const track = LiteGraph.createNode('Vivid_TrackObject')
   clip.pos = [120, 160]
@@ -45,7 +44,7 @@ class PointsPage(EditorPage):
     kind, name, style = "Vivid_TrackObject", "prompts", ".ve-points"
 
     def build(self, renderer: Renderer, *, seed: int, length: int) -> None:
-        self.page.start(renderer)
+        self.page.start(renderer, anew=False)
         self.tab.evaluate(_BUILD, [seed, self.side, length])
         self.editor.wait_for()
         self.tab.wait_for_timeout(1000)

@@ -36,6 +36,7 @@ def language(request: pytest.FixtureRequest, page: ComfyPage) -> Iterator[str]:
     page.comfy.post_settings({"Comfy.Locale": request.param})
     yield request.param
     page.comfy.post_settings({"Comfy.Locale": "en"})
+    page.opened = None  # it still speaks the language
 
 
 def test_nodes_speak_the_language(

@@ -18,7 +18,6 @@ _BELOW = """() => {
 }"""
 _ADD = """(kinds) => {
   const { app, LiteGraph } = window
-  app.graph.clear()
   Object.assign(app.canvas.ds, { scale: 1 })
   app.canvas.ds.offset[0] = app.canvas.ds.offset[1] = 0
   let x = 100
@@ -65,7 +64,7 @@ TYPES = ("MODEL", "ADAPTER", "TRACKER", "FLOW", "MASK_TRACK", "KEYFRAME")
 
 
 def add(page: ComfyPage, renderer: Renderer, *kinds: str) -> None:
-    page.start(renderer)
+    page.start(renderer, anew=False)
     page.tab.evaluate(_ADD, list(kinds))
     page.tab.wait_for_timeout(1200)
 
