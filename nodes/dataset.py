@@ -11,7 +11,7 @@ import folder_paths
 from comfy_api.latest import io
 
 from . import convert, host, previews
-from .schema import advanced, schema
+from .schema import advanced, fixed_seed, schema
 from .sockets import VividDataset
 
 if TYPE_CHECKING:
@@ -88,8 +88,8 @@ class SampleDataset(io.ComfyNode):
                     default=0,
                     min=0,
                     max=900_000,
-                    control_after_generate=io.ControlAfterGenerate.fixed,
                     tooltip="Of the first clip; each has one of its own.",
+                    **fixed_seed(),
                 ),
                 io.Int.Input(
                     "width", default=64, min=32, max=1024, step=2, tooltip="Width in pixels."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -182,16 +183,23 @@ def show_result(runtime: Runtime, frames: Tensor) -> None:
     runtime.report(Progress(stage="write", done=1, total=1, preview=frames))
 
 
+def _prompt_server() -> Any:
+    """The running server; None where nodes are called without one, and importing it would start
+    what only it needs.
+    """
+    module = sys.modules.get("server")
+    return getattr(getattr(module, "PromptServer", None), "instance", None)
+
+
 class _Words:
     """Shows words on the running node, at most once a second."""
 
     def __init__(self) -> None:
         from comfy_execution.utils import get_executing_context
-        from server import PromptServer
 
         context = get_executing_context()
         self._node = None if context is None else context.node_id
-        self._server = getattr(PromptServer, "instance", None)  # none without a page
+        self._server = _prompt_server()
         self._said = 0.0
 
     def __call__(self, words: str) -> None:

@@ -22,6 +22,15 @@ def advanced() -> dict[str, Any]:
     return {"advanced": True} if _FOLDS else {}
 
 
+def fixed_seed() -> dict[str, Any]:
+    """Arguments of a seed that stays as it is after a run.
+
+    An older ComfyUI knows only whether there is such a control, which then begins with "randomize".
+    """
+    control = getattr(io, "ControlAfterGenerate", None)
+    return {"control_after_generate": True if control is None else control.fixed}
+
+
 def require_choices(node: type[io.ComfyNode], **chosen: Any) -> None:
     """Raise InputError for a drop-down's value that is not offered.
 

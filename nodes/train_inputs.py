@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from comfy_api.latest import io
 
-from .schema import advanced
+from .schema import advanced, fixed_seed
 
 OPTIMIZERS = ("adamw", "adamw8bit")
 
@@ -48,8 +48,8 @@ def basic_inputs() -> list[io.Input]:
             default=0,
             min=0,
             max=2**63 - 1,
-            control_after_generate=io.ControlAfterGenerate.fixed,
             tooltip="Of all random choices. The same seed trains the same adapter.",
+            **fixed_seed(),
         ),
     ]
 

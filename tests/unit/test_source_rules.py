@@ -26,6 +26,16 @@ FORBIDDEN_IMPORTS = {"subprocess", "pickle", "cPickle", "dill", "cloudpickle", "
 FORBIDDEN_CALLS = re.compile(r"(eval|exec|os\.(system|popen|exec\w+|spawn\w+))")
 FORBIDDEN_TEXT = re.compile(r"""\.cuda\(|\.to\(["']cuda|torch\.autocast|trust_remote_code=True""")
 
+# What `io` has got since the oldest supported ComfyUI (0.3.64): naming it keeps the whole pack from
+# loading there. `getattr(io, ...)` asks whether it is there.
+NEWER_IO = {
+    "Array", "Autogrow", "BackgroundRemoval", "BoundingBox", "BoundingBoxes", "Color", "Colors",
+    "Compositor", "ControlAfterGenerate", "Curve", "Dict", "DynamicCombo", "DynamicSlot", "Histogram",
+    "ImageCompare", "InputMap", "InputMapOldId", "InputMapSetValue", "LatentUpscaleModel", "Layers",
+    "Load3DModelInfo", "MESH", "ModelPatch", "NodeReplace", "OutputMap", "PriceBadge",
+    "PriceBadgeDepends", "Range", "SPLAT", "Splat", "Tracks", "VOXEL",
+}  # fmt: skip
+
 Rule = Callable[[Path, str], str | None]
 
 
@@ -65,6 +75,18 @@ def imports_what_is_declared(path: Path, text: str) -> str | None:
     known = CORE_BRINGS | OPTIONAL | _required() | set(sys.stdlib_module_names)
     missing = sorted(set(_imported(ast.parse(text))) - known)
     return f"in neither requirements.txt nor ComfyUI: {missing}" if missing else None
+
+
+def loads_in_the_oldest_comfyui(path: Path, text: str) -> str | None:
+    if path.parts[0] != "nodes":
+        return None
+    named = {
+        node.attr
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "io"
+    }
+    newer = sorted(name for name in named if name in NEWER_IO or name.startswith("File3D"))
+    return f"not in every supported ComfyUI: {newer}" if newer else None
 
 
 def _is_in_pack(path: Path) -> bool:
@@ -113,6 +135,7 @@ RULES: list[Rule] = [
     fits_cp1252,
     is_registry_safe,
     imports_what_is_declared,
+    loads_in_the_oldest_comfyui,
 ]
 
 
@@ -143,6 +166,7 @@ def test_every_file_follows_the_rule(repository: Path, rule: Rule) -> None:
         (is_registry_safe, "vivid_core/a.py", "with torch.autocast('cpu'):\n    pass\n"),
         (imports_what_is_declared, "vivid_core/a.py", "import scipy\n"),
         (imports_what_is_declared, "nodes/a.py", "from vivid_core import video\n"),
+        (loads_in_the_oldest_comfyui, "nodes/a.py", "io.ControlAfterGenerate.fixed\n"),
     ],
 )
 def test_the_rule_can_be_broken(rule: Rule, path: str, text: str) -> None:
@@ -156,6 +180,7 @@ def test_the_rule_can_be_broken(rule: Rule, path: str, text: str) -> None:
         (is_short_enough, "vivid_core/a.py", "\n" * (LONGEST_TEST + 1)),
         (is_registry_safe, "tests/unit/test_a.py", "import subprocess\n"),
         (is_registry_safe, "vivid_core/a.py", "model.eval()\n"),
+        (loads_in_the_oldest_comfyui, "nodes/a.py", "io.Int.Input('seed')\n"),
     ],
 )
 def test_the_rule_leaves_other_files_alone(rule: Rule, path: str, text: str) -> None:
