@@ -30,7 +30,8 @@ FORBIDDEN_TEXT = re.compile(r"""\.cuda\(|\.to\(["']cuda|torch\.autocast|trust_re
 # loading there. `getattr(io, ...)` asks whether it is there.
 NEWER_IO = {
     "Array", "Autogrow", "BackgroundRemoval", "BoundingBox", "BoundingBoxes", "Color", "Colors",
-    "Compositor", "ControlAfterGenerate", "Curve", "Dict", "DynamicCombo", "DynamicSlot", "Histogram",
+    "Compositor", "ControlAfterGenerate", "Curve", "Dict", "DynamicCombo", "DynamicSlot",
+    "Histogram",
     "ImageCompare", "InputMap", "InputMapOldId", "InputMapSetValue", "LatentUpscaleModel", "Layers",
     "Load3DModelInfo", "MESH", "ModelPatch", "NodeReplace", "OutputMap", "PriceBadge",
     "PriceBadgeDepends", "Range", "SPLAT", "Splat", "Tracks", "VOXEL",
