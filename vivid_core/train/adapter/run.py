@@ -33,6 +33,7 @@ from ..loop import Trainer
 from ..parse import plain_values
 from ..plot import draw_curves, read_log, trim_log
 from ..processes import Processes
+from ..skips import REMEDY
 from .buckets import Size, train_sizes
 from .checks import (
     check_samples,
@@ -248,6 +249,8 @@ class _Run:
             f"{trainer.step * chosen.batch} samples seen",
             f"loss {trainer.smooth:.3g}",
         ]
+        if trainer.skipped:
+            words.append(trainer.skipped.words)
         left = chosen.steps - trainer.step
         if left and self._rate:
             words.append(f"{self._rate:.3g} steps/s, {duration_text(left / self._rate)} left")
@@ -265,6 +268,8 @@ class _Run:
             lines.append(f"{share:.0%} of the time was spent waiting for data")
         if self.trainer.step < self.config.optimization.steps:
             lines.append("stopped: run it again to go on")
+        if self.trainer.skipped:
+            lines.append(f"note: where many steps are skipped, {REMEDY}")
         lines += [f"note: {note}" for note in notes]
         return "\n".join([*lines, f"written: {self.config.out / ADAPTER}"])
 
