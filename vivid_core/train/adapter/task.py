@@ -59,7 +59,11 @@ class AdapterTask:
         self.store, self._texts = FrameStore(), dict[str, Tensor]()
         self._encoder = RestingEncoder(model.bundle)
         self._captions = possible_captions(order.samples, config.recipe)
-        self._cache = TensorCache(config.out / CACHE if config.latent_cache else None)
+        self._cache = TensorCache(
+            config.out / CACHE if config.latent_cache else None,
+            limit=config.latent_cache_bytes,
+            writers=processes.count,
+        )
         chosen = config.optimization
         self._ahead = ReadAhead(self._draw, end=chosen.steps * chosen.accumulate)
 
