@@ -12,18 +12,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ...cogvideox.save import write_safetensors
 from ...errors import InputError, ModelError
-from ...files.digest import digest_of
 from ...files.weights import read_weights
 from .room import Room
 
 log = logging.getLogger(__name__)
 _NAME, _DIGEST = "value", "vivid_cache_of"
-SAMPLED = 1024  # values of each tensor that stand for a network
-_FLAGS = ("use_tiling", "tile_sample_min_height", "tile_sample_min_width")
 
 
 class TensorCache:
@@ -65,24 +62,6 @@ class TensorCache:
         else:
             self._room.added(path)
         return made
-
-
-def network_digest(network: nn.Module) -> str:
-    """Stands for what a network computes: its options, and names, shapes, precisions and some
-    values of its tensors. Networks that differ in other values only are taken for the same.
-    """
-    options = {name: str(getattr(network, name, "")) for name in ("config", *_FLAGS)}
-    parts = [
-        [name, str(tensor.dtype), list(tensor.shape), digest_of(_sampled(tensor))]
-        for name, tensor in network.state_dict().items()
-    ]
-    return digest_of(options, parts)
-
-
-def _sampled(tensor: Tensor) -> bytes:
-    flat = tensor.detach().flatten()
-    stride = max(1, len(flat) // SAMPLED)
-    return flat[::stride].float().cpu().numpy().tobytes()
 
 
 def _read(path: Path, digest: str, shape: tuple[int, ...]) -> Tensor:

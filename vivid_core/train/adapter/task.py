@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from ...cogvideox.bundle import ModelBundle
 from ...cogvideox.conditioning import REFERENCE_NOISE, build_conditioning, pad_latent_frames
+from ...cogvideox.identity import network_digest
 from ...cogvideox.rotary import rotary_embedding
 from ...cogvideox.sampling import NoiseSchedule
 from ...cogvideox.text import encode_caption
@@ -20,7 +21,7 @@ from ...data.frames import FrameStore
 from ...files.digest import digest_of
 from ..processes import Processes, compute_dtype
 from .ahead import ReadAhead
-from .cache import TensorCache, network_digest
+from .cache import TensorCache
 from .config import AdapterConfig
 from .draws import Batch, draw_batch, possible_captions, sample_generator
 from .model import TrainedModel
