@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
@@ -174,7 +175,7 @@ class Trainer:
             self._check(values["loss"])
             stopped, done = self.processes.any(should_stop()), self.step == self.config.steps
             if self.step % self.config.log_every == 0:
-                self._log(values)
+                self.processes.main_does(partial(self._log, values))
             sound = not self.skipped.in_a_row  # else it may push out those that are
             if (self.step % self.config.save_every == 0 and sound) or stopped or done:
                 self.save()
@@ -296,13 +297,18 @@ class Trainer:
 
     def _validate(self) -> None:
         """By the main process; by all where none can run the model alone."""
-        if self.processes.main or self.processes.sharded:
-            with self.averaged():
-                self._log(self.task.validate())
+        if self.processes.sharded:
+            self.processes.all_do(self._log_validation)
+        else:
+            self.processes.main_does(self._log_validation)
+
+    def _log_validation(self) -> None:
+        with self.averaged():
+            values = self.task.validate()
+        if self.processes.main:
+            self._log(values)
 
     def _log(self, values: dict[str, float]) -> None:
-        if not self.processes.main:
-            return
         record = {"step": self.step, "seconds": round(self.seconds, 1)}
         if self.skipped:
             record["skipped"] = self.skipped.count

@@ -156,10 +156,13 @@ class _Run:
         self.task.position = self.trainer.step * config.optimization.accumulate
         processes.main_does(lambda: trim_log(config.out / LOG, self.trainer.step))
         self._begun_at = self.trainer.step, self.trainer.seconds
-        self._board = None
-        if config.tensorboard and processes.main:
-            self._board = Board(config.out, self.trainer.step)
-            self.trainer.observers.append(self._board.add)
+        self._board: Board | None = None
+        if config.tensorboard:
+            processes.main_does(self._open_board)
+
+    def _open_board(self) -> None:
+        self._board = Board(self.config.out, self.trainer.step)
+        self.trainer.observers.append(self._board.add)
 
     def until_done(self, interruption: Interruption) -> None:
         def after_step() -> bool:
