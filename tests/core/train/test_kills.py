@@ -18,7 +18,7 @@ from ...folders import write_folder
 from ...soak import record
 from . import killed_training
 
-PATIENCE = 120  # seconds
+PATIENCE = 300  # seconds
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
