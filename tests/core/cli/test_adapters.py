@@ -130,7 +130,7 @@ def test_several_add_up_each_at_its_strength(tmp_path: Path, lora: Path):
     two, half = map(load_file, out)
     assert two.keys() == half.keys()
     for key in half:
-        torch.testing.assert_close(two[key], half[key], rtol=0, atol=1e-6)
+        torch.testing.assert_close(two[key], half[key], rtol=0, atol=1e-5)
     assert plan(tmp_path, SHIPPED, lora, f"{lora}@0.3") == 0
 
 
