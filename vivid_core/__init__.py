@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .chain.sources import open_masks as open_masks
     from .cogvideox.adapter import apply_adapter as apply_adapter
     from .cogvideox.adapter import load_adapter as load_adapter
+    from .cogvideox.adapters import AdapterFile as AdapterFile
     from .cogvideox.merge import export_lora as export_lora
     from .cogvideox.merge import merge_adapter as merge_adapter
     from .cogvideox.save import save_checkpoint as save_checkpoint
@@ -78,6 +79,7 @@ _HOMES = {
     "chain.run": "edit_video",
     "chain.sources": "open_masks",
     "cogvideox.adapter": "apply_adapter load_adapter",
+    "cogvideox.adapters": "AdapterFile",
     "cogvideox.merge": "export_lora merge_adapter",
     "cogvideox.save": "save_checkpoint",
     "edit.clip": "edit_clip run_edit",

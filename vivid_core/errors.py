@@ -53,4 +53,4 @@ class AdapterError(ModelError):
 
 
 class TrainingDiverged(VividError):
-    """Training was stopped because the loss exploded; the last good state is on disk."""
+    """Training was stopped: loss or gradients exploded; the last good state is on disk."""

@@ -5,21 +5,21 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from ..cogvideox.adapter import load_adapter
+from ..cogvideox.adapters import load_adapters
 from ..cogvideox.merge import merged_bundle, save_merged
 from ..cogvideox.save import save_bundle
 from ..tiny import load_model
 from ..tiny.load import load_tiny
+from .shared import adapter_files, add_adapter_arguments
 
 SUFFIX = ".safetensors"
 
 
 def add_command(commands: argparse._SubParsersAction) -> None:
-    parser = commands.add_parser("merge", help="merge an adapter or a LoRA into its base model")
+    parser = commands.add_parser("merge", help="merge adapters or LoRAs into their base model")
     parser.add_argument("--model", default="tiny", help="tiny (bundled), or a folder or file")
     parser.add_argument("--base", type=Path, help="where a single file finds VAE and text encoder")
-    parser.add_argument("--adapter", type=Path, required=True, help="VIVID adapter or LoRA")
-    parser.add_argument("--strength", type=float, default=1.0, help="of the adapter's LoRA")
+    add_adapter_arguments(parser, required=True)
     parser.add_argument(
         "--spelling",
         choices=("comfyui", "diffusers"),
@@ -33,15 +33,19 @@ def add_command(commands: argparse._SubParsersAction) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Load both, merge, write."""
-    adapter = load_adapter(arguments.adapter)
+    """Load all, merge, write."""
+    chosen = load_adapters(adapter_files(arguments))
+    # Sums have no order, and what a VIVID adapter was trained on is the base as it came.
+    *others, last = sorted(chosen, key=lambda one: not one.adapter.patch_embedder)
     if arguments.model == "tiny":
         bundle = load_tiny(adapter=False)
     else:
         bundle = load_model(arguments.model, base=arguments.base)
+    for one in others:
+        bundle = merged_bundle(bundle, one.adapter, strength=one.strength)
     if arguments.out.suffix == SUFFIX:
-        options = {"strength": arguments.strength, "spelling": arguments.spelling}
-        save_merged(arguments.out, bundle, adapter, **options)
+        options = {"strength": last.strength, "spelling": arguments.spelling}
+        save_merged(arguments.out, bundle, last.adapter, **options)
     else:
-        save_bundle(merged_bundle(bundle, adapter, strength=arguments.strength), arguments.out)
+        save_bundle(merged_bundle(bundle, last.adapter, strength=last.strength), arguments.out)
     print(f"written: {arguments.out}")

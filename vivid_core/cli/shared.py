@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ..cogvideox.adapters import AdapterFile
 from ..cogvideox.model import CogVideoX
 from ..errors import InputError, MediaError, VividError
 from ..media import read_info, require_video_target, require_writable, save_masks, write_clip
@@ -72,10 +74,44 @@ def _rate_of(path: Path) -> Fraction:
 
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", default="tiny", help="tiny (bundled), or a folder or file")
-    parser.add_argument("--adapter", type=Path, help="VIVID adapter or LoRA for the model")
-    parser.add_argument("--strength", type=float, default=1.0, help="of the adapter's LoRA")
+    add_adapter_arguments(parser)
     parser.add_argument("--base", type=Path, help="where a single file finds VAE and text encoder")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps ...")
+
+
+def add_adapter_arguments(parser: argparse.ArgumentParser, *, required: bool = False) -> None:
+    parser.add_argument(
+        "--adapter",
+        action="append",
+        default=[],
+        required=required,
+        metavar="FILE[@STRENGTH]",
+        help="VIVID adapter or LoRA for the model; several are applied in order",
+    )
+    parser.add_argument(
+        "--strength", type=float, default=1.0, help="of the LoRA of adapters that name none"
+    )
+
+
+def adapter_files(arguments: argparse.Namespace) -> list[AdapterFile]:
+    """What --adapter and --strength name."""
+    return [_adapter_file(text, arguments.strength) for text in arguments.adapter]
+
+
+def _adapter_file(text: str, strength: float) -> AdapterFile:
+    """A file whose own name has an @ is found all the same."""
+    path, at, number = text.rpartition("@")
+    if not at or Path(text).exists():
+        return AdapterFile(path=Path(text), strength=strength)
+    try:
+        strength = float(number)
+    except ValueError:
+        strength = math.nan
+    if not path or not math.isfinite(strength):
+        raise InputError(
+            "--adapter", f"need FILE or FILE@STRENGTH such as style.safetensors@0.8, got {text!r}"
+        )
+    return AdapterFile(path=Path(path), strength=strength)
 
 
 def device_named(name: str) -> torch.device:
@@ -94,8 +130,7 @@ def load_model(arguments: argparse.Namespace, device: torch.device) -> CogVideoX
 
     return load_model(
         arguments.model,
-        adapter=arguments.adapter,
-        strength=arguments.strength,
+        adapters=adapter_files(arguments),
         base=arguments.base,
         device=device,
     )

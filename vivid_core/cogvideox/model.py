@@ -13,6 +13,7 @@ from ..files.digest import digest_of
 from ..inpainter import Draw, Limits, OnStage, Painted, Prompt, Region, Work
 from ..settings import Sampler, Settings
 from .bundle import ModelBundle
+from .identity import sampled_weights, tiling_of
 from .meter import counted_passes
 from .render import Renderer
 from .text import DELETE_CAPTION, encode_caption, require_readable
@@ -68,10 +69,12 @@ class CogVideoX(ModelBundle):
             "knows_last_frame": self.knows_last_frame,
             "schedule": {key: repr(value) for key, value in self.schedule.items()},
             "lora_scales": list(_lora_scales(self.transformer)),
-            "tiling": _tiling(self.vae),
+            "tiling": tiling_of(self.vae),
             "device": device.type,
         }
-        return digest_of(facts, *(list(_samples(part)) for part in self.parts.values()))
+        return digest_of(
+            facts, *(list(sampled_weights(part, SAMPLES)) for part in self.parts.values())
+        )
 
     def reads_caption(self, settings: Settings) -> bool:
         """Deletions have one caption, but for models that are told what is left behind."""
@@ -121,21 +124,6 @@ class CogVideoX(ModelBundle):
 
     def work(self, windows: Sequence[Span], settings: Settings) -> Work:
         return plan_work(self, windows, settings)
-
-
-def _samples(module: torch.nn.Module) -> Iterator[list[Any]]:
-    """Of each weight: its name, shape, type and some values."""
-    for name, weight in module.named_parameters():
-        flat = weight.detach().flatten()
-        picked = flat[:: max(1, flat.numel() // SAMPLES)][:SAMPLES].float().cpu()
-        yield [name, list(weight.shape), str(weight.dtype), [float(value) for value in picked]]
-
-
-def _tiling(vae: Any) -> dict[str, Any]:
-    """In which tiles a VAE works, if it does."""
-    if not vae.use_tiling:
-        return {}
-    return {name: value for name, value in vars(vae).items() if name.startswith("tile_")}
 
 
 def _lora_scales(module: Any) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import torch
 from torch import nn
 
 from ..cogvideox.adapter import apply_adapter, load_adapter
+from ..cogvideox.adapters import AdapterFile, apply_adapters, brings_embedder, load_adapters
 from ..cogvideox.layout import LayoutName, layout_named
 from ..cogvideox.load import load_bundle
 from ..cogvideox.model import CogVideoX
@@ -35,23 +37,23 @@ def load_tiny(
 def load_model(
     model: str | Path = "tiny",
     *,
-    adapter: Path | None = None,
-    strength: float = 1.0,
+    adapters: Sequence[AdapterFile] = (),
     base: Path | None = None,
     device: torch.device | None = None,
 ) -> CogVideoX:
     """The model to edit with: "tiny", or a folder or file of a mask-conditioned CogVideoX.
 
-    `adapter` is a VIVID adapter or a LoRA, at `strength`; with "tiny" a VIVID adapter replaces the
-    one that comes along. A single file finds VAE, text encoder and tokenizer in the folder `base`.
-    Raises ModelError for files that are not what they should be.
+    `adapters` are a VIVID adapter, LoRAs, or both, applied in order; with "tiny" a VIVID adapter
+    replaces the one that comes along. A single file finds VAE, text encoder and tokenizer in the
+    folder `base`. Raises ModelError for files that are not what they should be, and AdapterError
+    for adapters that do not go together.
     """
-    chosen = None if adapter is None else load_adapter(adapter)
+    chosen = load_adapters(adapters)
     if model == "tiny":
-        loaded = load_tiny(device=device, adapter=chosen is None or not chosen.patch_embedder)
+        loaded = load_tiny(device=device, adapter=not brings_embedder(chosen))
     else:
         loaded = load_bundle(Path(model), base=base, device=device)
-    return loaded if chosen is None else apply_adapter(loaded, chosen, strength)
+    return apply_adapters(loaded, chosen)
 
 
 def assemble(

@@ -9,10 +9,11 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, Literal, NoReturn, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -21,6 +22,7 @@ from ..errors import InputError, TrainingDiverged
 from .ema import WeightAverage
 from .muon import Muon
 from .processes import Processes
+from .skips import REMEDY, SkippedSteps
 from .state import StateFile, StateStore
 
 log = logging.getLogger(__name__)
@@ -158,7 +160,7 @@ class Trainer:
         self.generator = torch.Generator().manual_seed(config.seed)
         self.step, self.best, self.smooth = 0, math.inf, math.nan
         self.first: list[float] = []  # losses of the steps in which they settle
-        self.seconds = 0.0
+        self.seconds, self.skipped = 0.0, SkippedSteps()
         state = self.store.load()
         if state is not None:
             self._resume(state)
@@ -173,8 +175,9 @@ class Trainer:
             self._check(values["loss"])
             stopped, done = self.processes.any(should_stop()), self.step == self.config.steps
             if self.step % self.config.log_every == 0:
-                self._log(values)
-            if self.step % self.config.save_every == 0 or stopped or done:
+                self.processes.main_does(partial(self._log, values))
+            sound = not self.skipped.in_a_row  # else it may push out those that are
+            if (self.step % self.config.save_every == 0 and sound) or stopped or done:
                 self.save()
             if stopped:
                 return
@@ -201,6 +204,7 @@ class Trainer:
                 "smooth": self.smooth,
                 "first": list(self.first),
                 "seconds": self.seconds,
+                "skipped": self.skipped.state_dict(),
                 "parameters": [p.detach() for p in self.parameters],
                 "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
                 "average": self.average.state_dict(),
@@ -221,6 +225,7 @@ class Trainer:
         self.generator.set_state(state["generator"])
         self.step, self.best, self.smooth = state["step"], state["best"], state["smooth"]
         self.seconds, self.first = state["seconds"], list(state.get("first", []))
+        self.skipped.load_state_dict(state.get("skipped", {}))
         log.info("resumed at step %d", self.step)
 
     def _one_step(self) -> dict[str, float]:
@@ -230,11 +235,13 @@ class Trainer:
             optimizer.zero_grad(set_to_none=True)
         values = self._backward()
         norm = nn.utils.clip_grad_norm_(self.parameters, self.config.clip or math.inf)
-        if torch.isfinite(norm):
+        finite = bool(torch.isfinite(norm))
+        if finite:
             for optimizer in self.optimizers:
                 optimizer.step()
             self.average.update(self.parameters)
         self.step += 1
+        self.skipped.note(self.step, finite=finite)
         return values
 
     def _backward(self) -> dict[str, float]:
@@ -263,14 +270,22 @@ class Trainer:
             self.first.append(loss)
             exploded = self._exploded() if self.config.diverged_ratio else 0
             sound, diverged = not exploded, exploded >= EXPLODED_LOSSES
-        if sound and math.isfinite(loss):
+        if sound and math.isfinite(loss) and not self.skipped.in_a_row:
             self._sound_at = self.step
         if diverged or not math.isfinite(loss):
-            self.processes.main_does(lambda: self.store.forget_from(self._sound_at))
-            raise TrainingDiverged(
+            self._give_up(
                 f"loss {loss:.3g} at step {self.step} (best average {self.best:.3g}): lower the "
-                f"learning rate; what was good last is in {self.store.place}"
+                "learning rate"
             )
+        if self.skipped.too_many:
+            self._give_up(
+                f"the gradients of {self.skipped.in_a_row} steps in a row, the last at step "
+                f"{self.step}, are not finite: {REMEDY}"
+            )
+
+    def _give_up(self, why: str) -> NoReturn:
+        self.processes.main_does(lambda: self.store.forget_from(self._sound_at))
+        raise TrainingDiverged(f"{why}; what was good last is in {self.store.place}")
 
     def _exploded(self) -> int:
         """How many of the newest losses are far above those before, while all are few."""
@@ -282,14 +297,21 @@ class Trainer:
 
     def _validate(self) -> None:
         """By the main process; by all where none can run the model alone."""
-        if self.processes.main or self.processes.sharded:
-            with self.averaged():
-                self._log(self.task.validate())
+        if self.processes.sharded:
+            self.processes.all_do(self._log_validation)
+        else:
+            self.processes.main_does(self._log_validation)
+
+    def _log_validation(self) -> None:
+        with self.averaged():
+            values = self.task.validate()
+        if self.processes.main:
+            self._log(values)
 
     def _log(self, values: dict[str, float]) -> None:
-        if not self.processes.main:
-            return
         record = {"step": self.step, "seconds": round(self.seconds, 1)}
+        if self.skipped:
+            record["skipped"] = self.skipped.count
         record |= {name: float(f"{value:.7g}") for name, value in values.items()}
         try:
             self.folder.mkdir(parents=True, exist_ok=True)

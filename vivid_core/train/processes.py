@@ -111,11 +111,18 @@ class Processes:
 
     def main_does(self, action: Callable[[], object]) -> None:
         """Let the main process do what must be done once; the others wait, and fail with it."""
-        problem = _attempt(action) if self.main else None
+        self._agree(_attempt(action) if self.main else None)
+
+    def all_do(self, action: Callable[[], object]) -> None:
+        """Let all do what needs all, where the main process has more to do and may fail alone."""
+        self._agree(_attempt(action))
+
+    def _agree(self, problem: Exception | None) -> None:
+        """Raise what went wrong here, or in the main process."""
         if self.count > 1:
             from accelerate.utils import broadcast_object_list
 
-            (text,) = broadcast_object_list([None if problem is None else str(problem)])
+            (text,) = broadcast_object_list([None if problem is None else _words(problem)])
             problem = problem or (None if text is None else VividError(text))
         if problem is not None:
             raise problem
@@ -190,12 +197,16 @@ def compute_dtype(base: torch.dtype) -> torch.dtype:
     return torch.float32 if base == torch.float32 else torch.bfloat16
 
 
-def _attempt(action: Callable[[], object]) -> VividError | None:
+def _attempt(action: Callable[[], object]) -> Exception | None:
     try:
         action()
-    except VividError as error:
+    except Exception as error:  # whatever it is, the others must not wait for ever
         return error
     return None
+
+
+def _words(problem: Exception) -> str:
+    return str(problem) if isinstance(problem, VividError) else f"the main process: {problem!r}"
 
 
 def launched_count() -> int:

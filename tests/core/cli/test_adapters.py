@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -13,8 +14,11 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from vivid_core.cli import main
+from vivid_core.cogvideox.adapter import load_adapter
+from vivid_core.cogvideox.adapters import AdapterFile, require_combinable
+from vivid_core.errors import AdapterError
 from vivid_core.media import write_clip
-from vivid_core.tiny.load import ADAPTER_FILE, TINY_WEIGHTS
+from vivid_core.tiny.load import ADAPTER_FILE, TINY_WEIGHTS, load_model
 
 from ...folders import write_folder
 
@@ -56,10 +60,11 @@ def in_kohyas_names(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     return spelled
 
 
-def plan(tmp_path: Path, file: Path) -> int:
+def plan(tmp_path: Path, *files: Path | str) -> int:
     clip = tmp_path / "clip.mkv"
     write_clip(clip, torch.rand(5, 32, 32, 3), fps=Fraction(8))
-    return main(["plan", "--video", str(clip), "--adapter", str(file)])
+    named = [part for file in files for part in ("--adapter", str(file))]
+    return main(["plan", "--video", str(clip), *named])
 
 
 @pytest.mark.parametrize(
@@ -104,3 +109,59 @@ def test_no_training_goes_on_from_a_plain_lora(tmp_path: Path, capsys: pytest.Ca
     write_folder(tmp_path / "data", clips=1, frames=1)
     assert main(["train", str(tmp_path / "c.yaml")]) == 2
     assert "start_from: x is a LoRA without a patch embedder" in capsys.readouterr().err
+
+
+@pytest.fixture
+def lora(tmp_path: Path) -> Path:
+    """The LoRA part of the shipped adapter."""
+    save_file(alone(load_file(SHIPPED)), tmp_path / "style@2.safetensors", metadata())
+    return tmp_path / "style@2.safetensors"
+
+
+def test_several_add_up_each_at_its_strength(tmp_path: Path, lora: Path):
+    """Whole and minus a half of the same change are a half of it."""
+    out = [tmp_path / name for name in ("two.safetensors", "half.safetensors")]
+    asked = [
+        ["--adapter", str(SHIPPED), "--adapter", f"{lora}@-0.5"],
+        ["--adapter", f"{SHIPPED}@0.5"],
+    ]
+    for file, adapters in zip(out, asked, strict=True):
+        assert main(["merge", *adapters, "--out", str(file)]) == 0
+    two, half = map(load_file, out)
+    assert two.keys() == half.keys()
+    for key in half:
+        torch.testing.assert_close(two[key], half[key], rtol=0, atol=1e-5)
+    assert plan(tmp_path, SHIPPED, lora, f"{lora}@0.3") == 0
+
+
+def test_what_is_applied_is_what_is_merged(lora: Path):
+    chosen = [AdapterFile(path=SHIPPED), AdapterFile(path=lora, strength=-0.5)]
+    one = load_model(adapters=chosen).transformer.transformer_blocks[0].attn1.to_q
+    half = load_model(adapters=[AdapterFile(path=SHIPPED, strength=0.5)])
+    rows = torch.randn(2, one.in_features, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(one(rows), half.transformer.transformer_blocks[0].attn1.to_q(rows))
+
+
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        ((SHIPPED, SHIPPED), "both bring a patch embedder, of which a model has one: leave out"),
+        ((f"{SHIPPED}@strong",), "--adapter: need FILE or FILE@STRENGTH such as"),
+        ((f"{SHIPPED}@nan",), "--adapter: need FILE or FILE@STRENGTH such as"),
+        (("@0.8",), "--adapter: need FILE or FILE@STRENGTH such as"),
+    ],
+)
+def test_what_does_not_go_together_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], files: tuple, message: str
+):
+    assert plan(tmp_path, *files) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_a_lora_that_would_be_lost_is_named():
+    shipped = load_adapter(SHIPPED)
+    pair = {f"patch_embed.proj.lora_{part}.weight": torch.ones(1, 1) for part in "AB"}
+    under = replace(shipped, name="under", lora=pair, patch_embedder={}, facts=None)
+    require_combinable([shipped, under])
+    with pytest.raises(AdapterError, match="under changes the patch embedder, which vivid-tiny"):
+        require_combinable([under, shipped])

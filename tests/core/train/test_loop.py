@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -131,6 +132,55 @@ def test_a_stop_saves_before_it_looks_at_anything(tmp_path: Path):
 
     Trainer(Blind(), config(30), tmp_path).run(should_stop=lambda: True)
     assert Trainer(Regression(), config(30), tmp_path).step == 1
+
+
+class Overflowing(Regression):
+    """Finite losses, whose gradients are not at some calls."""
+
+    def __init__(self, at: Iterable[int]) -> None:
+        super().__init__()
+        self.at = set(at)
+
+    def loss(self, generator: torch.Generator) -> dict[str, torch.Tensor]:
+        values = super().loss(generator)
+        if self.calls in self.at:  # the slope of a root at 0 is infinite
+            values["loss"] = values["loss"] + (self.layer.weight.sum() * 0).abs().sqrt()
+        return values
+
+
+def test_a_step_whose_gradients_are_not_finite_is_told_once_and_counted(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    """A run that is stopped among them goes on counting, and ends in the same weights."""
+    plan, at = config(30, log_every=5, save_every=1), (3, 4, 9)
+    whole = Trainer(task := Overflowing(at), plan, tmp_path / "a")
+    whole.run()
+    assert (whole.skipped.count, whole.skipped.last) == (3, 9)
+    told = [r.getMessage() for r in caplog.records if "not finite" in r.getMessage()]
+    assert len(told) == 1 and told[0].startswith("step 3 is skipped") and "lower the" in told[0]
+    records = [json.loads(line) for line in (tmp_path / "a" / "log.jsonl").read_text().splitlines()]
+    assert [r["skipped"] for r in records[:3]] == [2, 3, 3]
+
+    Trainer(first := Overflowing(at), plan, tmp_path / "b").run(
+        should_stop=lambda: first.calls >= 4
+    )
+    resumed = Trainer(second := Overflowing([9 - 4]), plan, tmp_path / "b")
+    assert (resumed.step, resumed.skipped.in_a_row) == (4, 2)
+    resumed.run()
+    assert resumed.skipped.state_dict() == whole.skipped.state_dict()
+    assert torch.equal(second.layer.weight, task.layer.weight)
+
+
+def test_gradients_that_are_not_finite_ten_times_in_a_row_end_it(tmp_path: Path):
+    """Nine do not. The states of sound weights stay, however often one is saved."""
+    wanted = config(60, save_every=1)
+    store = Checkpoints(tmp_path / "nine", keep=2, identity={})
+    Trainer(Overflowing(range(8, 17)), wanted, tmp_path, store).run()
+    store = Checkpoints(tmp_path / "ten", keep=2, identity={})
+    with pytest.raises(TrainingDiverged, match=r"10 steps in a row, the last at step 17, .*0006"):
+        Trainer(Overflowing(range(8, 18)), wanted, tmp_path, store).run()
+    resumed = Trainer(Regression(), wanted, tmp_path, store)
+    assert resumed.step == 6 and all(map(torch.isfinite, map(torch.sum, resumed.parameters)))
 
 
 class Constant(Regression):

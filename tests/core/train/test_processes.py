@@ -35,26 +35,27 @@ from ...folders import write_folder
 from . import watched_training
 from .watched_training import held_bytes
 
-PATIENCE = 180  # seconds
+PATIENCE = 300  # seconds
 STEPS = 4
 
 
-def write_config(folder: Path, out: str, *, accumulate: int = 1, lines: str = "") -> Path:
+def write_config(
+    folder: Path, out: str, *, steps: int = STEPS, accumulate: int = 1, lines: str = ""
+) -> Path:
     path = folder / f"{out}.yaml"
     path.write_text(
         f"data: {folder / 'data'}\nout: {folder / out}\ndevice: cpu\nlora: {{rank: 2}}\n"
         "recipe: {size: [9, 32, 32], images_per_video: 1, caption_dropout: 0.3,"
         " weight_inside: 3}\n"
-        f"optimization: {{batch: 4, steps: {STEPS}, accumulate: {accumulate}, clip: 1.0}}\n"
-        f"saving: {{log_every: 1, validate_every: {STEPS}, every: 2}}\n{lines}"
+        f"optimization: {{batch: 4, steps: {steps}, accumulate: {accumulate}, clip: 1.0}}\n"
+        f"saving: {{log_every: 1, validate_every: {STEPS}, every: 2}}\n"
+        f"edits_shown: {{count: 1, steps: 1}}\n{lines}"
     )
     return path
 
 
-def launch(
-    config: Path, processes: int, *, module: str = "vivid_core.train"
-) -> list[subprocess.Popen[str]]:
-    """What `accelerate launch -m vivid_core.train CONFIG` starts on CPUs."""
+def launch(configs: list[Path], processes: int) -> list[subprocess.Popen[str]]:
+    """What `accelerate launch` starts on CPUs, for one training after the other."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -68,7 +69,7 @@ def launch(
     }
     return [
         subprocess.Popen(
-            [sys.executable, "-m", module, str(config)],
+            [sys.executable, "-m", watched_training.__name__, *map(str, configs)],
             env=os.environ | shared | {"RANK": str(rank), "LOCAL_RANK": str(rank)},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -93,65 +94,105 @@ def losses(folder: Path, name: str = "loss") -> list[float]:
     return [record[name] for record in records if name in record]
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    write_folder(tmp_path / "data")
-    return tmp_path
+@dataclass(frozen=True, kw_only=True)
+class Pair:
+    """What two processes left in a folder, and what each printed at its end."""
+
+    folder: Path
+    printed: list[str]
+
+    def ended(self, name: str) -> list[dict]:
+        """How a training did in each."""
+        return [json.loads((self.folder / f"{name}.{i}.json").read_text()) for i in range(2)]
 
 
-def test_two_processes_and_two_parts_give_the_losses_of_one(folder: Path):
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Pair:
+    """Two processes that go through several trainings while this one does some of them alone."""
+    folder = tmp_path_factory.mktemp("processes")
+    write_folder(folder / "data")
+    assert main(["train", str(write_config(folder, "shared", steps=2, accumulate=2))]) == 0
+    lines = "gradient_checkpointing: true\nshard_base: true\n"
+    trainings = [write_config(folder, "two")]
+    if can_shard():
+        trainings.append(write_config(folder, "shared", accumulate=2, lines=lines))
+        trainings.append(write_config(folder, "bad_shared", lines=lines))
+    trainings += [write_config(folder, name) for name in ("bad_edits", "bad_checkpoints")]
+    for name, blocked in (("bad_edits", "edits"), ("bad_shared", "edits")):
+        (folder / name).mkdir()
+        (folder / name / blocked).touch()
+    (folder / "bad_checkpoints").mkdir()
+    (folder / "bad_checkpoints" / "checkpoints").touch()
+    running = launch([*trainings, write_config(folder, "endless", steps=100_000)], 2)
     assert main(["train", str(write_config(folder, "one"))]) == 0
     assert main(["train", str(write_config(folder, "parts", accumulate=2))]) == 0
-    both = finish(launch(write_config(folder, "two"), 2))
-    assert [code for code, _, _ in both] == [0, 0], both
-    printed = [out for _, out, _ in both]
-    assert f"step {STEPS} of {STEPS}, {4 * STEPS} samples seen" in printed[0]
-    assert printed[1] == ""
-    wanted = losses(folder / "one")
-    assert len(wanted) == STEPS
-    for out in ("two", "parts"):
-        assert losses(folder / out) == pytest.approx(wanted, rel=1e-5), out
-    one, two = (load_adapter(folder / out / "adapter.safetensors") for out in ("one", "two"))
-    for name, tensor in one.lora.items():
-        torch.testing.assert_close(two.lora[name], tensor, rtol=0, atol=1e-4)
-    checkpoints = sorted(path.name for path in (folder / "two" / "checkpoints").iterdir())
-    assert checkpoints == ["step_000000002.safetensors", "step_000000004.safetensors"]
-
-
-def test_a_run_of_two_is_stopped_by_one_and_goes_on_alone(folder: Path):
-    config = write_config(folder, "run")
-    config.write_text(config.read_text().replace(f"steps: {STEPS}", "steps: 100000"))
-    running = launch(config, 2)
-    log = folder / "run" / "log.jsonl"
+    log = folder / "endless" / "log.jsonl"
     while not log.is_file() and all(one.poll() is None for one in running):
         time.sleep(0.05)
     running[1].terminate()
     both = finish(running)
     assert [code for code, _, _ in both] == [0, 0], both
-    step = load_adapter(folder / "run" / "adapter.safetensors").facts.training_step
-    config.write_text(config.read_text().replace("steps: 100000", f"steps: {step + 1}"))
-    assert main(["train", str(config)]) == 0
-    assert len(losses(folder / "run")) == step + 1
+    return Pair(folder=folder, printed=[out for _, out, _ in both])
+
+
+def test_two_processes_and_two_parts_give_the_losses_of_one(pair: Pair):
+    main_one, other = pair.ended("two")
+    assert (main_one["code"], other["code"]) == (0, 0)
+    assert f"step {STEPS} of {STEPS}, {4 * STEPS} samples seen" in main_one["out"]
+    assert other["out"] == ""
+    wanted = losses(pair.folder / "one")
+    assert len(wanted) == STEPS
+    for out in ("two", "parts"):
+        assert losses(pair.folder / out) == pytest.approx(wanted, rel=1e-5), out
+    one, two = (load_adapter(pair.folder / out / "adapter.safetensors") for out in ("one", "two"))
+    for name, tensor in one.lora.items():
+        torch.testing.assert_close(two.lora[name], tensor, rtol=0, atol=1e-4)
+    checkpoints = sorted(path.name for path in (pair.folder / "two" / "checkpoints").iterdir())
+    assert checkpoints == ["step_000000002.safetensors", "step_000000004.safetensors"]
+
+
+def test_a_run_of_two_is_stopped_by_one_and_goes_on_alone(pair: Pair):
+    assert [ended["code"] for ended in pair.ended("endless")] == [0, 0]
+    folder = pair.folder
+    step = load_adapter(folder / "endless" / "adapter.safetensors").facts.training_step
+    assert main(["train", str(write_config(folder, "endless", steps=step + 1))]) == 0
+    assert len(losses(folder / "endless")) == step + 1
 
 
 @pytest.mark.skipif(not can_shard(), reason="this PyTorch cannot share a model out")
-def test_two_that_share_the_base_go_on_with_what_one_began(folder: Path):
-    lines = "gradient_checkpointing: true\nedits_shown: {count: 1, steps: 1}\n"
-    assert main(["train", str(write_config(folder, "one", lines=lines))]) == 0
-    config = write_config(folder, "shared", accumulate=2, lines=lines)
-    text = config.read_text()
-    config.write_text(text.replace(f"steps: {STEPS}", "steps: 2"))
-    assert main(["train", str(config)]) == 0
-    config.write_text(f"{text}shard_base: true\n")
-    both = finish(launch(config, 2, module=watched_training.__name__))
-    assert [code for code, _, _ in both] == [0, 0], both
-    require_same_training(folder / "shared", folder / "one")
+def test_two_that_share_the_base_go_on_with_what_one_began(pair: Pair):
+    require_same_training(pair.folder / "shared", pair.folder / "one")
     frozen = load_tiny(adapter=False).transformer.requires_grad_(False)
     frozen.patch_embed.proj.requires_grad_(True)
     half = pytest.approx(held_bytes(frozen) / 2, rel=0.01)
-    for rank in range(2):
-        held = json.loads((folder / f"shared.held_{rank}.json").read_text())
-        assert held == [half] * 5  # two steps of two parts, and the validation
+    for ended in pair.ended("shared"):
+        assert ended["code"] == 0
+        assert ended["held"] == [half] * 5  # two steps of two parts, and the validation
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("bad_edits", "step_0000004.png: cannot be written"),
+        ("bad_checkpoints", "cannot write"),
+        pytest.param(
+            "bad_shared",
+            "step_0000004.png: cannot be written",
+            marks=pytest.mark.skipif(not can_shard(), reason="this PyTorch cannot share a model"),
+        ),
+    ],
+)
+def test_where_the_main_one_fails_all_end_with_its_error(pair: Pair, name: str, words: str):
+    main_one, other = pair.ended(name)
+    assert (main_one["code"], other["code"]) == (2, 2)
+    lines = [ended["errors"].splitlines()[-1] for ended in (main_one, other)]
+    assert lines[0] == lines[1] and words in lines[0]
+
+
+def test_errors_that_nobody_has_thought_of_end_all_as_well(pair: Pair):
+    first, second = pair.printed
+    assert first.startswith("ZeroDivisionError")
+    assert second.startswith("VividError(") and "the main process: ZeroDivisionError" in second
 
 
 def require_same_training(out: Path, wanted: Path) -> None:
@@ -165,6 +206,12 @@ def require_same_training(out: Path, wanted: Path) -> None:
         off = torch.cat([(after[name] - before[name]).abs().flatten() for name in before])
         assert off.max() < 1e-4
         assert (off > 1e-5).sum() <= 0.001 * len(off)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    write_folder(tmp_path / "data")
+    return tmp_path
 
 
 @dataclass

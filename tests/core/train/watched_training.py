@@ -1,7 +1,13 @@
-"""`python -m vivid_core.train CONFIG`, noting what this process holds of the base meanwhile."""
+"""One of several processes that go through trainings together: each is what `vivid train` does.
+
+`python -m ... CONFIG CONFIG ...` leaves CONFIG.0.json, CONFIG.1.json ...: how the training ended in
+each process, and what it held of the base meanwhile. Starting a process takes longer than all.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import os
 import sys
@@ -12,7 +18,9 @@ import torch
 from torch import nn
 
 from vivid_core.cli import main
+from vivid_core.errors import VividError
 from vivid_core.train.adapter.task import AdapterTask
+from vivid_core.train.processes import Processes, open_processes
 
 
 def held_bytes(module: nn.Module) -> int:
@@ -22,28 +30,49 @@ def held_bytes(module: nn.Module) -> int:
     return sum(part.untyped_storage().nbytes() for part in parts)
 
 
-def watch(notes: Path) -> None:
-    """Write the bytes held before each part and after each validation to the file `notes`."""
+def watch() -> list[int]:
+    """The bytes held before each part and after each validation, as they come."""
     held: list[int] = []
     loss, validate = AdapterTask.loss, AdapterTask.validate
 
-    def note(task: AdapterTask) -> None:
-        held.append(held_bytes(task.model.transformer))
-        notes.write_text(json.dumps(held))
-
     def noted_loss(task: AdapterTask, generator: torch.Generator, /) -> Any:
-        note(task)
+        held.append(held_bytes(task.model.transformer))
         return loss(task, generator)
 
     def noted_validate(task: AdapterTask) -> dict[str, float]:
         values = validate(task)
-        note(task)
+        held.append(held_bytes(task.model.transformer))
         return values
 
     AdapterTask.loss, AdapterTask.validate = noted_loss, noted_validate
+    return held
+
+
+def broken_main() -> str:
+    """The error of a main process that does something nobody has thought of."""
+    processes = open_processes(torch.device("cpu"), torch.float32)
+    try:
+        processes.main_does(lambda: 1 // 0)
+    except (VividError, ZeroDivisionError) as error:
+        return repr(error)
+    return "none"
+
+
+def train(config: Path, held: list[int]) -> None:
+    """Run it and note how it ended."""
+    held.clear()
+    texts = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(texts[0]), contextlib.redirect_stderr(texts[1]):
+        code = main(["train", str(config)])
+    notes = {"code": code, "out": texts[0].getvalue(), "errors": texts[1].getvalue(), "held": held}
+    config.with_suffix(f".{os.environ['RANK']}.json").write_text(json.dumps(notes))
 
 
 if __name__ == "__main__":
-    config = Path(sys.argv[1])
-    watch(config.with_suffix(f".held_{os.environ['RANK']}.json"))
-    sys.exit(main(["train", str(config)]))
+    notes, close = watch(), Processes.close
+    Processes.close = lambda _: None  # they go on to the next
+    for name in sys.argv[1:]:
+        train(Path(name), notes)
+    sys.stdout.write(broken_main())
+    Processes.close = close
+    open_processes(torch.device("cpu"), torch.float32).close()

@@ -12,28 +12,27 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ...cogvideox.save import write_safetensors
 from ...errors import InputError, ModelError
-from ...files.digest import digest_of
 from ...files.weights import read_weights
+from .room import Room
 
 log = logging.getLogger(__name__)
 _NAME, _DIGEST = "value", "vivid_cache_of"
-SAMPLED = 1024  # values of each tensor that stand for a network
-_FLAGS = ("use_tiling", "tile_sample_min_height", "tile_sample_min_width")
 
 
 class TensorCache:
     """Files of one tensor each. Without a folder nothing is kept.
 
-    Processes that share the folder may all write: a file appears whole, whoever was first.
-    Nothing is ever removed; the folder may be, at any time.
+    `writers` processes that share the folder may all write: a file appears whole, whoever was
+    first. Above `limit` bytes the oldest-used are removed; the folder may be, at any time.
     """
 
-    def __init__(self, folder: Path | None) -> None:
+    def __init__(self, folder: Path | None, *, limit: int | None = None, writers: int = 1) -> None:
         self.folder = folder
+        self._room = None if folder is None else Room(folder, limit, writers=writers)
 
     def get(
         self, kind: str, digest: str, shape: tuple[int, ...], make: Callable[[], Tensor]
@@ -43,39 +42,26 @@ class TensorCache:
         A file that is damaged, or not of this digest and shape, is made again. Where none can be
         written nothing is kept from then on.
         """
-        if self.folder is None:
+        if self.folder is None or self._room is None:
             return make()
         path = self.folder / kind / f"{digest}.safetensors"
         if path.is_file():
             try:
-                return _read(path, digest, shape)
+                kept = _read(path, digest, shape)
             except ModelError as error:
                 log.warning("%s: made again", error)
+            else:
+                self._room.used(path)
+                return kept
         made = make()
         try:
             write_safetensors(path, {_NAME: made}, {"format": "pt", _DIGEST: digest})
         except InputError as error:  # a full disk: the training can do without
             log.warning("%s: nothing more is kept in the cache", error)
             self.folder = None
+        else:
+            self._room.added(path)
         return made
-
-
-def network_digest(network: nn.Module) -> str:
-    """Stands for what a network computes: its options, and names, shapes, precisions and some
-    values of its tensors. Networks that differ in other values only are taken for the same.
-    """
-    options = {name: str(getattr(network, name, "")) for name in ("config", *_FLAGS)}
-    parts = [
-        [name, str(tensor.dtype), list(tensor.shape), digest_of(_sampled(tensor))]
-        for name, tensor in network.state_dict().items()
-    ]
-    return digest_of(options, parts)
-
-
-def _sampled(tensor: Tensor) -> bytes:
-    flat = tensor.detach().flatten()
-    stride = max(1, len(flat) // SAMPLED)
-    return flat[::stride].float().cpu().numpy().tobytes()
 
 
 def _read(path: Path, digest: str, shape: tuple[int, ...]) -> Tensor:

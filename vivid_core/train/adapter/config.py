@@ -5,6 +5,7 @@ VIVID is arXiv 2411.15260 v1; sections and appendices are named beside the figur
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from ...cogvideox.adapter import TARGET_MODULES
 from ...mask.augment import DEFAULT_RADIUS, MASK_MODES, MaskMode
 from ..loop import DIVERGED_RATIO, LoopConfig, OptimizerName
 from ..parse import build_config, read_yaml
+from .room import GB
 
 SETTLE_STEPS = 50  # ours: small batches begin with losses far from their average
 
@@ -148,6 +150,7 @@ class AdapterConfig:
     base_fp8: bool = False  # ours: the base's layers take half of the memory of bf16
     shard_base: bool = False  # ours: the frozen base is shared out over the processes (FSDP2)
     latent_cache: bool = False  # ours: clean latents and captions are kept in out/cache
+    latent_cache_gb: float = 50.0  # ours: above so many the oldest-used go; 0: no limit
     tensorboard: bool = False  # ours: the same curves for TensorBoard, in out/tensorboard
     licence: str = ""  # of the adapter, for its metadata
     lora: LoraOptions = field(default_factory=LoraOptions)
@@ -159,6 +162,9 @@ class AdapterConfig:
     def __post_init__(self) -> None:
         _require(0 <= self.seed < 2**63, "seed must be 0 to 2^63 - 1", self.seed)
         _require(
+            self.latent_cache_gb >= 0, "latent_cache_gb must be 0 or more", self.latent_cache_gb
+        )
+        _require(
             self.gradient_checkpointing or not self.base_fp8,
             "base_fp8 saves memory with gradient_checkpointing only: turn both on",
             f"base_fp8 {self.base_fp8}",
@@ -169,6 +175,12 @@ class AdapterConfig:
             "as little of it each",
             "both",
         )
+
+    @property
+    def latent_cache_bytes(self) -> int | None:
+        """None: no limit."""
+        limited = 0 < self.latent_cache_gb < math.inf
+        return max(1, round(self.latent_cache_gb * GB)) if limited else None
 
     @property
     def loop(self) -> LoopConfig:

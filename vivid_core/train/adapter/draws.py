@@ -103,10 +103,20 @@ def know_first_frame(hole: Float[Tensor, "t h w"]) -> Float[Tensor, "t h w"]:
 
 def draw_caption(sample: TrainingSample, recipe: Recipe, generator: torch.Generator) -> str:
     """One of the sample's captions, or none; that of deletions is fixed (app. A.1)."""
-    captions = sample.captions if sample.task == "edit" else (DELETE_CAPTION,)
+    captions = _captions(sample)
     choice = captions[_below(len(captions), generator)]
     dropped = float(torch.rand((), generator=generator)) < recipe.caption_dropout
     return "" if dropped else choice
+
+
+def possible_captions(samples: Sequence[TrainingSample], recipe: Recipe) -> set[str]:
+    """All that `draw_caption` may give."""
+    dropped = {""} if recipe.caption_dropout else set()
+    return dropped.union(*map(_captions, samples))
+
+
+def _captions(sample: TrainingSample) -> tuple[str, ...]:
+    return sample.captions if sample.task == "edit" else (DELETE_CAPTION,)
 
 
 def _below(count: int, generator: torch.Generator) -> int:

@@ -15,6 +15,7 @@ from ...data.folder import TrainingSample
 from ...data.frames import FrameStore
 from ...edit.clip import edit_clip
 from ...edit.job import Material
+from ...files.atomic import write_errors
 from ...media import save_image
 from ...metrics.sheet import SheetRow, draw_sheet, mask_panel, shrink_panel
 from ...runtime import Runtime
@@ -72,7 +73,8 @@ class ShownEdits:
             return None
         times = max(1, SIDE // max(self._size))
         path = self._folder / f"step_{step:07}.png"
-        self._folder.mkdir(parents=True, exist_ok=True)
+        with write_errors(path):
+            self._folder.mkdir(parents=True, exist_ok=True)
         save_image(path, draw_sheet(COLUMNS, rows, enlarge=times))
         return path
 

@@ -7,15 +7,16 @@ video are within one of their share, and each sample of a pool comes once before
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
 from typing import Literal
 
 import numpy as np
 
-from ...data.folder import TrainingSample
+from ...data.folder import Task, TrainingSample
 from .buckets import Size, image_size, video_size
+from .shuffles import Ints, Shuffles
 
 Medium = Literal["image", "video"]
 KEYFRAME = 99  # a stream of draws apart from those of samples
@@ -38,10 +39,23 @@ def belongs(position: int, share: float) -> bool:
     return count_before(position + 1, share) > count_before(position, share)
 
 
-def nth_of_shuffles(n: int, count: int, *seed: int) -> int:
-    """The n-th element of endless shuffles of 0 .. count-1, each a new one."""
-    shuffle, place = divmod(n, count)
-    return int(np.random.default_rng([*seed, shuffle]).permutation(count)[place])
+@dataclass(frozen=True, kw_only=True)
+class Pool:
+    """Samples of one medium and size, by task."""
+
+    edit: list[TrainingSample] = field(default_factory=list)
+    delete: list[TrainingSample] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self.edit) + len(self.delete)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Turns:
+    """Which bucket each of so many batches is of, and how many of that bucket came before it."""
+
+    bucket: Ints
+    before: Ints
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,12 +109,10 @@ class Order:
         pools = self._pools[medium]
         if len(pools) == 1:
             return next(iter(pools)), batches
-        sizes = [size for size, pool in pools.items() for _ in pool]
-        shuffle, place = divmod(batches, len(sizes))
-        seed = [self.seed, BUCKET + (medium == "video"), shuffle]
-        drawn = np.random.default_rng(seed).permutation(len(sizes))[: place + 1]
-        *before, size = (sizes[i] for i in drawn)
-        return size, shuffle * len(pools[size]) + before.count(size)
+        number, place = divmod(batches, sum(map(len, pools.values())))
+        turns = self._turns(medium, number)
+        size = list(pools)[turns.bucket[place]]
+        return size, number * len(pools[size]) + int(turns.before[place])
 
     def _videos_before(self, step: int) -> int:
         if not self._pools["video"]:
@@ -110,26 +122,46 @@ class Order:
     def _sample(self, medium: Medium, size: Size, n: int) -> TrainingSample:
         """The n-th sample of all batches of a medium and size."""
         pool, share = self._pools[medium][size], share_of(self.edits_per_deletion)
-        edits = [s for s in pool if s.task == "edit"]
-        deletions = [s for s in pool if s.task == "delete"]
-        before = count_before(n, share)
-        if not edits or not deletions:
-            chosen, n = pool, n
-        elif belongs(n, share):
-            chosen, n = deletions, before
-        else:
-            chosen, n = edits, n - before
-        stream = (medium == "video") * 2 + (chosen is deletions)
-        stream += STREAMS * list(self._pools[medium]).index(size)
-        return chosen[nth_of_shuffles(n, len(chosen), self.seed, stream)]
+        task: Task = "edit" if pool.edit else "delete"
+        if pool.edit and pool.delete:
+            before = count_before(n, share)
+            deletes = belongs(n, share)
+            task, n = ("delete", before) if deletes else ("edit", n - before)
+        chosen = pool.edit if task == "edit" else pool.delete
+        mixed = STREAMS * list(self._pools[medium]).index(size) + (medium == "video") * 2
+        stream = mixed + (task == "delete" and bool(pool.edit))
+        return chosen[self._shuffles.nth(stream, n, len(chosen))]
 
     @cached_property
-    def _pools(self) -> dict[Medium, dict[Size, list[TrainingSample]]]:
+    def _shuffles(self) -> Shuffles:
+        return Shuffles(self.seed, streams=STREAMS * len(self.sizes) + len(self._pools))
+
+    @cached_property
+    def _turns(self) -> Callable[[Medium, int], Turns]:
+        """By medium and number of the shuffle in which each bucket comes once for each sample."""
+        return lru_cache(maxsize=2 * len(self._pools))(self._shuffle_buckets)
+
+    def _shuffle_buckets(self, medium: Medium, number: int) -> Turns:
+        counts = [len(pool) for pool in self._pools[medium].values()]
+        drawn = self._shuffles.whole(BUCKET + (medium == "video"), number, sum(counts))
+        bucket = np.repeat(np.arange(len(counts)), counts)[drawn]
+        before = np.empty_like(bucket)
+        for i, count in enumerate(counts):
+            before[bucket == i] = np.arange(count)
+        return Turns(bucket=bucket, before=before)
+
+    @cached_property
+    def _pools(self) -> dict[Medium, dict[Size, Pool]]:
         """Samples by medium and size, in the order of the sizes."""
-        pools: dict[Medium, dict[Size, list[TrainingSample]]] = {"image": {}, "video": {}}
+        pools: dict[Medium, dict[Size, Pool]] = {"image": {}, "video": {}}
         for sample in self.samples:
-            pools["image"].setdefault(image_size(sample, self.sizes), []).append(sample)
-            size = video_size(sample, self.sizes)
-            if size is not None:
-                pools["video"].setdefault(size, []).append(sample)
+            still, video = image_size(sample, self.sizes), video_size(sample, self.sizes)
+            _put(pools["image"], still, sample)
+            if video is not None:
+                _put(pools["video"], video, sample)
         return {medium: dict(sorted(by_size.items())) for medium, by_size in pools.items()}
+
+
+def _put(pools: dict[Size, Pool], size: Size, sample: TrainingSample) -> None:
+    pool = pools.setdefault(size, Pool())
+    (pool.edit if sample.task == "edit" else pool.delete).append(sample)

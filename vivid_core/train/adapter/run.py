@@ -33,6 +33,7 @@ from ..loop import Trainer
 from ..parse import plain_values
 from ..plot import draw_curves, read_log, trim_log
 from ..processes import Processes
+from ..skips import REMEDY
 from .buckets import Size, train_sizes
 from .checks import (
     check_samples,
@@ -155,10 +156,13 @@ class _Run:
         self.task.position = self.trainer.step * config.optimization.accumulate
         processes.main_does(lambda: trim_log(config.out / LOG, self.trainer.step))
         self._begun_at = self.trainer.step, self.trainer.seconds
-        self._board = None
-        if config.tensorboard and processes.main:
-            self._board = Board(config.out, self.trainer.step)
-            self.trainer.observers.append(self._board.add)
+        self._board: Board | None = None
+        if config.tensorboard:
+            processes.main_does(self._open_board)
+
+    def _open_board(self) -> None:
+        self._board = Board(self.config.out, self.trainer.step)
+        self.trainer.observers.append(self._board.add)
 
     def until_done(self, interruption: Interruption) -> None:
         def after_step() -> bool:
@@ -248,6 +252,8 @@ class _Run:
             f"{trainer.step * chosen.batch} samples seen",
             f"loss {trainer.smooth:.3g}",
         ]
+        if trainer.skipped:
+            words.append(trainer.skipped.words)
         left = chosen.steps - trainer.step
         if left and self._rate:
             words.append(f"{self._rate:.3g} steps/s, {duration_text(left / self._rate)} left")
@@ -265,6 +271,8 @@ class _Run:
             lines.append(f"{share:.0%} of the time was spent waiting for data")
         if self.trainer.step < self.config.optimization.steps:
             lines.append("stopped: run it again to go on")
+        if self.trainer.skipped:
+            lines.append(f"note: where many steps are skipped, {REMEDY}")
         lines += [f"note: {note}" for note in notes]
         return "\n".join([*lines, f"written: {self.config.out / ADAPTER}"])
 

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from ...cogvideox.bundle import ModelBundle
 from ...cogvideox.conditioning import REFERENCE_NOISE, build_conditioning, pad_latent_frames
+from ...cogvideox.identity import network_digest
 from ...cogvideox.rotary import rotary_embedding
 from ...cogvideox.sampling import NoiseSchedule
 from ...cogvideox.text import encode_caption
@@ -20,11 +21,12 @@ from ...data.frames import FrameStore
 from ...files.digest import digest_of
 from ..processes import Processes, compute_dtype
 from .ahead import ReadAhead
-from .cache import TensorCache, network_digest
+from .cache import TensorCache
 from .config import AdapterConfig
-from .draws import Batch, draw_batch, sample_generator
+from .draws import Batch, draw_batch, possible_captions, sample_generator
 from .model import TrainedModel
 from .order import Order
+from .rest import RestingEncoder
 
 CACHE = "cache"  # in the training's folder
 FIXED_SAMPLES = 4  # that the loss with fixed noise is measured on
@@ -56,7 +58,13 @@ class AdapterTask:
         self.on_validate: Callable[[int], object] = _ignore  # is told the step
         self.schedule = NoiseSchedule.from_config(model.bundle.schedule)
         self.store, self._texts = FrameStore(), dict[str, Tensor]()
-        self._cache = TensorCache(config.out / CACHE if config.latent_cache else None)
+        self._encoder = RestingEncoder(model.bundle)
+        self._captions = possible_captions(order.samples, config.recipe)
+        self._cache = TensorCache(
+            config.out / CACHE if config.latent_cache else None,
+            limit=config.latent_cache_bytes,
+            writers=processes.count,
+        )
         chosen = config.optimization
         self._ahead = ReadAhead(self._draw, end=chosen.steps * chosen.accumulate)
 
@@ -89,8 +97,9 @@ class AdapterTask:
         return self._ahead.waited
 
     def close(self) -> None:
-        """Stop reading ahead."""
+        """Stop reading ahead, and leave the model as it was."""
         self._ahead.close()
+        self._encoder.close()
 
     def _draw(self, position: int) -> Batch:
         """This process's share of a part of a step."""
@@ -125,6 +134,7 @@ class AdapterTask:
             )
             losses.append(float(self._velocity_loss(self.model.transformer, one, t)))
         self.on_validate(self.position // self.config.optimization.accumulate)
+        self._rest()
         return {"fixed_noise": sum(losses) / len(losses)}
 
     def _velocity_loss(
@@ -205,7 +215,10 @@ class AdapterTask:
         return predicted[:, :frames].float()
 
     def _embed(self, caption: str) -> Float[Tensor, "1 n d"]:
-        """Kept: a training has few captions, and a text encoder may be large."""
+        """Kept: a training has few captions, and a text encoder may be large.
+
+        Once there are all, it leaves the device until edits are shown.
+        """
         if caption not in self._texts:
             bundle, key = self._bundle, digest_of(self._networks["text"], caption)
             shape = (1, bundle.max_text_tokens, int(bundle.text_encoder.config.d_model))
@@ -215,7 +228,12 @@ class AdapterTask:
                 shape,
                 lambda: encode_caption(bundle, caption, argument="caption").embeds.cpu(),
             )
+            self._rest()
         return self._texts[caption].to(self.device)
+
+    def _rest(self) -> None:
+        if self._captions <= self._texts.keys():
+            self._encoder.rest()
 
 
 def _ignore(step: int) -> None:

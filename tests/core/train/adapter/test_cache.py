@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ import torch
 from vivid_core.cogvideox.model import CogVideoX
 from vivid_core.runtime import Runtime
 from vivid_core.train.adapter import task
-from vivid_core.train.adapter.cache import TensorCache, network_digest
+from vivid_core.train.adapter.cache import TensorCache
 from vivid_core.train.adapter.run import LOG, train_adapter
 
 from .conftest import Configure
@@ -68,17 +69,25 @@ def test_broken_values_are_not_taken(tmp_path: Path, value: torch.Tensor):
     assert cache.get("latents", "d", (2,), lambda: value).equal(good)
 
 
+def test_a_training_makes_room_and_gives_the_same_bits(
+    tiny: CogVideoX, configure: Configure, caplog: pytest.LogCaptureFixture
+):
+    """What another training left goes; what this one uses does not."""
+    plain = configure("plain", **STEPS)
+    train_adapter(tiny, plain, Runtime())
+    config = configure("full", latent_cache=True, latent_cache_gb=2e-4, **STEPS)
+    left = [config.out / "cache" / "latents" / f"{i}.safetensors" for i in range(4)]
+    left[0].parent.mkdir(parents=True)
+    for path in left:
+        path.write_bytes(bytes(100_000))
+        os.utime(path, (1.0, 1.0))
+    train_adapter(tiny, config, Runtime())
+    assert losses(config.out) == losses(plain.out)
+    assert len([path for path in left if path.is_file()]) <= 1
+    assert [*(config.out / "cache" / "captions").iterdir()]
+    assert sum("reached its limit" in record.message for record in caplog.records) == 1
+
+
 def test_without_a_folder_nothing_is_kept(tmp_path: Path):
     made = [TensorCache(None).get("latents", "d", (1,), lambda: torch.zeros(1)) for _ in range(2)]
     assert made[0] is not made[1] and not list(tmp_path.iterdir())
-
-
-def test_a_network_has_another_digest_with_other_weights_options_or_precision():
-    first = torch.nn.Linear(8, 8)
-    second = torch.nn.Linear(8, 8)
-    assert network_digest(first) != network_digest(second)
-    second.load_state_dict(first.state_dict())
-    assert network_digest(first) == network_digest(second)
-    assert network_digest(first) != network_digest(second.bfloat16())
-    second.float().use_tiling = True
-    assert network_digest(first) != network_digest(second)

@@ -23,6 +23,7 @@ from vivid_core.runtime import Progress, Runtime
 from vivid_core.train.adapter.checks import require_sound
 from vivid_core.train.adapter.config import AdapterConfig
 from vivid_core.train.adapter.run import Training, train_adapter
+from vivid_core.train.adapter.task import AdapterTask
 
 from ....soak import record
 from .conftest import Configure, Host, Stop
@@ -247,3 +248,23 @@ def test_a_host_may_stop_it_while_progress_is_reported(tiny: CogVideoX, configur
         train_adapter(tiny, config, Runtime(report=report))
     facts = load_adapter(config.out / "adapter.safetensors").facts
     assert facts is not None and facts.training_step == 3
+
+
+def test_a_skipped_step_is_told_while_it_trains_and_in_the_report(
+    tiny: CogVideoX, configure: Configure, monkeypatch: pytest.MonkeyPatch
+):
+    loss = AdapterTask.loss
+
+    def overflowing(task: AdapterTask, generator: torch.Generator, /) -> dict[str, torch.Tensor]:
+        values = loss(task, generator)
+        if task.position == 2:
+            nothing = sum((p * 0).sum() for p in task.parameters())
+            values["loss"] = values["loss"] + torch.as_tensor(nothing).abs().sqrt()
+        return values
+
+    monkeypatch.setattr(AdapterTask, "loss", overflowing)
+    host = Host()
+    training = train_adapter(tiny, configure(optimization={"steps": 3}), host.runtime)
+    words = "1 step skipped (gradients not finite, last at step 2)"
+    assert [words in progress.words for progress in host.steps] == [False, True, True]
+    assert words in training.report and "lower the learning rate" in training.report
