@@ -39,8 +39,11 @@ def interface(nodes: Nodes) -> dict[str, Any]:
 
 
 def _socket(kind: str, options: dict[str, Any]) -> dict[str, Any]:
-    kept = ("default", "min", "max", "control_after_generate")
-    return {"type": kind, **{key: options[key] for key in kept if key in options}}
+    """A control after the widget has a place of its own; an older ComfyUI knows not how it begins."""
+    found = {key: options[key] for key in ("default", "min", "max") if key in options}
+    if "control_after_generate" in options:
+        found["control_after_generate"] = bool(options["control_after_generate"])
+    return {"type": kind, **found}
 
 
 def test_interface_is_as_promised(vivid_nodes: Nodes) -> None:
