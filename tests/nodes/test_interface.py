@@ -39,7 +39,7 @@ def interface(nodes: Nodes) -> dict[str, Any]:
 
 
 def _socket(kind: str, options: dict[str, Any]) -> dict[str, Any]:
-    """A control after the widget has a place of its own; an older ComfyUI knows not how it begins."""
+    """What is promised; how the control after a widget begins is not, older ComfyUI cannot tell."""
     found = {key: options[key] for key in ("default", "min", "max") if key in options}
     if "control_after_generate" in options:
         found["control_after_generate"] = bool(options["control_after_generate"])
