@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from ...cogvideox.save import write_safetensors
 from ...errors import InputError, ModelError
 from ...files.digest import digest_of
+from ...files.seal import require_intact, sealed_metadata
 from ...files.weights import read_weights
 
 log = logging.getLogger(__name__)
@@ -53,7 +54,8 @@ class TensorCache:
                 log.warning("%s: made again", error)
         made = make()
         try:
-            write_safetensors(path, {_NAME: made}, {"format": "pt", _DIGEST: digest})
+            metadata = {"format": "pt", _DIGEST: digest}
+            write_safetensors(path, {_NAME: made}, sealed_metadata({_NAME: made}, metadata))
         except InputError as error:  # a full disk: the training can do without
             log.warning("%s: nothing more is kept in the cache", error)
             self.folder = None
@@ -81,6 +83,7 @@ def _sampled(tensor: Tensor) -> bytes:
 def _read(path: Path, digest: str, shape: tuple[int, ...]) -> Tensor:
     """Raises ModelError for anything but a finite tensor of this digest and shape."""
     file = read_weights(path)
+    require_intact(file)
     value = file.tensors.get(_NAME)
     if value is None or file.metadata.get(_DIGEST) != digest or tuple(value.shape) != shape:
         raise ModelError(f"{path}: holds something else than its name says")

@@ -82,3 +82,14 @@ def test_a_network_has_another_digest_with_other_weights_options_or_precision():
     assert network_digest(first) != network_digest(second.bfloat16())
     second.float().use_tiling = True
     assert network_digest(first) != network_digest(second)
+
+
+def test_a_flipped_bit_is_made_again(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    cache, good = TensorCache(tmp_path), torch.arange(16.0)
+    cache.get("latents", "d", (16,), lambda: good)
+    path = tmp_path / "latents" / "d.safetensors"
+    data = bytearray(path.read_bytes())
+    data[-3] ^= 1
+    path.write_bytes(data)
+    assert cache.get("latents", "d", (16,), lambda: good).equal(good)
+    assert "was changed after it was written: made again" in caplog.text
