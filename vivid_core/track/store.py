@@ -130,7 +130,10 @@ class StoredTrack:
         path = folder / HEADER
         if not path.is_file():
             raise MediaError(f"{folder}: holds no mask track ({HEADER}): run the tracking again")
-        return cls(folder, _read_header(path))
+        try:
+            return cls(folder, _read_header(path))
+        except MediaError as error:
+            raise MediaError(f"{error}: run the tracking again, in another folder") from error
 
     def __len__(self) -> int:
         return self.header.frames
@@ -261,8 +264,8 @@ class StoredTrack:
             frames = self._parse_chunk(_read_json(path), path, chunk)
         except MediaError as error:
             if not self._renews:
-                raise
-            log.warning("its masks are tracked again: %s", error)
+                raise MediaError(f"{error}: delete this file and run the tracking again") from error
+            log.warning("masks are tracked again (%s)", error)
             return missing
         for entry in frames:
             self._adopt(entry)
@@ -278,11 +281,8 @@ class StoredTrack:
             frames = [_parse_entry(entry) for entry in data["frames"]]
             if len(frames) != count:
                 raise ValueError(f"{len(frames)} frames instead of {count}")
-        except (MediaError, KeyError, TypeError, ValueError, AttributeError) as error:
-            words = (
-                str(error) if isinstance(error, MediaError) else f"{path}: is damaged ({error!r})"
-            )
-            raise MediaError(f"{words}: {_remedy(path)}") from error
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise MediaError(f"{path}: is damaged ({error!r})") from error
         return frames
 
     def _adopt(self, entry: dict[str, Any]) -> None:
@@ -333,7 +333,7 @@ def _read_json(path: Path) -> Any:
     try:
         return load_json(path, most_bytes=MOST_BYTES)
     except (OSError, JsonError) as error:
-        raise MediaError(f"{path}: cannot be read ({error}): {_remedy(path)}") from error
+        raise MediaError(f"{path}: cannot be read ({error})") from error
 
 
 def _same_frames(old: TrackHeader, new: TrackHeader) -> bool:
@@ -353,7 +353,7 @@ def _earlier_header(folder: Path) -> TrackHeader | None:
     except MediaError as error:
         if not (folder / MASKS).is_dir():
             raise
-        log.warning("it is written again: %s", error)
+        log.warning("the track's header is written again (%s)", error)
         return None
 
 
@@ -411,9 +411,3 @@ def _parse_object(number: str, found: Any) -> dict[str, Any]:
         "confidence": float(confidence),
         "made_by": made_by,
     }
-
-
-def _remedy(path: Path) -> str:
-    if path.name == HEADER:
-        return "choose another folder and run the tracking again"
-    return "delete this file and run the tracking again"

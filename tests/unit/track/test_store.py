@@ -197,8 +197,8 @@ def test_one_line_says_that_masks_are_tracked_again(tmp_path, caplog):
     track = StoredTrack.create(tmp_path / "t", header())
     assert track.made_by(2, 1) is None
     first, second = caplog.messages
-    assert first.startswith("it is written again: ") and "track.json" in first
-    assert second.startswith("its masks are tracked again: ") and "has no checksum" in second
+    assert first.startswith("the track's header is written again (") and "track.json" in first
+    assert second.startswith("masks are tracked again (") and "has no checksum" in second
 
 
 def test_damaged_counts_name_the_file(tmp_path):
