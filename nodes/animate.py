@@ -237,7 +237,7 @@ def _numbers(text: str) -> list[int]:
 
     parts = [part for part in re.split(r"[\s,;]+", text.strip()) if part]
     if not all(re.fullmatch(r"\d{1,9}", part) for part in parts):
-        raise InputError("frames", f"is {text!r}: need frame numbers such as 0, 24, 48")
+        raise InputError("frames", f"is {text[:60]!r}: need frame numbers such as 0, 24, 48")
     return [int(part) for part in parts]
 
 

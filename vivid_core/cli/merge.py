@@ -8,8 +8,11 @@ from pathlib import Path
 from ..cogvideox.adapter import load_adapter
 from ..cogvideox.merge import merged_bundle, save_merged
 from ..cogvideox.save import save_bundle
+from ..errors import InputError, ModelError
+from ..files.atomic import require_folder_target, require_writable
 from ..tiny import load_model
 from ..tiny.load import load_tiny
+from .shared import named, require_files_apart
 
 SUFFIX = ".safetensors"
 
@@ -34,7 +37,14 @@ def add_command(commands: argparse._SubParsersAction) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Load both, merge, write."""
-    adapter = load_adapter(arguments.adapter)
+    require_files_apart(arguments, reads=("model", "adapter", "base"), writes=("out",))
+    with named("--out"):
+        if arguments.out.suffix == SUFFIX:
+            require_writable(arguments.out)
+        else:
+            require_folder_target(arguments.out)
+    with named("--adapter", (InputError, ModelError)):
+        adapter = load_adapter(arguments.adapter)
     if arguments.model == "tiny":
         bundle = load_tiny(adapter=False)
     else:

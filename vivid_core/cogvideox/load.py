@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,7 @@ from torch import Tensor, nn
 
 from ..errors import ModelError
 from ..files.modules import fill_module
-from ..files.weights import WeightFile, read_folder_weights, read_json, read_weights
+from ..files.weights import WeightFile, parse_json, read_folder_weights, read_json, read_weights
 from .config import (
     TEXT_TOKENS,
     schedule_config,
@@ -186,12 +185,11 @@ def _stated_config(path: Path, weights: WeightFile) -> dict[str, Any]:
 
 
 def _stated(weights: WeightFile, key: str) -> dict[str, Any]:
-    """A JSON object in a single file's metadata."""
+    """A JSON object in a single file's metadata; other programs keep other things there."""
     try:
-        value = json.loads(weights.metadata.get(key, "{}"))
-    except json.JSONDecodeError:
+        return parse_json(weights.metadata.get(key, "{}"), weights.path)
+    except ModelError:
         return {}
-    return value if isinstance(value, dict) else {}
 
 
 def _drop_fixed_positions(tensors: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -43,13 +43,18 @@ def decode_json(text: str, *, most_bytes: int = MOST_BYTES) -> Any:
 
 def load_json(path: Path, *, most_bytes: int = MOST_BYTES) -> Any:
     """The value in a JSON file. Raises OSError where it cannot be read, and JsonError."""
+    return decode_json(read_text(path, most_bytes=most_bytes), most_bytes=most_bytes)
+
+
+def read_text(path: Path, *, most_bytes: int = MOST_BYTES) -> str:
+    """A text file. Raises OSError where it cannot be read, and JsonError."""
     if path.exists() and not path.is_file():  # to open a pipe would wait for ever
         raise JsonError("is no file")
     size = path.stat().st_size
     if size > most_bytes:
         raise JsonError(f"holds {size:,} bytes, {most_bytes:,} at most are read")
     try:
-        return decode_json(path.read_text(encoding="utf-8"), most_bytes=most_bytes)
+        return path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise JsonError(f"is no UTF-8 text ({error.reason} at byte {error.start})") from error
 

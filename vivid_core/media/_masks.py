@@ -14,6 +14,7 @@ from torch import Tensor
 
 from ..errors import InputError, MaskError, MediaError
 from ..files.atomic import write_whole_file
+from ..files.guarded import JsonError, load_json
 from ._images import IMAGE_SUFFIXES, list_images, load_alpha, load_image
 from ._pixels import full_scale
 from ._reader import VideoReader
@@ -21,6 +22,7 @@ from ._rle import decode_rle, encode_rle
 
 Part = Literal["transparent", "opaque"]  # of an image's alpha
 NEARLY_BLACK = 1 / 16
+MOST_JSON = 2**30  # bytes of a masks.json; one of 100,000 frames has about a tenth
 
 
 def read_mask(path: Path | str, *, frames: int | None = None) -> Float[Tensor, "t h w"]:
@@ -132,7 +134,7 @@ def _read_video(path: Path) -> Tensor:
 
 
 def _read_json(path: Path) -> Tensor:
-    height, width, counts = _parse_json(path)
+    height, width, counts = read_runs(path)
     values = torch.empty(len(counts), height, width)
     for index, runs in enumerate(counts):
         try:
@@ -145,11 +147,18 @@ def _read_json(path: Path) -> Tensor:
     return values
 
 
-def _parse_json(path: Path) -> tuple[int, int, list[Any]]:
+def read_runs(path: Path) -> tuple[int, int, list[Any]]:
+    """Height, width, and the run lengths of each frame of a masks.json, not decoded yet."""
     try:
-        data = json.loads(path.read_text())
-        height, width = (int(side) for side in data["size"])
+        data = load_json(path, most_bytes=MOST_JSON)
+        height, width = data["size"]
         counts = [frame["counts"] for frame in data["frames"]]
+        if type(height) is not int or type(width) is not int:
+            raise ValueError("a size that is no whole numbers")
+    except OSError as error:
+        raise MediaError(f"{path}: cannot be read ({error.strerror})") from error
+    except JsonError as error:
+        raise MediaError(f"{path}: {error}: write it again") from error
     except (ValueError, KeyError, TypeError) as error:
         raise MediaError(
             f"{path}: is no mask file: it needs "
