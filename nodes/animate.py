@@ -10,7 +10,7 @@ from comfy_api.latest import io
 from . import convert, host, previews
 from .background import flow_engine
 from .mask import CATEGORY
-from .schema import advanced, require_choices, schema
+from .schema import VividNode, advanced, require_choices, schema
 from .sockets import FLOWS, FRAMES, MASKS
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ NOTHING, BACKGROUND, MASK = "nothing", "background", "mask"
 CENTER = '[{"frame": 0, "x": 0.5, "y": 0.5}]'
 
 
-class AnimateMask(io.ComfyNode):
+class AnimateMask(VividNode):
     """Vivid_AnimateMask."""
 
     @classmethod
@@ -101,7 +101,7 @@ class AnimateMask(io.ComfyNode):
             (height, width), length = clip.size, len(clip)
         settings["motion"] = _motion(clip, settings)
         masks = settings.pop("masks", None)
-        values = None if masks is None else convert.mask_values(masks)
+        values = None if masks is None else convert.mask_values(masks, "masks")
         if shape == PAINTED:
             drawn = _painted(_given(values), path, length, settings)
         else:

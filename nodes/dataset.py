@@ -11,7 +11,7 @@ import folder_paths
 from comfy_api.latest import io
 
 from . import convert, host, previews
-from .schema import advanced, schema
+from .schema import VividNode, advanced, schema
 from .sockets import VividDataset
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ CATEGORY = "VIVID/7 Train"
 SHOWN = 8
 
 
-class LoadDataset(io.ComfyNode):
+class LoadDataset(VividNode):
     """Vivid_LoadDataset."""
 
     @classmethod
@@ -62,7 +62,7 @@ class LoadDataset(io.ComfyNode):
         return _shown(data_folder(folder), samples, shuffle)
 
 
-class SampleDataset(io.ComfyNode):
+class SampleDataset(VividNode):
     """Vivid_SampleDataset."""
 
     @classmethod

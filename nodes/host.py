@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import time
 from collections.abc import Iterable, Iterator
@@ -130,15 +129,11 @@ def path_fingerprint(path: Path) -> str:
 
 
 def _files_below(root: Path) -> Iterator[Path]:
-    """All files, those of linked folders too; each folder once, though links may make circles."""
-    seen: set[Path] = set()
-    for place, folders, names in os.walk(root, followlinks=True):
-        here = Path(place).resolve()
-        if here in seen:
-            folders.clear()
-            continue
-        seen.add(here)
-        yield from (path for path in (Path(place) / name for name in names) if path.is_file())
+    """All files, those of linked folders too, each once."""
+    from ..vivid_core.files.walk import walk_links
+
+    for place, _, names in walk_links(root, names=1):
+        yield from (path for path in (place / name for name in names) if path.is_file())
 
 
 def runtime() -> Runtime:
@@ -298,17 +293,20 @@ def _walk(root: Path, *, folders: bool, suffixes: tuple[str, ...], index: str) -
     What lies inside a model folder is not listed. Where suffixes name an index of shards, it stands
     for them.
     """
-    for place, subfolders, names in os.walk(root, followlinks=True):
+    from ..vivid_core.files.walk import walk_links
+
+    for place, subfolders, names in walk_links(root):
         if LORAS in subfolders:
             subfolders.remove(LORAS)
         if index in names:
             subfolders.clear()
             if folders:
-                yield Path(place)
+                yield place
         else:
             indexes = {n for n in names if n.endswith(SHARD_INDEX) and SHARD_INDEX in suffixes}
             files = (n for n in names if n.lower().endswith(suffixes))
-            yield from (Path(place) / n for n in files if not _has_index(n, indexes))
+            found = (place / n for n in files if not _has_index(n, indexes))
+            yield from (path for path in found if path.is_file())
 
 
 def _has_index(name: str, indexes: set[str]) -> bool:

@@ -63,7 +63,7 @@ def read_weights(path: Path) -> WeightFile:
         return _read_index(path)
     if path.suffix.lower() in _SAFETENSORS:
         return _read_safetensors(path)
-    if path.suffix in PICKLE_SUFFIXES:
+    if path.suffix.lower() in PICKLE_SUFFIXES:
         return WeightFile(path=path, tensors=_pickled_tensors(path))
     raise ModelError(
         f"{path.name}: files ending in {path.suffix or 'nothing'} are not read; expected "
@@ -85,7 +85,10 @@ def read_pickle(path: Path) -> Any:
 def read_folder_weights(folder: Path) -> WeightFile:
     """Read the weights of one diffusers component: one file, or several with an index."""
     indexes = sorted(folder.glob(f"*{INDEX_SUFFIX}"))
-    names = indexes or sorted(folder.glob("*.safetensors")) or sorted(folder.glob("*.bin"))
+    files = sorted(path for path in folder.iterdir() if path.is_file()) if folder.is_dir() else []
+    kinds = (_SAFETENSORS, (".bin",))
+    of_kinds = [[file for file in files if file.suffix.lower() in kind] for kind in kinds]
+    names = indexes or of_kinds[0] or of_kinds[1]
     if not names:
         raise ModelError(f"{folder}: holds no weights; expected a .safetensors file")
     return replace(read_weights(names[0]), path=folder)
