@@ -82,7 +82,7 @@ def several(rule: tuple[Rule, str], low: int, high: int) -> tuple[Rule, str]:
 
 
 def one_of(*values: str) -> tuple[Rule, str]:
-    return (lambda value: value in values), f"one of {', '.join(values)}"
+    return (lambda value: isinstance(value, str) and value in values), f"one of {', '.join(values)}"
 
 
 FLAG: tuple[Rule, str] = (lambda value: isinstance(value, bool)), "true or false"
@@ -141,7 +141,7 @@ TEXT_ENCODER = {
     "relative_attention_num_buckets": whole(1, 4096),
     "relative_attention_max_distance": whole(1, 2**20),
     "layer_norm_epsilon": number(0, 1),
-    "feed_forward_proj": TEXT,
+    "feed_forward_proj": one_of("relu", "gelu", "gated-gelu", "gated-silu"),
 }
 OWN = {
     "layout": TEXT,

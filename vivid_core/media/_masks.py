@@ -135,7 +135,7 @@ def _read_video(path: Path) -> Tensor:
 
 def _read_json(path: Path) -> Tensor:
     height, width, counts = read_runs(path)
-    values = torch.empty(len(counts), height, width)
+    values: Tensor | None = None
     for index, runs in enumerate(counts):
         try:
             mask = decode_rle(runs, (height, width))
@@ -143,7 +143,10 @@ def _read_json(path: Path) -> Tensor:
             raise MediaError(
                 f"{path}: frame {index} is damaged ({error}): write it again"
             ) from error
+        if values is None:  # a size that the first mask has can be meant
+            values = torch.empty(len(counts), height, width)
         values[index] = torch.from_numpy(mask.astype(np.float32))
+    assert values is not None, "read_runs gives at least one"
     return values
 
 
