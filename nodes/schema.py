@@ -92,7 +92,8 @@ def _socket_problem(one: Any, value: Any) -> str | None:
     if value is None and one.optional:
         return None
     if value is None or isinstance(value, _LITERALS):
-        wanted = " or ".join(one.get_io_type().split(","))
+        known = getattr(one, "get_io_type", None)  # the oldest supported ComfyUI has none
+        wanted = "link" if known is None else " or ".join(known().split(","))
         return f"connect a {wanted} here, got {_shown(value)}"
     return None
 

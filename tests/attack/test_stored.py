@@ -19,6 +19,7 @@ import torch
 from vivid_core.chain.journal import Journal
 from vivid_core.cogvideox.load import load_bundle
 from vivid_core.edit.report import WindowFacts
+from vivid_core.files.seal import file_checksum
 from vivid_core.keyframe.edit import Candidate
 from vivid_core.keyframe.library import CandidateLibrary
 from vivid_core.mask.animate import parse_path
@@ -231,3 +232,22 @@ def test_json_bombs(tmp_path: Path) -> None:
             slowest = max(slowest, time.monotonic() - started)
     tally.require_good()
     assert slowest < SECONDS
+
+
+@pytest.mark.soak
+def test_what_checksums_cost(tmp_path: Path) -> None:
+    pixels = np.random.default_rng(1).integers(0, 256, (9, 480, 720, 3), np.uint8)
+    journal = Journal(tmp_path / "work")
+    started = time.monotonic()
+    window = journal.keep(FrameRange(start=0, stop=9), "aa", pixels, FACTS)
+    stored = time.monotonic()
+    size = window.path.stat().st_size
+    file_checksum(window.path)
+    hashed = time.monotonic()
+    decoded = sum(1 for _ in window.parts_from(0))
+    record(
+        "attack: what the checksum of a window costs (9 frames of noise, 480x720)",
+        f"{hashed - stored:.2f} s for {size / 2**20:.0f} MiB, of {stored - started:.1f} s to store "
+        f"it; earlier versions decoded it instead, {time.monotonic() - hashed:.1f} s",
+    )
+    assert decoded == 9 and hashed - stored < stored - started

@@ -23,7 +23,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -178,18 +178,23 @@ def parse_facts(data: dict[str, Any]) -> WindowFacts:
 
 def _counts(values: Any, number: int) -> list[int]:
     """Whole numbers from 0."""
-    if not isinstance(values, list) or len(values) != number:
-        raise ValueError(f"not {number} numbers")
-    counts = [value for value in values if type(value) is int and value >= 0]
-    if len(counts) != number:
-        raise ValueError("a number below 0, or none")
+    counts = [value for value in _list(values) if type(value) is int and value >= 0]
+    if not len(counts) == len(_list(values)) == number:
+        raise ValueError(f"not {number} numbers from 0")
     return counts
 
 
 def _texts(values: Any) -> tuple[str, ...]:
-    if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
+    texts = tuple(value for value in _list(values) if isinstance(value, str))
+    if len(texts) != len(_list(values)):
         raise ValueError("warnings that are no texts")
-    return tuple(values)
+    return texts
+
+
+def _list(values: Any) -> list[Any]:
+    if not isinstance(values, list):
+        raise ValueError("no list where one belongs")
+    return cast(list[Any], values)
 
 
 def _work(value: Any) -> float | None:

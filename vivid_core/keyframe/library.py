@@ -246,7 +246,8 @@ def _read(path: Path) -> CandidateRecord:
 
 def _checked(value: Any, kind: type[Value]) -> Value:
     """A text, or a number from 0."""
-    if type(value) is not kind or (kind is not str and not 0 <= value < math.inf):
+    in_range = isinstance(value, str) or (isinstance(value, int | float) and 0 <= value < math.inf)
+    if type(value) is not kind or not in_range:
         raise ValueError(f"{value!r} is not what was written")
     return value
 
