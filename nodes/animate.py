@@ -77,7 +77,7 @@ class AnimateMask(VividNode):
         from ..vivid_core.mask.animate import parse_path
 
         try:
-            if path is not None and path.strip():
+            if isinstance(path, str) and path.strip():
                 parse_path(path)
         except InputError as error:
             return str(error)

@@ -131,21 +131,31 @@ def data_folder(folder: str) -> Path:
     is not there.
     """
     from ..vivid_core.errors import InputError
+    from ..vivid_core.files.atomic import shown
 
     roots = [
         Path(root).absolute()
         for root in (folder_paths.get_input_directory(), folder_paths.get_output_directory())
     ]
+    if not isinstance(folder, str):
+        raise InputError("folder", f"must be a text, got a {type(folder).__name__}")
     path = Path(os.path.normpath(roots[0] / folder))
     if not any(path != root and path.is_relative_to(root) for root in roots):
         raise InputError(
             "folder",
-            f"{folder!r} does not lie in ComfyUI's input folder: put the folder, or a link to it, "
-            f"into {roots[0]}",
+            f"{shown(Path(folder))} does not lie in ComfyUI's input folder: put the folder, or a "
+            f"link to it, into {roots[0]}",
         )
-    if not path.is_dir():
-        raise InputError("folder", f"there is no folder {path}: name one with clips")
+    if not _is_folder(path):
+        raise InputError("folder", f"there is no folder {shown(path)}: name one with clips")
     return path
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):  # no system has such a name
+        return False
 
 
 def check_folder(folder: str | None) -> str | None:

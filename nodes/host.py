@@ -85,14 +85,22 @@ def t5_tokenizer() -> Path:
 
 def check_choice(kind: Kind, choice: str | None, *builtin: str) -> str | None:
     """Why a drop-down's value cannot be used, or None; a linked value is not known yet (None)."""
-    if choice is None or choice in builtin or choice in _found(kind):
+    if choice is None:
+        return None
+    if not isinstance(choice, str):
+        return f"{kind}: must be one of its choices, got a {type(choice).__name__}"
+    if choice in builtin or choice in _found(kind):
         return None
     return f"{kind}: {missing(kind, choice)}"
 
 
 def check_weights(kind: Kind, weights: str | None) -> str | None:
     """Why there are no such weights, or None; a linked value is not known yet (None)."""
-    if weights is None or weights in (NO_WEIGHTS, *_found(kind)):
+    if weights is None:
+        return None
+    if not isinstance(weights, str):
+        return f"weights: must be one of its choices, got a {type(weights).__name__}"
+    if weights in (NO_WEIGHTS, *_found(kind)):
         return None
     return f"weights: {missing(kind, weights)}"
 
@@ -112,7 +120,7 @@ def require_weights(kind: Kind, engine: str, weights: str, *, needed_by: str, su
 
 def fingerprint(kind: Kind, choice: str | None) -> str:
     """Changes when the files behind a choice change."""
-    path = _found(kind).get(choice or "")
+    path = _found(kind).get(choice) if isinstance(choice, str) else None
     return str(choice) if path is None else path_fingerprint(path)
 
 

@@ -82,7 +82,7 @@ class PickKeyframe(VividNode):
         from ..vivid_core.keyframe.library import parse_choice
 
         try:
-            parse_choice(choice or "")
+            parse_choice(choice if isinstance(choice, str) else "")
         except InputError as error:
             return str(error)
         return True

@@ -174,7 +174,7 @@ class TrackObject(VividNode):
         from ..vivid_core.track.prompts import parse_prompts
 
         try:
-            if prompts is not None and prompts.strip():
+            if isinstance(prompts, str) and prompts.strip():
                 parse_prompts(prompts)
         except InputError as error:
             return str(error)

@@ -12,7 +12,7 @@ from typing import Any
 import psutil
 import pytest
 
-from ..comfyui import ComfyServer, Graph, comfy, wait_until
+from ..comfyui import PACK, ComfyServer, Graph, comfy, wait_until
 from ..soak import record
 from .requests import PROMPTS, Requests
 from .tally import Tally, is_clear
@@ -49,10 +49,10 @@ def judge_rejection(answer: dict[str, Any]) -> tuple[str, str]:
     errors = [e for node in answer.get("node_errors", {}).values() for e in node["errors"]]
     words = "; ".join(f"{e['message']}: {e['details']}" for e in errors)
     for error in errors:
-        if error["type"] == "exception_during_inner_validation":
-            return "foreign", words  # ComfyUI's own trip over a link that leads nowhere
-        if error["type"].startswith("exception_during_validation"):
-            return "traceback", words
+        if error["type"].startswith("exception_during"):
+            trace = "".join(error["extra_info"].get("traceback", []))
+            # ComfyUI itself trips over a link that leads nowhere.
+            return "traceback" if f"custom_nodes/{PACK}/" in trace else "foreign", words
         if not error["extra_info"].get("input_name"):
             return "unclear", words
     return ("clear", words) if errors else ("foreign", json.dumps(answer)[:300])

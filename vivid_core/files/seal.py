@@ -86,5 +86,6 @@ def _tensors_checksum(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]
     for name, tensor in sorted(tensors.items()):
         plain = tensor.detach().cpu().contiguous()
         hasher.update(json.dumps([name, str(plain.dtype), list(plain.shape)]).encode())
-        hasher.update(plain.flatten().view(torch.uint8).numpy().data)
+        if plain.numel():  # without values there is nothing to look at as bytes
+            hasher.update(plain.flatten().view(torch.uint8).numpy().data)
     return hasher.hexdigest()

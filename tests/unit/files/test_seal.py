@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -33,7 +34,12 @@ VALUES = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner),
     max_leaves=8,
 )
-TENSORS = {"a": torch.arange(6.0).reshape(2, 3), "b": torch.ones(4, dtype=torch.bfloat16)}
+TENSORS = {
+    "a": torch.arange(6.0).reshape(2, 3),
+    "b": torch.ones(4, dtype=torch.bfloat16),
+    "empty": torch.from_numpy(np.array((), np.int64)),
+    "one": torch.tensor(7),
+}
 
 
 @settings(max_examples=50)
@@ -98,7 +104,8 @@ def test_tensors_are_intact_to_the_bit(tmp_path: Path) -> None:
         {**TENSORS, "a": changed},
         {**TENSORS, "a": TENSORS["a"].reshape(3, 2)},
         {**TENSORS, "b": TENSORS["b"].view(torch.int16)},
-        {"a": TENSORS["a"], "c": TENSORS["b"]},
+        {key.replace("b", "c"): value for key, value in TENSORS.items()},
+        {key: value for key, value in TENSORS.items() if key != "empty"},
     ]
     for tensors in others:
         with pytest.raises(ModelError, match="was changed after it was written"):
