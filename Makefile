@@ -6,7 +6,7 @@ PYTHON ?= $(shell for python in python3 python3.12 python3.13 python3.11 python;
 COMFYUI_DIR ?= $(HOME)/ComfyUI
 INSTALL = $(BIN)/python -m pip install --quiet --constraint constraints.txt
 
-.PHONY: help demo test oldest soak setup comfyui format \
+.PHONY: help demo test oldest soak attack setup comfyui format \
 	check check-format check-lint check-types check-layers check-dead
 
 help:
@@ -16,6 +16,7 @@ help:
 	@echo "make format  put the code into the house format"
 	@echo "make oldest  the core's tests with the oldest versions that are promised"
 	@echo "make soak    the long kill, load and memory series"
+	@echo "make attack  the long series of damaged files, crafted models and wrong requests"
 
 demo: .venv/.standalone
 	$(BIN)/vivid demo --out demo
@@ -23,8 +24,8 @@ demo: .venv/.standalone
 # Four at once, each on one core at most: the browser waits more than it works.
 test: setup comfyui
 	@export OMP_NUM_THREADS=1; \
-	$(BIN)/pytest tests/core tests/unit tests/workflows >.venv/core.log 2>&1 & core=$$!; \
-	$(BIN)/pytest tests/nodes >.venv/nodes.log 2>&1 & nodes=$$!; \
+	$(BIN)/pytest tests/core tests/unit tests/workflows tests/attack/test_stored.py >.venv/core.log 2>&1 & core=$$!; \
+	$(BIN)/pytest tests/nodes tests/attack/test_server.py >.venv/nodes.log 2>&1 & nodes=$$!; \
 	$(BIN)/pytest tests/e2e -k "vue" >.venv/vue.log 2>&1 & vue=$$!; \
 	trap "kill $$core $$nodes $$vue" INT TERM; \
 	$(BIN)/pytest tests/e2e -k "not vue"; status=$$?; \
@@ -46,6 +47,10 @@ oldest: .venv-oldest/.ready
 
 soak: setup comfyui
 	$(BIN)/pytest -m soak
+
+# Part of `make soak`. Its figures go to benchmarks/RESULTS.md.
+attack: setup comfyui
+	$(BIN)/pytest -m "soak or not soak" tests/attack
 
 setup: .venv/.test
 

@@ -11,7 +11,7 @@ from comfy_api.latest import io
 
 from . import previews
 from .memory import HostedModel, normal_tensors
-from .schema import require_choices, schema
+from .schema import VividNode, require_choices, schema
 from .sockets import VividAdapter, VividModel
 from .train import CATEGORY
 
@@ -24,7 +24,7 @@ SUFFIX = ".safetensors"
 ONE_FILE, FOLDER = "one file (ComfyUI's names)", "diffusers folder"
 
 
-class SaveAdapter(io.ComfyNode):
+class SaveAdapter(VividNode):
     """Vivid_SaveAdapter."""
 
     @classmethod
@@ -72,7 +72,7 @@ class SaveAdapter(io.ComfyNode):
         return io.NodeOutput(choice, ui=previews.text(f"written: models/{choice}"))
 
 
-class MergeAdapter(io.ComfyNode):
+class MergeAdapter(VividNode):
     """Vivid_MergeAdapter."""
 
     @classmethod

@@ -10,7 +10,7 @@ from comfy_api.latest import io
 from . import convert, host, previews
 from .background import flow_engine
 from .mask import CATEGORY
-from .schema import advanced, require_choices, schema
+from .schema import VividNode, advanced, require_choices, schema
 from .sockets import FLOWS, FRAMES, MASKS
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ NOTHING, BACKGROUND, MASK = "nothing", "background", "mask"
 CENTER = '[{"frame": 0, "x": 0.5, "y": 0.5}]'
 
 
-class AnimateMask(io.ComfyNode):
+class AnimateMask(VividNode):
     """Vivid_AnimateMask."""
 
     @classmethod
@@ -77,7 +77,7 @@ class AnimateMask(io.ComfyNode):
         from ..vivid_core.mask.animate import parse_path
 
         try:
-            if path is not None and path.strip():
+            if isinstance(path, str) and path.strip():
                 parse_path(path)
         except InputError as error:
             return str(error)
@@ -101,7 +101,7 @@ class AnimateMask(io.ComfyNode):
             (height, width), length = clip.size, len(clip)
         settings["motion"] = _motion(clip, settings)
         masks = settings.pop("masks", None)
-        values = None if masks is None else convert.mask_values(masks)
+        values = None if masks is None else convert.mask_values(masks, "masks")
         if shape == PAINTED:
             drawn = _painted(_given(values), path, length, settings)
         else:
@@ -237,7 +237,7 @@ def _numbers(text: str) -> list[int]:
 
     parts = [part for part in re.split(r"[\s,;]+", text.strip()) if part]
     if not all(re.fullmatch(r"\d{1,9}", part) for part in parts):
-        raise InputError("frames", f"is {text!r}: need frame numbers such as 0, 24, 48")
+        raise InputError("frames", f"is {text[:60]!r}: need frame numbers such as 0, 24, 48")
     return [int(part) for part in parts]
 
 

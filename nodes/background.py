@@ -12,7 +12,7 @@ from .edit_inputs import video_output
 from .load import CATEGORY as LOAD
 from .mask import CATEGORY as MASK
 from .mask import COLORS
-from .schema import advanced, require_choices, schema
+from .schema import VividNode, advanced, require_choices, schema
 from .sockets import FLOWS, FRAMES, MASKS, VividFlow
 from .video import read_recording
 
@@ -36,7 +36,7 @@ _ENTITIES_TOOLTIP = (
 )
 
 
-class LoadFlow(io.ComfyNode):
+class LoadFlow(VividNode):
     """Vivid_LoadFlow."""
 
     @classmethod
@@ -91,7 +91,7 @@ class LoadFlow(io.ComfyNode):
             return io.NodeOutput(load_raft(path, device=memory.load_device()))
 
 
-class PropagateBackgroundMask(io.ComfyNode):
+class PropagateBackgroundMask(VividNode):
     """Vivid_PropagateBackgroundMask."""
 
     @classmethod
@@ -207,7 +207,7 @@ def _undecided(clip: Clip, mask: Tensor, keyframe: int) -> str:
     return ""
 
 
-class FillBackground(io.ComfyNode):
+class FillBackground(VividNode):
     """Vivid_FillBackground."""
 
     @classmethod

@@ -17,16 +17,23 @@ if TYPE_CHECKING:
     from ..vivid_core.video import Clip, MaskTrack
 
 
-def to_clip(frames: Any) -> Clip:
-    """An IMAGE batch [B, H, W, C] or a VIDEO as a clip; alpha is left out."""
-    return video.read_frames(frames)
+def to_clip(frames: Any, name: str = "video") -> Clip:
+    """An IMAGE batch [B, H, W, C] or a VIDEO as a clip, alpha left out; `name` is the input's."""
+    from ..vivid_core.errors import InputError, MediaError
+
+    try:
+        return video.read_frames(frames)
+    except InputError as error:
+        raise InputError(name, error.problem) from error
+    except MediaError as error:
+        raise InputError(name, str(error)) from error
 
 
 def to_edit_of(source: Clip, edit: Any) -> Clip:
     """The clip that is to be compared with its source. Raises InputError for another size."""
     from ..vivid_core.errors import InputError
 
-    clip = to_clip(edit)
+    clip = to_clip(edit, "edit")
     if clip.frames.shape != source.frames.shape:
         (h, w), (eh, ew) = source.size, clip.size
         raise InputError(
@@ -38,13 +45,8 @@ def to_edit_of(source: Clip, edit: Any) -> Clip:
 
 
 def to_measured(name: str, frames: Any, fps: float) -> Clip:
-    """The clip of an input, whose errors name it; `fps` is that of an IMAGE batch."""
-    from ..vivid_core.errors import InputError
-
-    try:
-        clip = to_clip(frames)
-    except InputError as error:
-        raise InputError(name, error.problem) from error
+    """The clip of an input; `fps` is that of an IMAGE batch."""
+    clip = to_clip(frames, name)
     return replace(clip, fps=Fraction(fps)) if isinstance(frames, Tensor) else clip
 
 
@@ -61,7 +63,7 @@ def require_painted(values: Tensor) -> None:
     """Raise MaskError for a mask that selects nothing: most come from Load Image."""
     from ..vivid_core.errors import MaskError
 
-    if torch.isfinite(values).all() and not (values > 0.5).any():
+    if not (values > 0.5).any():
         raise MaskError(
             "mask",
             "is empty on every frame: paint the area to edit white (white = edit). Load Image "
@@ -70,10 +72,22 @@ def require_painted(values: Tensor) -> None:
         )
 
 
-def mask_values(mask: Any) -> Tensor:
-    """A MASK or a VIVID_MASK_TRACK as [T, H, W]."""
+def mask_values(mask: Any, name: str = "mask") -> Tensor:
+    """A MASK or a VIVID_MASK_TRACK as [T, H, W]: the one look at masks of all nodes.
+
+    Raises MaskError, with the input's `name`, for no frames, another shape, NaN and infinity.
+    """
+    from ..vivid_core.errors import MaskError
+
     values = mask if isinstance(mask, Tensor) else mask.read()
-    return (values[None] if values.ndim == 2 else values).cpu().float()
+    values = (values[None] if values.ndim == 2 else values).cpu().float()
+    if values.ndim != 3 or not values.numel():
+        raise MaskError(
+            name, f"need [frames, height, width] with at least one pixel, got {tuple(values.shape)}"
+        )
+    if not torch.isfinite(values).all():
+        raise MaskError(name, "contains NaN or infinity: fix the node that made it")
+    return values
 
 
 def to_source(frames: Any) -> FrameSource:
@@ -88,7 +102,7 @@ def to_entities(mask: Any, clip: Clip) -> Tensor | None:
     """Masks of what moves by itself, one a frame; a single one serves every frame."""
     if mask is None:
         return None
-    values = mask_values(mask)
+    values = mask_values(mask, "entities")
     return values.expand(len(clip), -1, -1) if len(values) == 1 else values
 
 

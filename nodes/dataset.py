@@ -11,7 +11,7 @@ import folder_paths
 from comfy_api.latest import io
 
 from . import convert, host, previews
-from .schema import advanced, fixed_seed, schema
+from .schema import VividNode, advanced, fixed_seed, schema
 from .sockets import VividDataset
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ CATEGORY = "VIVID/7 Train"
 SHOWN = 8
 
 
-class LoadDataset(io.ComfyNode):
+class LoadDataset(VividNode):
     """Vivid_LoadDataset."""
 
     @classmethod
@@ -62,7 +62,7 @@ class LoadDataset(io.ComfyNode):
         return _shown(data_folder(folder), samples, shuffle)
 
 
-class SampleDataset(io.ComfyNode):
+class SampleDataset(VividNode):
     """Vivid_SampleDataset."""
 
     @classmethod
@@ -131,21 +131,31 @@ def data_folder(folder: str) -> Path:
     is not there.
     """
     from ..vivid_core.errors import InputError
+    from ..vivid_core.files.atomic import shown
 
     roots = [
         Path(root).absolute()
         for root in (folder_paths.get_input_directory(), folder_paths.get_output_directory())
     ]
+    if not isinstance(folder, str):
+        raise InputError("folder", f"must be a text, got a {type(folder).__name__}")
     path = Path(os.path.normpath(roots[0] / folder))
     if not any(path != root and path.is_relative_to(root) for root in roots):
         raise InputError(
             "folder",
-            f"{folder!r} does not lie in ComfyUI's input folder: put the folder, or a link to it, "
-            f"into {roots[0]}",
+            f"{shown(Path(folder))} does not lie in ComfyUI's input folder: put the folder, or a "
+            f"link to it, into {roots[0]}",
         )
-    if not path.is_dir():
-        raise InputError("folder", f"there is no folder {path}: name one with clips")
+    if not _is_folder(path):
+        raise InputError("folder", f"there is no folder {shown(path)}: name one with clips")
     return path
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):  # no system has such a name
+        return False
 
 
 def check_folder(folder: str | None) -> str | None:

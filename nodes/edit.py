@@ -24,14 +24,14 @@ from .edit_inputs import (
     work_inputs,
 )
 from .memory import HostedModel
-from .schema import require_choices, schema
+from .schema import VividNode, require_choices, schema
 from .sockets import MASKS, VividKeyframe, VividModel
 from .video import read_recording
 
 CATEGORY = "VIVID/3 Edit"
 
 
-class EditVideo(io.ComfyNode):
+class EditVideo(VividNode):
     """Vivid_EditVideo."""
 
     @classmethod
@@ -96,7 +96,7 @@ class EditVideo(io.ComfyNode):
         return edit_output(source, result)
 
 
-class EstimateCost(io.ComfyNode):
+class EstimateCost(VividNode):
     """Vivid_EstimateCost."""
 
     @classmethod

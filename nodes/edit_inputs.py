@@ -212,7 +212,7 @@ def check_caption(task: str | None, words: str | None, *, name: str) -> str | No
     """
     if task is not None and task not in TASKS:
         return f"task: '{task}' is not one of {', '.join(TASKS)}"
-    if task not in ("add", "modify") or words is None or words.strip():
+    if task not in ("add", "modify") or not isinstance(words, str) or words.strip():
         return None
     return f"{name}: is empty: say what to {task}, for example 'a red balloon'"
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import sys
 import time
@@ -87,14 +86,22 @@ def t5_tokenizer() -> Path:
 
 def check_choice(kind: Kind, choice: str | None, *builtin: str) -> str | None:
     """Why a drop-down's value cannot be used, or None; a linked value is not known yet (None)."""
-    if choice is None or choice in builtin or choice in _found(kind):
+    if choice is None:
+        return None
+    if not isinstance(choice, str):
+        return f"{kind}: must be one of its choices, got a {type(choice).__name__}"
+    if choice in builtin or choice in _found(kind):
         return None
     return f"{kind}: {missing(kind, choice)}"
 
 
 def check_weights(kind: Kind, weights: str | None) -> str | None:
     """Why there are no such weights, or None; a linked value is not known yet (None)."""
-    if weights is None or weights in (NO_WEIGHTS, *_found(kind)):
+    if weights is None:
+        return None
+    if not isinstance(weights, str):
+        return f"weights: must be one of its choices, got a {type(weights).__name__}"
+    if weights in (NO_WEIGHTS, *_found(kind)):
         return None
     return f"weights: {missing(kind, weights)}"
 
@@ -114,7 +121,7 @@ def require_weights(kind: Kind, engine: str, weights: str, *, needed_by: str, su
 
 def fingerprint(kind: Kind, choice: str | None) -> str:
     """Changes when the files behind a choice change."""
-    path = _found(kind).get(choice or "")
+    path = _found(kind).get(choice) if isinstance(choice, str) else None
     return str(choice) if path is None else path_fingerprint(path)
 
 
@@ -131,15 +138,11 @@ def path_fingerprint(path: Path) -> str:
 
 
 def _files_below(root: Path) -> Iterator[Path]:
-    """All files, those of linked folders too; each folder once, though links may make circles."""
-    seen: set[Path] = set()
-    for place, folders, names in os.walk(root, followlinks=True):
-        here = Path(place).resolve()
-        if here in seen:
-            folders.clear()
-            continue
-        seen.add(here)
-        yield from (path for path in (Path(place) / name for name in names) if path.is_file())
+    """All files, those of linked folders too, each once."""
+    from ..vivid_core.files.walk import walk_links
+
+    for place, _, names in walk_links(root, names=1):
+        yield from (path for path in (place / name for name in names) if path.is_file())
 
 
 def runtime() -> Runtime:
@@ -306,17 +309,20 @@ def _walk(root: Path, *, folders: bool, suffixes: tuple[str, ...], index: str) -
     What lies inside a model folder is not listed. Where suffixes name an index of shards, it stands
     for them.
     """
-    for place, subfolders, names in os.walk(root, followlinks=True):
+    from ..vivid_core.files.walk import walk_links
+
+    for place, subfolders, names in walk_links(root):
         if LORAS in subfolders:
             subfolders.remove(LORAS)
         if index in names:
             subfolders.clear()
             if folders:
-                yield Path(place)
+                yield place
         else:
             indexes = {n for n in names if n.endswith(SHARD_INDEX) and SHARD_INDEX in suffixes}
             files = (n for n in names if n.lower().endswith(suffixes))
-            yield from (Path(place) / n for n in files if not _has_index(n, indexes))
+            found = (place / n for n in files if not _has_index(n, indexes))
+            yield from (path for path in found if path.is_file())
 
 
 def _has_index(name: str, indexes: set[str]) -> bool:

@@ -23,7 +23,7 @@ from .edit_inputs import (
     work_inputs,
 )
 from .memory import HostedModel
-from .schema import advanced, require_choices, schema
+from .schema import VividNode, advanced, require_choices, schema
 from .sockets import VividKeyframe
 from .video import read_recording
 
@@ -36,7 +36,7 @@ EVERYTHING = -1  # stands for "from the first" and "to the last frame"
 MOST_FRAMES = 1_000_000
 
 
-class EditKeyframe(io.ComfyNode):
+class EditKeyframe(VividNode):
     """Vivid_EditKeyframe."""
 
     @classmethod
@@ -148,7 +148,7 @@ class EditKeyframe(io.ComfyNode):
         )
 
 
-class PropagateKeyframes(io.ComfyNode):
+class PropagateKeyframes(VividNode):
     """Vivid_PropagateKeyframes."""
 
     @classmethod
@@ -265,4 +265,4 @@ def _again(previous: Any, first: int, last: int, frames: int) -> Again | None:
         )
     stop = frames if last == EVERYTHING else last + 1
     span = FrameRange(start=max(first, 0), stop=stop)
-    return Again(previous=convert.to_clip(previous).frames, span=span)
+    return Again(previous=convert.to_clip(previous, "previous").frames, span=span)

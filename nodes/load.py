@@ -9,7 +9,7 @@ import torch
 from comfy_api.latest import io
 
 from . import host, memory
-from .schema import advanced, require_choices, schema
+from .schema import VividNode, advanced, require_choices, schema
 from .sockets import VividAdapter, VividModel
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ PRECISIONS = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float
 Offload = Literal["auto", "off", "on"]
 
 
-class LoadModel(io.ComfyNode):
+class LoadModel(VividNode):
     """Vivid_LoadModel."""
 
     @classmethod
@@ -138,7 +138,7 @@ class LoadModel(io.ComfyNode):
             return io.NodeOutput(found)
 
 
-class ApplyAdapter(io.ComfyNode):
+class ApplyAdapter(VividNode):
     """Vivid_ApplyAdapter."""
 
     @classmethod
@@ -203,7 +203,7 @@ class ApplyAdapter(io.ComfyNode):
             return io.NodeOutput(model.adapted(apply_adapter(model.bundle, chosen, strength)))
 
 
-class LoadAdapter(io.ComfyNode):
+class LoadAdapter(VividNode):
     """Vivid_LoadAdapter."""
 
     @classmethod

@@ -23,13 +23,14 @@ from .edit_inputs import (
     work_inputs,
 )
 from .memory import HostedModel
-from .schema import advanced, require_choices, schema
+from .schema import VividNode, advanced, require_choices, schema
 from .sockets import MASKS, VividKeyframe, VividModel
 from .video import on_disk
 
 if TYPE_CHECKING:
     from ..vivid_core.chain.request import VideoFiles
     from ..vivid_core.edit.masks import MaskSource
+    from ..vivid_core.media import VideoInfo
 
 CATEGORY = "VIVID/5 Long video"
 SUFFIXES = {"mp4 (H.264)": ".mp4", "mkv (lossless)": ".mkv", "mov (ProRes 4444)": ".mov"}
@@ -37,7 +38,7 @@ PLAYABLE = ".mp4"  # what every browser plays
 PREVIEWED = 49  # frames of a file that browsers cannot play
 
 
-class EditLongVideo(io.ComfyNode):
+class EditLongVideo(VividNode):
     """Vivid_EditLongVideo."""
 
     @classmethod
@@ -164,7 +165,8 @@ class EditLongVideo(io.ComfyNode):
         require_choices(cls, format=format, **settings)
         asked = edit_settings(later_captions=parse_later_captions(later_captions), **settings)
         with on_disk(video) as source:
-            out, shown = _target(filename_prefix, SUFFIXES[format], video.get_dimensions())
+            info = _info(source)
+            out, shown = _target(filename_prefix, SUFFIXES[format], (info.width, info.height))
             files = VideoFiles(
                 source=source,
                 masks=_masks(mask),
@@ -183,6 +185,17 @@ class EditLongVideo(io.ComfyNode):
             words,
             ui=_found(files, shown) | previews.text(words),
         )
+
+
+def _info(source: Path) -> VideoInfo:
+    """Of a file whose errors name the input: ComfyUI's own way to the size explains none."""
+    from ..vivid_core.errors import InputError, MediaError
+    from ..vivid_core.media import read_info
+
+    try:
+        return read_info(source)
+    except MediaError as error:
+        raise InputError("video", str(error)) from error
 
 
 def _journal(source: Path, node: str) -> Path:
@@ -228,5 +241,6 @@ def _masks(mask: Any) -> MaskSource:
 
     if not isinstance(mask, Tensor):
         return mask
-    convert.require_painted(mask)
-    return MasksInMemory(mask.cpu())
+    values = convert.mask_values(mask)
+    convert.require_painted(values)
+    return MasksInMemory(values)

@@ -7,7 +7,7 @@ from typing import Any
 from comfy_api.latest import io
 
 from . import convert, previews
-from .schema import advanced, require_choices, schema
+from .schema import VividNode, advanced, require_choices, schema
 from .sockets import FRAMES, MASKS
 
 CATEGORY = "VIVID/2 Mask"
@@ -21,7 +21,7 @@ COLORS = {
 }
 
 
-class AugmentMask(io.ComfyNode):
+class AugmentMask(VividNode):
     """Vivid_AugmentMask."""
 
     @classmethod
@@ -109,7 +109,7 @@ class AugmentMask(io.ComfyNode):
         return io.NodeOutput(result, ui=previews.animation(previews.mask_as_image(result)))
 
 
-class OverlayMask(io.ComfyNode):
+class OverlayMask(VividNode):
     """Vivid_OverlayMask."""
 
     @classmethod

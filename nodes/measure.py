@@ -12,7 +12,7 @@ from torch import Tensor
 from . import convert, host, memory, previews
 from .background import FLOW_TOOLTIP, flow_engine
 from .compare import save_view
-from .schema import require_choices, schema
+from .schema import VividNode, require_choices, schema
 from .sheet import contact_sheet, side_by_side
 from .sockets import FLOWS, FRAMES, MASKS
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 CATEGORY = "VIVID/6 Measure"
 
 
-class CompareEdit(io.ComfyNode):
+class CompareEdit(VividNode):
     """Vivid_CompareEdit."""
 
     @classmethod
@@ -74,7 +74,7 @@ class CompareEdit(io.ComfyNode):
     def execute(
         cls, source: Any, edit: Any, fps: float, filename_prefix: str, mask: Any = None
     ) -> io.NodeOutput:
-        before = convert.to_clip(source)
+        before = convert.to_clip(source, "source")
         after = convert.to_edit_of(before, edit)
         values = None if mask is None else convert.to_mask(mask, before).values
         view = save_view(before.frames, after.frames, values, fps=fps)
@@ -102,7 +102,7 @@ def _measures(source: Tensor, edit: Tensor, mask: Tensor | None) -> dict[str, fl
     }
 
 
-class MeasureEdit(io.ComfyNode):
+class MeasureEdit(VividNode):
     """Vivid_MeasureEdit."""
 
     @classmethod

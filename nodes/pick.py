@@ -8,7 +8,7 @@ from comfy_api.latest import io
 
 from . import convert, gallery, previews, waiting
 from .keyframe import CATEGORY, MOST_FRAMES
-from .schema import schema
+from .schema import VividNode, schema
 from .sockets import VividKeyframe
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ OTHER_CLIP = (
 GONE = "Vivid Pick Keyframe waits for you: {problem}"
 
 
-class PickKeyframe(io.ComfyNode):
+class PickKeyframe(VividNode):
     """Vivid_PickKeyframe."""
 
     @classmethod
@@ -82,7 +82,7 @@ class PickKeyframe(io.ComfyNode):
         from ..vivid_core.keyframe.library import parse_choice
 
         try:
-            parse_choice(choice or "")
+            parse_choice(choice if isinstance(choice, str) else "")
         except InputError as error:
             return str(error)
         return True
@@ -91,7 +91,7 @@ class PickKeyframe(io.ComfyNode):
     def execute(cls, candidates: Any, choice: str, frame: int) -> io.NodeOutput:
         from ..vivid_core.video import Keyframe
 
-        batch = convert.to_clip(candidates).frames
+        batch = convert.to_clip(candidates, "candidates").frames
         picked = _picked(batch, choice)
         if isinstance(picked, str):
             return waiting.wait(cls, picked, gallery.show(batch))
@@ -104,7 +104,7 @@ class PickKeyframe(io.ComfyNode):
         )
 
 
-class UseKeyframe(io.ComfyNode):
+class UseKeyframe(VividNode):
     """Vivid_UseKeyframe."""
 
     @classmethod
@@ -147,7 +147,7 @@ class UseKeyframe(io.ComfyNode):
     def execute(cls, image: Any, frame: int, keyframe: Any = None) -> io.NodeOutput:
         from ..vivid_core.video import Keyframe
 
-        pixels = convert.to_clip(image).frames[0]
+        pixels = convert.to_clip(image, "image").frames[0]
         mine = Keyframe(frame=frame, pixels=pixels, finished=False)
         others = [other for other in keyframe or () if other.frame != frame]
         return io.NodeOutput(tuple(sorted([*others, mine], key=lambda one: one.frame)))

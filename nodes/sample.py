@@ -11,7 +11,7 @@ from comfy_api.latest import InputImpl, Types, io
 
 from . import convert, previews
 from .load import CATEGORY
-from .schema import require_choices, schema
+from .schema import VividNode, require_choices, schema
 
 WITH_TARGET = "moving shapes"
 WITHOUT_TARGET = "moving shapes, target removed"
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 
-class SampleClip(io.ComfyNode):
+class SampleClip(VividNode):
     """Vivid_SampleClip."""
 
     @classmethod

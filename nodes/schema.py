@@ -1,15 +1,108 @@
-"""Node schemas that use newer fields of ComfyUI where it has them."""
+"""What all nodes have: schemas that use newer fields where ComfyUI has them, and checked inputs."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import fields
+from functools import wraps
 from inspect import signature
+from math import isfinite
+from numbers import Real
 from typing import Any
 
 from comfy_api.latest import io
 
 _KNOWN = {field.name for field in fields(io.Schema)}
 _FOLDS = "advanced" in signature(io.Combo.Input).parameters
+_CHECKED = "vivid_checked"  # marks an `execute` that is
+_LITERALS = (str, int, float, bool, list, dict)  # of JSON; no socket of ours carries one
+_NAMES = ("filename_prefix", "name", "folder")  # texts that become part of a path
+_LONGEST_NAME = 160  # bytes between two slashes; systems take 255, of which we add some
+_SHOWN = 60  # characters of a refused value
+
+
+class VividNode(io.ComfyNode):
+    """A node that gets no value its schema does not allow.
+
+    ComfyUI looks at numbers only, takes null for a link in drop-downs, and lets a request put
+    anything on a socket; at linked values it does not look at all.
+    """
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        execute = cls.__dict__.get("execute")
+        if execute is not None and not hasattr(execute.__func__, _CHECKED):
+            cls.execute = classmethod(_checked(execute.__func__))
+
+
+def _checked(execute: Callable[..., io.NodeOutput]) -> Callable[..., io.NodeOutput]:
+    @wraps(execute)
+    def checked(cls: type[io.ComfyNode], **given: Any) -> io.NodeOutput:
+        for one in cls.define_schema().inputs:
+            if one.id in given:
+                _require_value(one, given[one.id])
+        return execute(cls, **given)
+
+    setattr(checked, _CHECKED, True)
+    return checked
+
+
+def _require_value(one: Any, value: Any) -> None:
+    """Raise InputError for a value that this input cannot have."""
+    from ..vivid_core.errors import InputError
+
+    problem = None
+    if isinstance(one, io.Combo.Input | io.String.Input):
+        problem = _text_problem(one, value)
+    elif isinstance(one, io.Int.Input | io.Float.Input):
+        if not isinstance(value, Real) or not isfinite(value):
+            problem = f"must be a finite number, got {_shown(value)}"
+    elif not isinstance(one, io.Boolean.Input):
+        problem = _socket_problem(one, value)
+    if problem:
+        raise InputError(one.id, problem)
+
+
+def _text_problem(one: Any, value: Any) -> str | None:
+    if not isinstance(value, str):
+        kind = "one of its choices" if isinstance(one, io.Combo.Input) else "a text"
+        return f"must be {kind}, got {_shown(value)}"
+    if not _is_unicode(value):
+        return "holds half of a character: write the text again"
+    return _name_problem(value) if one.id in _NAMES else None
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _name_problem(name: str) -> str | None:
+    if not name.isprintable():
+        return f"is {_shown(name)}: leave out what cannot be printed"
+    if any(len(part.encode()) > _LONGEST_NAME for part in name.replace("\\", "/").split("/")):
+        return f"has a part of over {_LONGEST_NAME} bytes: choose a shorter name"
+    return None
+
+
+def _socket_problem(one: Any, value: Any) -> str | None:
+    if value is None and one.optional:
+        return None
+    if value is None or isinstance(value, _LITERALS):
+        known = getattr(one, "get_io_type", None)  # the oldest supported ComfyUI has none
+        wanted = "link" if known is None else " or ".join(known().split(","))
+        return f"connect a {wanted} here, got {_shown(value)}"
+    return None
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return "null"
+    text = repr(value)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
 
 
 def schema(**arguments: Any) -> io.Schema:

@@ -9,7 +9,7 @@ from comfy_api.latest import io
 from . import convert, frames, host, memory, previews, waiting
 from .load import CATEGORY as LOAD
 from .mask import CATEGORY as MASK
-from .schema import advanced, require_choices, schema
+from .schema import VividNode, advanced, require_choices, schema
 from .sockets import FRAMES, MASKS, VividMaskTrack, VividTracker
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ OTHER_LENGTH = (
 OTHER_REASON = "Vivid Track Object waits for you: {problem}. Then run again"
 
 
-class LoadTracker(io.ComfyNode):
+class LoadTracker(VividNode):
     """Vivid_LoadTracker."""
 
     @classmethod
@@ -92,7 +92,7 @@ class LoadTracker(io.ComfyNode):
             return io.NodeOutput(load_sam2(path, device=memory.load_device()))
 
 
-class TrackObject(io.ComfyNode):
+class TrackObject(VividNode):
     """Vivid_TrackObject."""
 
     @classmethod
@@ -174,7 +174,7 @@ class TrackObject(io.ComfyNode):
         from ..vivid_core.track.prompts import parse_prompts
 
         try:
-            if prompts is not None and prompts.strip():
+            if isinstance(prompts, str) and prompts.strip():
                 parse_prompts(prompts)
         except InputError as error:
             return str(error)

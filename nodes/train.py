@@ -10,7 +10,7 @@ from comfy_api.latest import io
 from . import convert, host, previews
 from .dataset import check_folder, data_folder
 from .memory import HostedModel, load_device
-from .schema import require_choices, schema
+from .schema import VividNode, require_choices, schema
 from .sockets import VividAdapter, VividDataset, VividModel
 from .train_inputs import basic_inputs, memory_inputs, recipe_inputs
 from .waiting import wait
@@ -41,7 +41,7 @@ _OPTIMIZATION = (
 _MEMORY = ("gradient_checkpointing", "base_fp8", "latent_cache", "tensorboard")
 
 
-class TrainAdapter(io.ComfyNode):
+class TrainAdapter(VividNode):
     """Vivid_TrainAdapter."""
 
     @classmethod
@@ -138,7 +138,7 @@ class TrainAdapter(io.ComfyNode):
         return io.NodeOutput(training.adapter, training.report, ui=shown)
 
 
-class PlotTraining(io.ComfyNode):
+class PlotTraining(VividNode):
     """Vivid_PlotTraining."""
 
     @classmethod

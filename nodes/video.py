@@ -72,7 +72,7 @@ def read_frames(frames: Any) -> Clip:
     source = stream_of(frames)
     if source is not None:
         return read_clip(source, range=span_of(frames, source))
-    parts = frames.get_components()
+    parts = _components(frames)
     return Clip(frames=_pixels(parts.images), fps=Fraction(parts.frame_rate))
 
 
@@ -172,7 +172,7 @@ def _from_parts(video: Any) -> Recording:
     """What a VIDEO says of itself, of whatever kind it is."""
     from ..vivid_core.video import Clip
 
-    parts = video.get_components()
+    parts = _components(video)
     clip = Clip(frames=_pixels(parts.images), fps=Fraction(parts.frame_rate))
     return Recording(
         clip=clip,
@@ -180,6 +180,18 @@ def _from_parts(video: Any) -> Recording:
         sound=parts.audio,
         depth=getattr(video, "get_bit_depth", lambda: 8)(),
     )
+
+
+def _components(video: Any) -> Any:
+    """The parts of a VIDEO, of whatever kind. Raises MediaError where it cannot be read."""
+    from ..vivid_core.errors import MediaError
+
+    try:
+        return video.get_components()
+    except (OSError, ValueError, RuntimeError, ArithmeticError) as error:
+        raise MediaError(
+            f"cannot be read ({error}): export it again from where it came, as MP4"
+        ) from error
 
 
 def _times_by_count(video: Any, frames: int) -> Times | None:

@@ -15,9 +15,21 @@ Each message says what is wrong, what was given, and what to do. They reach the 
 
 from __future__ import annotations
 
+NAMESPACE = "vivid"
+
 
 class VividError(Exception):
-    """Base of every error raised on purpose."""
+    """Base of every error raised on purpose.
+
+    Programs that show an error's class show it as `vivid.InputError`, wherever the pack lies:
+    ComfyUI's name of a module is the path of a folder.
+    """
+
+    def __init_subclass__(cls) -> None:
+        cls.__module__ = NAMESPACE
+
+
+VividError.__module__ = NAMESPACE
 
 
 class InputError(VividError, ValueError):

@@ -14,7 +14,8 @@ from torch import Tensor
 
 from ..edit.footage import Levels, to_float, to_levels
 from ..edit.masks import EffectiveMasks, MaskSource
-from ..errors import InputError, MaskError
+from ..errors import MaskError
+from ..files.targets import require_apart
 from ..flow.camera import Pace
 from ..flow.dis import DisFlow
 from ..flow.engine import FlowEngine
@@ -71,9 +72,8 @@ def fill_video(
     not fit.
     """
     host = runtime or Runtime()
+    require_apart([("video", files.source)], [("out", files.out)])
     with closing(VideoFootage(files.source, read_info(files.source))) as footage:
-        if files.out.exists() and files.out.samefile(files.source):
-            raise InputError("out", f"{files.out} is the source itself: choose another name")
         masks = EffectiveMasks(
             files.masks, frames=len(footage), size=footage.size, growth=0, packed=True
         )

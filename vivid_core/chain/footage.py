@@ -14,7 +14,7 @@ from torch import Tensor
 from ..edit.footage import Depth, Levels, to_float
 from ..edit.job import Job, plan_job, require_inside, require_mask
 from ..edit.masks import EffectiveMasks
-from ..errors import InputError
+from ..files.targets import require_apart
 from ..inpainter import Inpainter
 from ..media import VideoInfo, frame_times, read_info
 from ..plan.cuts import CutFinder
@@ -87,7 +87,8 @@ def look_at(files: VideoFiles, settings: Settings, runtime: Runtime | None = Non
     Raises InputError, MaskError and MediaError for what is wrong, the cheapest checks first.
     """
     host = runtime or Runtime()
-    _keep_source(files)
+    outputs = [("out", files.out), ("mask_out", files.mask_out)]
+    require_apart([("video", files.source)], outputs)
     footage = VideoFootage(files.source, read_info(files.source))
     require_inside(settings, files.keyframes, footage)
     masks = EffectiveMasks(
@@ -137,12 +138,3 @@ def find_video_shots(footage: VideoFootage, host: Runtime) -> Sequence[FrameRang
             host.advance(Progress(stage="survey", done=number + 1, total=total))
             finder.add(frames.frame(number))
     return finder.shots
-
-
-def _keep_source(files: VideoFiles) -> None:
-    source = files.source
-    for name, target in (("out", files.out), ("mask_out", files.mask_out)):
-        if target is None or not target.exists() or not source.exists():
-            continue
-        if target.samefile(source):
-            raise InputError(name, f"{target} is the source itself: choose another name")

@@ -35,6 +35,7 @@ from .request import LongEditReport, VideoFiles
 from .threads import POLL_SECONDS, Background, Shelf, prefetch
 
 log = logging.getLogger(__name__)
+PARTIAL = "partial"  # in the work folder, with the suffix of the file
 
 
 def edit_video(
@@ -150,7 +151,7 @@ class _Run:
         if len(done) == len(self._pieces):
             log.warning("stopped: every window is finished; run again to write the file")
             return
-        self._write_part(done, self._files.work / f"partial{self._files.out.suffix}")
+        self._write_part(done, self._files.work / f"{PARTIAL}{self._files.out.suffix}")
 
     def _write_part(self, done: list[Piece], path: Path) -> None:
         finished = replace(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from ..media import (
     full_scale,
     pixels_to_array,
     read_mask,
+    read_runs,
     split_part,
 )
 from ..video import FrameRange
@@ -62,12 +62,9 @@ class RunLengthMasks:
     """The masks of a masks.json, held as run lengths."""
 
     def __init__(self, path: Path) -> None:
-        try:
-            data = json.loads(path.read_text(encoding="utf-8"))
-            self._size = int(data["size"][0]), int(data["size"][1])
-            self._counts: Sequence[object] = [frame["counts"] for frame in data["frames"]]
-        except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
-            raise MediaError(f"{path}: is no mask file ({error!r}): write it again") from error
+        height, width, counts = read_runs(path)
+        self._size = height, width
+        self._counts: Sequence[object] = counts
         self._path = path
 
     def __len__(self) -> int:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from ..errors import VividError
 from . import augment, demo, edit, fill, keyframe, measure, merge, plan, track, train
+from .shared import explained
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -25,7 +26,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         arguments.run(arguments)
     except VividError as error:
-        print(f"vivid {arguments.command}: {error}", file=sys.stderr)
+        words = " ".join(explained(error, arguments).split("\n"))
+        print(f"vivid {arguments.command}: {words}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print(f"vivid {arguments.command}: stopped", file=sys.stderr)

@@ -20,7 +20,7 @@ from ..mask.augment import (
     is_usable,
 )
 from ..media import read_mask
-from .shared import named, require_mask_target, write_masks
+from .shared import named, require_files_apart, require_mask_target, write_masks
 
 LARGEST_SEED = 2**63 - 1  # that a torch.Generator takes
 
@@ -57,6 +57,7 @@ def add_command(commands: argparse._SubParsersAction) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Read, change, write, report."""
     require_mask_target("--out", arguments.out)
+    require_files_apart(arguments, reads=("mask",), writes=("out",))
     if not 0 <= arguments.seed <= LARGEST_SEED:
         raise InputError("--seed", f"must be 0 to {LARGEST_SEED}, got {arguments.seed}")
     radius = _radius(arguments.radius, arguments.unit)

@@ -15,7 +15,7 @@ from ..cogvideox.model import CogVideoX
 from ..edit.clip import edit_clip
 from ..edit.composite import measure_change
 from ..edit.report import EditResult, report_data
-from ..files.atomic import write_whole_file
+from ..files.atomic import require_folder_target, write_errors, write_whole_file
 from ..mask.overlay import overlay_mask
 from ..media import read_clip, save_image, write_clip
 from ..metrics.report import Report
@@ -24,6 +24,7 @@ from ..tiny import load_tiny
 from ..tiny.cases import CASES, Case, Sampling
 from ..tiny.quality import measure, methods_beside, summarise
 from .first import beside, remove_fox
+from .shared import named
 
 FPS = Fraction(8)
 ENLARGE = 4  # whole pixels, so that a 64-pixel clip can be seen
@@ -43,7 +44,10 @@ def add_command(commands: argparse._SubParsersAction) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Edit, write videos, contact sheet and report.json, and say where they are."""
     started, out = time.monotonic(), arguments.out
-    out.mkdir(parents=True, exist_ok=True)
+    with named("--out"), write_errors(out):
+        out.mkdir(parents=True, exist_ok=True)
+    with named("--out"):
+        require_folder_target(out)
     fox = remove_fox(out)
     print(f"\nvivid-tiny, {TINY}: add, modify, delete, keyframe", flush=True)
     bundle = load_tiny()

@@ -11,17 +11,24 @@ from typing import Any, get_args
 from ..chain.footage import look_at, plan_video
 from ..chain.journal import Journal
 from ..chain.request import VideoFiles
-from ..chain.run import edit_video
+from ..chain.run import PARTIAL, edit_video
 from ..chain.sources import open_masks
 from ..edit.job import Job
+from ..edit.masks import MaskSource
 from ..errors import InputError
-from ..media import load_image, require_writable
+from ..files.atomic import write_whole_file
+from ..files.lock import sole_writer
+from ..media import load_image
 from ..settings import DEFAULT_GUIDANCE, DEFAULT_STEPS, Fill, Focus, Rest, Sampler, Settings, Task
 from ..video import Keyframe
 from .shared import (
     add_model_arguments,
     device_named,
+    is_frame,
     load_model,
+    named,
+    require_file,
+    require_files_apart,
     require_video_file,
     runtime_for,
 )
@@ -86,9 +93,12 @@ def add_command(commands: argparse._SubParsersAction) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Edit, write, measure what was written, report."""
-    require_video_file("--out", arguments.out)
-    if arguments.report:
-        require_writable(arguments.report)
+    _check_files(arguments)
+    with sole_writer(arguments.out, argument="--out"):
+        _edit(arguments)
+
+
+def _edit(arguments: argparse.Namespace) -> None:
     settings, files = _settings(arguments), _files(arguments)
     look = look_at(files, settings)  # before a model is loaded
     device = device_named(arguments.device)
@@ -105,7 +115,30 @@ def run(arguments: argparse.Namespace) -> None:
     )
     if arguments.report:
         data: dict[str, Any] = report.data | {"effective_mask": str(files.mask_out)}
-        arguments.report.write_text(json.dumps(data, indent=2))
+        write_whole_file(arguments.report, json.dumps(data, indent=2).encode())
+
+
+def _check_files(arguments: argparse.Namespace) -> None:
+    require_video_file("--out", arguments.out)
+    mask_out, work = _mask_out(arguments.out), _work(arguments)
+    require_file("--out", mask_out)
+    require_file("--report", arguments.report)
+    part = work / f"{PARTIAL}{arguments.out.suffix}"
+    require_files_apart(
+        arguments,
+        reads=("video", "mask", "keyframe", "model", "adapter", "base"),
+        writes=("out", "report"),
+        also={"--out (its effective mask)": mask_out, "--work": part},
+    )
+
+
+def _mask_out(out: Path) -> Path:
+    return out.with_name(f"{out.stem}.effective_mask.mkv")
+
+
+def _work(arguments: argparse.Namespace) -> Path:
+    out: Path = arguments.out
+    return arguments.work or out.with_name(f"{out.stem}.journal")
 
 
 def _settings(arguments: argparse.Namespace) -> Settings:
@@ -128,18 +161,22 @@ def _settings(arguments: argparse.Namespace) -> Settings:
 
 
 def _files(arguments: argparse.Namespace) -> VideoFiles:
-    out = arguments.out
-    work = arguments.work or out.with_name(f"{out.stem}.journal")
+    out, work = arguments.out, _work(arguments)
     if arguments.resume and not Journal.exists(work):
         raise InputError("--resume", f"{work} holds no journal: name it with --work, or leave out")
     return VideoFiles(
         source=arguments.video,
-        masks=open_masks(arguments.mask),
+        masks=_masks(arguments.mask),
         out=out,
         work=work,
         keyframes=tuple(_keyframe(text) for text in arguments.keyframe),
-        mask_out=out.with_name(f"{out.stem}.effective_mask.mkv"),
+        mask_out=_mask_out(out),
     )
+
+
+def _masks(path: Path) -> MaskSource:
+    with named("--mask"):
+        return open_masks(path)
 
 
 def _with_journal(arguments: argparse.Namespace, files: VideoFiles, job: Job) -> VideoFiles:
@@ -151,13 +188,14 @@ def _with_journal(arguments: argparse.Namespace, files: VideoFiles, job: Job) ->
 
 def _keyframe(text: str) -> Keyframe:
     path, _, frame = text.rpartition("@")
-    if not path or not frame.isdigit():
+    if not path or not is_frame(frame):
         raise InputError("--keyframe", f"need IMAGE@FRAME such as edit.png@0, got {text!r}")
-    return Keyframe(frame=int(frame), pixels=load_image(Path(path)))
+    with named("--keyframe"):
+        return Keyframe(frame=int(frame), pixels=load_image(Path(path)))
 
 
 def _later_caption(text: str) -> tuple[int, str]:
     caption, _, frame = text.rpartition("@")
-    if not caption.strip() or not frame.isdigit():
+    if not caption.strip() or not is_frame(frame):
         raise InputError("--later-caption", f"need TEXT@FRAME such as 'a red car@48', got {text!r}")
     return int(frame), caption

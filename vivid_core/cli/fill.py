@@ -13,10 +13,12 @@ from ..chain.fill import FillFiles, VideoFill, fill_video
 from ..chain.sources import open_masks
 from ..edit.masks import MaskSource
 from ..errors import MaskError, SizeError
+from ..files.lock import sole_writer
 from ..flow.fill import FillOptions
 from ..media import read_info
 from .shared import (
     named,
+    require_files_apart,
     require_mask_target,
     require_video_file,
     runtime_for,
@@ -50,6 +52,14 @@ def run(arguments: argparse.Namespace) -> None:
     require_video_file("--out", arguments.out)
     if arguments.never_seen:
         require_mask_target("--never-seen", arguments.never_seen)
+    require_files_apart(
+        arguments, reads=("video", "mask", "entities"), writes=("out", "never_seen")
+    )
+    with sole_writer(arguments.out, argument="--out"):
+        _fill(arguments)
+
+
+def _fill(arguments: argparse.Namespace) -> None:
     options = FillOptions(reach=arguments.reach, classical=arguments.rest == "classical")
     files = FillFiles(
         source=arguments.video,

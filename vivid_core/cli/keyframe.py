@@ -9,13 +9,21 @@ from typing import get_args
 
 from ..edit.job import Material
 from ..errors import InputError
+from ..files.atomic import require_folder_target, write_whole_file
 from ..keyframe.edit import KeyframeResult, candidate_sheet, edit_keyframe
-from ..media import read_clip, read_mask, require_writable, save_image
+from ..media import read_clip, read_mask, save_image
 from ..settings import DEFAULT_GUIDANCE, DEFAULT_STEPS, Focus, Sampler, Settings, Task
 from ..video import MaskTrack
-from .shared import add_model_arguments, device_named, load_model, named, runtime_for
+from .shared import (
+    add_model_arguments,
+    device_named,
+    load_model,
+    named,
+    require_files_apart,
+    runtime_for,
+)
 
-SHEET, FACTS = "sheet.png", "candidates.json"
+SHEET, FACTS, CANDIDATES = "sheet.png", "candidates.json", "candidate_*.png"
 
 
 def add_command(commands: argparse._SubParsersAction) -> None:
@@ -45,8 +53,7 @@ def add_command(commands: argparse._SubParsersAction) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Write numbered pictures, a sheet of all of them, and what they were made from."""
-    with named("--out"):
-        require_writable(arguments.out)
+    _check_folder(arguments)
     material, settings = _material(arguments), _settings(arguments)
     device = device_named(arguments.device)
     result = edit_keyframe(
@@ -64,6 +71,21 @@ def run(arguments: argparse.Namespace) -> None:
     print(f"written: {arguments.out / SHEET}")
     print(
         f"to use number 1: vivid edit ... --keyframe {arguments.out / _name(1)}@{arguments.frame}"
+    )
+
+
+def _check_folder(arguments: argparse.Namespace) -> None:
+    """Raise InputError where pictures cannot be written, or would replace others."""
+    out: Path = arguments.out
+    with named("--out"):
+        require_folder_target(out)
+    earlier = next(iter(sorted(out.glob(CANDIDATES))), None)
+    if earlier is not None:
+        raise InputError("--out", f"{earlier} is there already: choose another folder")
+    require_files_apart(
+        arguments,
+        reads=("video", "mask", "model", "adapter", "base"),
+        also={"--out": out / SHEET, "--out (facts)": out / FACTS},
     )
 
 
@@ -85,7 +107,7 @@ def _write(folder: Path, result: KeyframeResult) -> None:
         "edit_pflops": None if result.cost is None else result.cost.pflops,
     }
     content = {"candidates": facts, "seconds": result.seconds} | cost
-    (folder / FACTS).write_text(json.dumps(content, indent=2))
+    write_whole_file(folder / FACTS, json.dumps(content, indent=2).encode())
 
 
 def _name(number: int) -> str:
@@ -93,12 +115,14 @@ def _name(number: int) -> str:
 
 
 def _material(arguments: argparse.Namespace) -> Material:
-    clip = read_clip(arguments.video)
+    with named("--video"):
+        clip = read_clip(arguments.video)
     if not 0 <= arguments.frame < len(clip):
         raise InputError(
             "--frame", f"is {arguments.frame}, the clip has frames 0 to {len(clip) - 1}"
         )
-    return Material(clip=clip, mask=MaskTrack.fit(read_mask(arguments.mask), clip))
+    with named("--mask"):
+        return Material(clip=clip, mask=MaskTrack.fit(read_mask(arguments.mask), clip))
 
 
 def _settings(arguments: argparse.Namespace) -> Settings:

@@ -28,7 +28,7 @@ from ..measure.votes import read_key, read_votes, tally_json, tally_text, tally_
 from ..media import IMAGE_SUFFIXES, read_clip, read_mask, require_writable, save_image
 from ..settings import Task
 from ..video import Clip, MaskTrack
-from .shared import device_named, named
+from .shared import device_named, named, require_files_apart
 
 SINGLE, SET = ("source", "edit", "mask", "task"), ("manifest", "edits")
 INSTRUMENTS = ("clip_model", "raft", "json", "plot")
@@ -224,6 +224,11 @@ def _check_targets(arguments: argparse.Namespace) -> None:
         if path is not None:
             with named(f"--{option}"):
                 require_writable(path)
+    require_files_apart(
+        arguments,
+        reads=("source", "edit", "mask", "truth", "manifest", "votes", "key", "raft"),
+        writes=("json", "plot"),
+    )
     if arguments.plot is not None and arguments.plot.suffix.lower() not in IMAGE_SUFFIXES:
         raise InputError("--plot", f"{arguments.plot} is no image file: name it .png")
 

@@ -8,9 +8,11 @@ from pathlib import Path
 from ..cogvideox.adapters import load_adapters
 from ..cogvideox.merge import merged_bundle, save_merged
 from ..cogvideox.save import save_bundle
+from ..errors import InputError, ModelError
+from ..files.atomic import require_folder_target, require_writable
 from ..tiny import load_model
 from ..tiny.load import load_tiny
-from .shared import adapter_files, add_adapter_arguments
+from .shared import adapter_files, add_adapter_arguments, named, require_files_apart
 
 SUFFIX = ".safetensors"
 
@@ -34,7 +36,14 @@ def add_command(commands: argparse._SubParsersAction) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Load all, merge, write."""
-    chosen = load_adapters(adapter_files(arguments))
+    require_files_apart(arguments, reads=("model", "adapter", "base"), writes=("out",))
+    with named("--out"):
+        if arguments.out.suffix == SUFFIX:
+            require_writable(arguments.out)
+        else:
+            require_folder_target(arguments.out)
+    with named("--adapter", (InputError, ModelError)):
+        chosen = load_adapters(adapter_files(arguments))
     # Sums have no order, and what a VIVID adapter was trained on is the base as it came.
     *others, last = sorted(chosen, key=lambda one: not one.adapter.patch_embedder)
     if arguments.model == "tiny":

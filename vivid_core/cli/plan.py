@@ -11,7 +11,7 @@ from ..edit.job import plan_unseen
 from ..edit.speed import matmul_speed
 from ..media import read_info, read_mask
 from ..settings import DEFAULT_GUIDANCE, DEFAULT_STEPS, Fill, Focus, Rest, Settings
-from .shared import add_model_arguments, device_named, load_model
+from .shared import add_model_arguments, device_named, load_model, named
 
 UPPER_LIMIT = (
     "For a delete with fill auto this is an upper limit: what other frames show is copied without "
@@ -45,7 +45,10 @@ def add_command(commands: argparse._SubParsersAction) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    info = read_info(arguments.video)
+    with named("--video"):
+        info = read_info(arguments.video)
+    with named("--mask"):
+        mask = read_mask(arguments.mask) if arguments.mask else None
     settings = Settings(
         task="delete",
         grow=arguments.grow,
@@ -60,7 +63,7 @@ def run(arguments: argparse.Namespace) -> None:
         settings,
         frames=info.frame_count,
         size=(info.height, info.width),
-        mask=read_mask(arguments.mask) if arguments.mask else None,
+        mask=mask,
     )
     device = model.placement.device
     estimate = estimate_cost(model, job, speed=matmul_speed(device, model.dtype))

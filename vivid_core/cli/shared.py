@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
@@ -18,12 +18,16 @@ from torch import Tensor
 
 from ..cogvideox.adapters import AdapterFile
 from ..cogvideox.model import CogVideoX
-from ..errors import InputError, MediaError, VividError
+from ..errors import AdapterError, InputError, MaskError, MediaError, ModelError, VividError
+from ..files.targets import require_apart
 from ..media import read_info, require_video_target, require_writable, save_masks, write_clip
 from ..runtime import Progress, Runtime
 from ..video import Clip
 
 MASKS_SUFFIX = ".json"
+# Arguments of the core that the command line calls otherwise.
+RENAMED = {"later_captions": "later_caption", "mask_out": "out", "frames": "video"}
+POSITIONAL = ("config", "command", "run")
 
 
 @contextmanager
@@ -36,6 +40,80 @@ def named(
     except kinds as error:
         text = error.problem if isinstance(error, InputError) else str(error)
         raise InputError(option, text) from error
+
+
+def explained(error: VividError, arguments: argparse.Namespace) -> str:
+    """An error's words, which begin with the option at fault wherever one can be told."""
+    given = {name: value for name, value in vars(arguments).items() if value not in (None, [], "")}
+    if isinstance(error, InputError):
+        if error.argument.startswith("--"):
+            return str(error)
+        name = error.argument.split(", ")[0]
+        name = RENAMED.get(name, name)
+        if name in vars(arguments) and name not in POSITIONAL:
+            return f"{option_of(name)}: {error.problem}"
+    text = str(error)
+    for name, value in given.items():
+        if name not in POSITIONAL and any(place in text for place in _places(value)):
+            return f"{option_of(name)}: {text}"
+    kinds = {AdapterError: "adapter", ModelError: "model", MaskError: "mask"}
+    names = [name for kind, name in kinds.items() if isinstance(error, kind) and name in given]
+    return f"{option_of(names[0])}: {text}" if names else text
+
+
+def option_of(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
+
+
+def _places(value: object) -> Iterator[str]:
+    """The files that an option's value names, as errors show them."""
+    for item in value if isinstance(value, list) else [value]:
+        if isinstance(item, Path):
+            yield str(item)
+            yield item.name
+        elif isinstance(item, str) and ("/" in item or "\\" in item or "@" in item):
+            yield item.rpartition("@")[0] or item
+
+
+def require_files_apart(
+    arguments: argparse.Namespace,
+    *,
+    reads: Iterable[str],
+    writes: Iterable[str] = (),
+    also: Mapping[str, Path] | None = None,
+) -> None:
+    """Raise InputError where the options `writes` name what the options `reads` read.
+
+    `also` are more files that are written, by the words that errors call them. Before any work.
+    """
+    inputs = [
+        (option_of(name), path) for name in reads for path in _paths(getattr(arguments, name))
+    ]
+    outputs = [(option_of(name), getattr(arguments, name)) for name in writes]
+    require_apart(inputs, [*outputs, *(also or {}).items()])
+
+
+def _paths(value: Any) -> list[Path]:
+    """The files of an option that may be given once or often, with a frame or an alpha behind."""
+    values = value if isinstance(value, list) else [] if value is None else [value]
+    found: list[Path] = []
+    for item in values:
+        path = Path(item)
+        plain = Path(str(item).rpartition("@")[0] or str(item))
+        found.append(path if path.exists() else plain)
+    return found
+
+
+def is_frame(text: str) -> bool:
+    """Whether a text is the number of a frame that a clip can have."""
+    return text.isascii() and text.isdecimal() and len(text) < 10
+
+
+def require_file(option: str, path: Path | None) -> None:
+    """Raise InputError where a file of this kind cannot be written: before long work."""
+    if path is not None:
+        with named(option):
+            require_writable(path)
 
 
 def require_video_file(option: str, path: Path) -> None:
@@ -119,9 +197,17 @@ def device_named(name: str) -> torch.device:
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
-        return torch.device(name)
+        device = torch.device(name)
     except RuntimeError as error:
         raise InputError("--device", f"{name!r} is no device: use auto, cpu or cuda") from error
+    try:
+        torch.zeros(1, device=device).cpu()  # "meta" has no values to give back
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        why = str(error).partition("\n")[0].rstrip(".")
+        raise InputError(
+            "--device", f"{name!r} cannot be used here ({why}): use auto, cpu or cuda"
+        ) from error
+    return device
 
 
 def load_model(arguments: argparse.Namespace, device: torch.device) -> CogVideoX:

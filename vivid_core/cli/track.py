@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import InputError, MaskError, ModelError
+from ..files.guarded import JsonError, read_text
+from ..files.lock import sole_writer
+from ..files.targets import require_apart
 from ..media import read_mask
 from ..track.engine import Engine
 from ..track.flow import FlowTracker
@@ -28,7 +31,14 @@ from ..track.prompts import (
 from ..track.report import report_lines
 from ..track.store import StoredTrack
 from ..track.track import track_objects
-from .shared import device_named, named, require_mask_target, require_video_file, runtime_for
+from .shared import (
+    device_named,
+    named,
+    require_files_apart,
+    require_mask_target,
+    require_video_file,
+    runtime_for,
+)
 
 ENGINES = ("flow", "sam2")
 GIVEN = ("points", "box", "mask", "prompts")
@@ -80,10 +90,22 @@ def run(arguments: argparse.Namespace) -> None:
     require_mask_target("--out", arguments.out)
     if arguments.overlay:
         require_video_file("--overlay", arguments.overlay)
+    require_files_apart(
+        arguments,
+        reads=("video", "prompts", "weights"),
+        writes=("out", "overlay"),
+        also={"--work": _work(arguments)},
+    )
+    _keep_masks(arguments)
+    with sole_writer(arguments.out, argument="--out"):
+        _track(arguments)
+
+
+def _track(arguments: argparse.Namespace) -> None:
     prompts = _prompts(arguments)
     engine = _engine(arguments)
     source = VideoFrames(arguments.video)
-    work = arguments.work or arguments.out.with_name(f"{arguments.out.stem}.track")
+    work = _work(arguments)
     runtime = runtime_for(device_named(arguments.device))
     with _prompts_named(arguments):
         track = track_objects(source, prompts, engine, work, runtime)
@@ -94,6 +116,18 @@ def run(arguments: argparse.Namespace) -> None:
     for line in report_lines(track.header.report):
         print(line)
     print(f"written: {arguments.out} (track: {work})")
+
+
+def _work(arguments: argparse.Namespace) -> Path:
+    out: Path = arguments.out
+    return arguments.work or out.with_name(f"{out.stem}.track")
+
+
+def _keep_masks(arguments: argparse.Namespace) -> None:
+    """Raise InputError where a mask that prompts would be written over."""
+    masks = [("--mask", Path(item.value)) for item in _places("--mask", arguments.mask)]
+    written = [("--out", arguments.out), ("--overlay", arguments.overlay)]
+    require_apart(masks, [*written, ("--work", _work(arguments))])
 
 
 @contextmanager
@@ -145,8 +179,8 @@ def _prompts(arguments: argparse.Namespace) -> Prompts:
 
 def _read_prompts(path: Path) -> Prompts:
     try:
-        return parse_prompts(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
+        return parse_prompts(read_text(path))
+    except (OSError, JsonError) as error:
         raise InputError("--prompts", f"{path} cannot be read ({error})") from error
 
 
@@ -189,7 +223,8 @@ def _box(item: _Given) -> Box:
 
 
 def _mask(item: _Given) -> PaintedMask:
-    values = read_mask(Path(item.value))
+    with named(item.argument):
+        values = read_mask(Path(item.value))
     if len(values) > 1 and item.frame >= len(values):
         raise InputError(item.argument, f"{item.value} has no frame {item.frame}")
     pixels = values[item.frame if len(values) > 1 else 0] > 0.5

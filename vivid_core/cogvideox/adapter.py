@@ -35,6 +35,7 @@ from .surgery import clone_transformer, set_patch_embedder
 
 log = logging.getLogger(__name__)
 Model = TypeVar("Model", bound=ModelBundle)
+MOST_STRENGTH = 100.0  # of a LoRA, either way
 TARGET_MODULES = ("to_q", "to_k", "to_v", "to_out.0")
 _IN_BLOCK = re.compile(r"^transformer_blocks\.\d+\.(attn1\.)?")
 _EXTRA_PREFIX = "vivid_lora_extra.patch_embed.proj."  # stock loaders want "lora" in every name
@@ -185,6 +186,7 @@ def apply_adapter(bundle: Model, adapter: Adapter, strength: float = 1.0) -> Mod
     `strength` scales the LoRA (0 = off, 1 = as trained); the patch embedder always applies
     fully. The given bundle stays as it is: apply again to it for another strength.
     """
+    require_strength(strength)
     require_fits(bundle, adapter)
     with torch.inference_mode(False):
         transformer = clone_transformer(bundle.transformer)
@@ -200,6 +202,14 @@ def apply_adapter(bundle: Model, adapter: Adapter, strength: float = 1.0) -> Mod
         warnings=bundle.warnings + base_warnings(bundle, adapter),
         **embedder_facts(transformer, adapter, bundle.layout),
     )
+
+
+def require_strength(strength: float) -> None:
+    """Raise InputError for a strength that is none, such as NaN."""
+    if not -MOST_STRENGTH <= strength <= MOST_STRENGTH:
+        raise InputError(
+            "strength", f"must be {-MOST_STRENGTH:g} to {MOST_STRENGTH:g}, got {strength}"
+        )
 
 
 def embedder_facts(transformer: Any, adapter: Adapter, base: Layout) -> dict[str, Any]:

@@ -45,7 +45,7 @@ def transformer_config(shapes: Shapes, layout: Layout) -> dict[str, Any]:
         "time_embed_dim": shapes["time_embedding.linear_1.weight"][0],
         "ofs_embed_dim": shapes.get("ofs_embedding.linear_1.weight", (None,))[0],
         "text_embed_dim": shapes["patch_embed.text_proj.weight"][1],
-        "num_layers": _count(shapes, "transformer_blocks."),
+        "num_layers": count_parts(shapes, "transformer_blocks."),
         "attention_bias": f"{_BLOCK}.attn1.to_q.bias" in shapes,
         "norm_elementwise_affine": f"{_BLOCK}.norm1.norm.weight" in shapes,
         "patch_size": _patch(shapes),
@@ -70,14 +70,14 @@ def vae_config(shapes: Shapes, layout: Layout, width: int) -> dict[str, Any]:
             f"the VAE has {out[0] // 2} latent channels, expected {LATENT_CHANNELS}: it belongs "
             "to another model"
         )
-    blocks = _count(shapes, "encoder.down_blocks.")
+    blocks = count_parts(shapes, "encoder.down_blocks.")
     return {
         "down_block_types": ["CogVideoXDownBlock3D"] * blocks,
         "up_block_types": ["CogVideoXUpBlock3D"] * blocks,
         "block_out_channels": [
             shapes[f"encoder.down_blocks.{i}.resnets.0.conv2.conv.weight"][0] for i in range(blocks)
         ],
-        "layers_per_block": _count(shapes, "encoder.down_blocks.0.resnets."),
+        "layers_per_block": count_parts(shapes, "encoder.down_blocks.0.resnets."),
         "latent_channels": LATENT_CHANNELS,
         "temporal_compression_ratio": FRAMES_PER_LATENT,
         "scaling_factor": SCALING_2B if width == WIDTH_2B else SCALING_5B,
@@ -104,7 +104,7 @@ def text_encoder_config(shapes: Shapes) -> dict[str, Any]:
         "d_model": width,
         "d_kv": shapes[wide][0] // heads,
         "d_ff": shapes[gate][0],
-        "num_layers": _count(shapes, "encoder.block."),
+        "num_layers": count_parts(shapes, "encoder.block."),
         "num_heads": heads,
         "relative_attention_num_buckets": buckets,
         "feed_forward_proj": "gated-gelu",
@@ -157,7 +157,7 @@ def _patch(shapes: Shapes) -> int:
     return weight[2] if len(weight) == 4 else PATCH
 
 
-def _count(shapes: Shapes, prefix: str) -> int:
+def count_parts(shapes: Shapes, prefix: str) -> int:
     """How many numbered children follow a prefix."""
     numbers = {name[len(prefix) :].split(".")[0] for name in shapes if name.startswith(prefix)}
     return len(numbers)

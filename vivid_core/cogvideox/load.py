@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,9 +13,10 @@ from torch import Tensor, nn
 
 from ..errors import ModelError
 from ..files.modules import fill_module
-from ..files.weights import WeightFile, read_folder_weights, read_json, read_weights
+from ..files.weights import WeightFile, parse_json, read_folder_weights, read_json, read_weights
 from .config import (
     TEXT_TOKENS,
+    count_parts,
     schedule_config,
     text_encoder_config,
     transformer_config,
@@ -27,6 +27,17 @@ from .latents import LATENT_CHANNELS
 from .layout import OWN_KEY, PATCH_WEIGHT, WIDTH_2B, Layout, detect_layout
 from .model import CogVideoX
 from .placement import Offload, Placement, Tiling, choose_dtype, enable_tiling, place, wants_tiling
+from .sampling import NoiseSchedule
+from .stated import (
+    OWN,
+    SCHEDULE,
+    TEXT_ENCODER,
+    TRANSFORMER,
+    VAE,
+    require_count,
+    require_positions,
+    require_stated,
+)
 
 INDEX = "model_index.json"
 _VAE_PREFIXES = ("vae.", "first_stage_model.")
@@ -158,7 +169,9 @@ def _transformer_path(path: Path) -> Path:
 
 def _own_facts(path: Path) -> dict[str, Any]:
     index = path / INDEX
-    return read_json(index).get(OWN_KEY, {}) if index.is_file() else {}
+    own = read_json(index).get(OWN_KEY, {}) if index.is_file() else {}
+    require_stated(f"{index}: {OWN_KEY}", own, OWN)
+    return own
 
 
 def _read_transformer(path: Path, own: dict[str, Any]) -> _Transformer:
@@ -167,6 +180,7 @@ def _read_transformer(path: Path, own: dict[str, Any]) -> _Transformer:
     weights = WeightFile(path=path, tensors=tensors, metadata=weights.metadata)
     config = _stated_config(path, weights)
     own = own or _stated(weights, OWN_KEY)
+    require_stated(f"{path}: {OWN_KEY}", own, OWN)
     layout = detect_layout(weights.shapes, {**config, OWN_KEY: own})
     return _Transformer(
         weights=weights,
@@ -179,19 +193,24 @@ def _read_transformer(path: Path, own: dict[str, Any]) -> _Transformer:
 def _stated_config(path: Path, weights: WeightFile) -> dict[str, Any]:
     """The configuration that came with the weights, or nothing."""
     if path.is_file():
-        return _stated(weights, "config")
-    config = read_json(path / "config.json")
-    _require_class(path, config, "CogVideoXTransformer3DModel")
+        config = _stated(weights, "config")
+    else:
+        config = read_json(path / "config.json")
+        _require_class(path, config, "CogVideoXTransformer3DModel")
+    require_stated(path, config, TRANSFORMER)
+    require_positions(path, config)
+    layers = count_parts(weights.shapes, "transformer_blocks.")
+    if config and layers:  # without any it is no transformer, which is told better later
+        require_count(path, "num_layers", config.get("num_layers"), layers)
     return config
 
 
 def _stated(weights: WeightFile, key: str) -> dict[str, Any]:
-    """A JSON object in a single file's metadata."""
+    """A JSON object in a single file's metadata; other programs keep other things there."""
     try:
-        value = json.loads(weights.metadata.get(key, "{}"))
-    except json.JSONDecodeError:
+        return parse_json(weights.metadata.get(key, "{}"), weights.path)
+    except ModelError:
         return {}
-    return value if isinstance(value, dict) else {}
 
 
 def _drop_fixed_positions(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -224,10 +243,26 @@ def _load_vae(path: Path, transformer: _Transformer, dtype: torch.dtype) -> nn.M
     else:
         config = read_json(path / "config.json")
         _require_class(path, config, "AutoencoderKLCogVideoX")
+        require_stated(path, config, VAE)
         tensors = read_folder_weights(path).tensors
+        _require_vae_parts(path, config, {k: tuple(v.shape) for k, v in tensors.items()})
     _require_latent_channels(path, config.get("latent_channels", LATENT_CHANNELS))
     options = _known_options(AutoencoderKLCogVideoX, config)
     return fill_module(lambda: AutoencoderKLCogVideoX(**options), tensors, what="VAE", dtype=dtype)
+
+
+def _require_vae_parts(
+    path: Path, config: Mapping[str, Any], shapes: Mapping[str, tuple[int, ...]]
+) -> None:
+    """The numbers of blocks and layers, of which each is built before it is compared."""
+    blocks = count_parts(shapes, "encoder.down_blocks.")
+    for name in ("block_out_channels", "down_block_types", "up_block_types"):
+        stated = config.get(name)
+        require_count(
+            path, f"the length of {name}", None if stated is None else len(stated), blocks
+        )
+    layers = count_parts(shapes, "encoder.down_blocks.0.resnets.")
+    require_count(path, "layers_per_block", config.get("layers_per_block"), layers)
 
 
 def _load_text_encoder(path: Path, dtype: torch.dtype) -> nn.Module:
@@ -244,7 +279,11 @@ def _load_text_encoder(path: Path, dtype: torch.dtype) -> nn.Module:
             raise ModelError(
                 f"{path}: expected a T5 text encoder, found {config.get('model_type', 'unknown')}"
             )
+        require_stated(path, config, TEXT_ENCODER)
         tensors = text_encoder_tensors(read_folder_weights(path).tensors)
+        shapes = {key: tuple(value.shape) for key, value in tensors.items()}
+        layers = count_parts(shapes, "encoder.block.")
+        require_count(path, "num_layers", config.get("num_layers"), layers)
     module = fill_module(
         lambda: T5EncoderModel(T5Config(**config)), tensors, what="text encoder", dtype=dtype
     )
@@ -268,6 +307,8 @@ def _load_schedule(base: Path | None, found: _Transformer) -> dict[str, Any]:
     file = base / "scheduler" / "scheduler_config.json" if base is not None else None
     stored = file is not None and file.is_file()
     schedule = read_json(file) if file is not None and stored else schedule_config(found.width)
+    require_stated(file, schedule, SCHEDULE)
+    NoiseSchedule.from_config(schedule)  # one that cannot be sampled is told before an edit
     if found.layout.name in _UNSHIFTED:
         schedule = schedule | {"snr_shift_scale": 1.0}
     return schedule

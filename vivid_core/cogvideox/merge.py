@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ..errors import ModelError
-from .adapter import Adapter, Model, base_warnings, embedder_facts, require_fits
+from .adapter import Adapter, Model, base_warnings, embedder_facts, require_fits, require_strength
 from .bundle import ModelBundle
 from .keys import Spelling, rename, respell
 from .layout import WIDTH_2B
@@ -31,6 +31,7 @@ def merge_adapter(
     """The transformer's tensors with the adapter in them, in the base's precision."""
     if getattr(bundle.transformer, "peft_config", None):
         raise ModelError(f"{bundle.name} carries an adapter already: merge into its base model")
+    require_strength(strength)
     require_fits(bundle, adapter)
     merged = dict(bundle.transformer.state_dict())
     for name in modules_of(adapter.lora):

@@ -51,6 +51,7 @@ class NoiseSchedule:
                     "set rescale_betas_zero_snr to false or use a v_prediction model"
                 )
             alphas = _zero_terminal_snr(alphas)
+        _require_decreasing(alphas, prediction)
         return cls(alphas_cumprod=alphas, prediction=prediction)
 
     def __len__(self) -> int:
@@ -86,6 +87,18 @@ def _betas(config: Mapping[str, Any]) -> Tensor:
     if name == "linear":
         return torch.linspace(start, end, steps, dtype=torch.float64)
     raise ModelError(f"scheduler: beta_schedule {name!r} is not supported")
+
+
+def _require_decreasing(alphas: Tensor, prediction: str) -> None:
+    """Raise ModelError for a schedule that no noise follows: its betas or its shift are none."""
+    last = float(alphas[-1]) if len(alphas) else -1.0
+    lowest_is_fine = last >= 0 if prediction == "v_prediction" else last > 0
+    falls = len(alphas) < 2 or bool((alphas.diff() < 0).all())
+    if not (lowest_is_fine and falls and 0 < float(alphas[0]) < 1):
+        raise ModelError(
+            "scheduler: its betas and snr_shift_scale leave no schedule of falling signal: use the "
+            "scheduler_config.json that the model was published with"
+        )
 
 
 def _zero_terminal_snr(alphas_cumprod: Tensor) -> Tensor:

@@ -6,7 +6,8 @@ import re
 
 from ..errors import InputError
 
-_LINE = re.compile(r"(\d+)\s*:\s*(\S.*)")
+_LINE = re.compile(r"([0-9]{1,9})\s*:\s*(\S.*)")
+_SHOWN = 60  # characters of a line that is refused
 
 
 def parse_later_captions(text: str) -> tuple[tuple[int, str], ...]:
@@ -21,7 +22,8 @@ def parse_later_captions(text: str) -> tuple[tuple[int, str], ...]:
         if match is None:
             raise InputError(
                 "later_captions",
-                f"the line {line!r} is not FRAME: CAPTION; write for example '120: a blue car'",
+                f"the line {line[:_SHOWN]!r} is not FRAME: CAPTION; write for example '120: a blue "
+                "car'",
             )
         frame = int(match[1])
         if frame == 0 or frame in captions:

@@ -186,6 +186,7 @@ class Editor:
             feather = 0 if self._really_filled else self.job.settings.feather
             source = material.source[material.made]
             frames = pull_colors(frames, source, effective, target, feather=feather)
+        require_finite(frames, self._model.name)
         levels = to_levels(facts.box.crop(frames), self.job.footage.depth)
         return self._store.keep(made, digest, levels, facts)
 
@@ -243,7 +244,7 @@ class Editor:
             device=self._runtime.device,
             on_stage=self._on_stage(index, window),
         )
-        require_finite(painted, self._model.name)
+        require_finite(painted.pixels, self._model.name)
         edited = from_region(plan, painted.pixels[0, : len(window)])
         return painted, edited.flip(0) if window.reverse else edited
 
@@ -411,9 +412,9 @@ def from_region(plan: FocusPlan, pixels: Float[Tensor, "t h w 3"]) -> Float[Tens
     return plan.from_model(pixels.permute(0, 3, 1, 2)).clamp(0, 1).permute(0, 2, 3, 1)
 
 
-def require_finite(painted: Painted, name: str) -> None:
+def require_finite(pixels: Tensor, name: str) -> None:
     """Raise ModelError for pixels that are none, before anybody keeps them."""
-    if not torch.isfinite(painted.pixels).all():
+    if not torch.isfinite(pixels).all():
         raise ModelError(
             f"{name} made NaN or infinity instead of pixels, often a VAE or transformer in fp16: "
             "load it with precision bf16 or fp32"

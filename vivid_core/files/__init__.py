@@ -1,1 +1,1 @@
-"""Files that appear whole or not at all, digests, and weight files that are read with care."""
+"""Files that appear whole or not at all, checksums, digests, and files that are read with care."""

@@ -7,11 +7,12 @@ import os
 import shutil
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ..errors import MediaError
 
+_SHOWN = 300  # characters of a path
 FULL_DISK = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
 
@@ -21,20 +22,33 @@ def write_errors(target: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:  # the media library's write errors are OSErrors too
-        if error.errno in FULL_DISK:
-            remedy = "the disk is full: free some space, or write to another disk"
-        else:
-            remedy = f"{error.strerror}: check that the folder exists and may be written to"
-        raise MediaError(f"{target}: cannot be written, {remedy}") from error
+        raise MediaError(f"{shown(target)}: cannot be written, {_remedy(error)}") from error
+
+
+def shown(path: Path) -> str:
+    """A path as a message shows it: on one line, not longer than somebody reads."""
+    text = str(path).encode(errors="backslashreplace").decode()
+    text = "".join(letter if letter.isprintable() else f"\\x{ord(letter):02x}" for letter in text)
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN // 2]}...{text[-_SHOWN // 2 :]}"
+
+
+def _remedy(error: OSError) -> str:
+    if error.errno in FULL_DISK:
+        return "the disk is full: free some space, or write to another disk"
+    if error.errno == errno.ENAMETOOLONG:
+        return "its name is too long: choose a shorter one"
+    return f"{error.strerror}: check that the folder exists and may be written to"
 
 
 class PendingPath:
     """A temporary name beside `target`, renamed to it by `commit`, removed by `discard`."""
 
     def __init__(self, target: Path) -> None:
+        _require_name(target)
         if not target.parent.is_dir():
             raise MediaError(
-                f"{target}: cannot be written, there is no folder {target.parent}: create it first"
+                f"{shown(target)}: cannot be written, there is no folder {shown(target.parent)}: "
+                "create it first"
             )
         self.target = target
         self.path = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.part")
@@ -48,21 +62,52 @@ class PendingPath:
             self.path.replace(self.target)
 
     def discard(self) -> None:
-        if self.path.is_dir():
-            shutil.rmtree(self.path, ignore_errors=True)
-        else:
-            self.path.unlink(missing_ok=True)
+        with suppress(OSError):  # it would hide the error that is being told
+            if self.path.is_dir():
+                shutil.rmtree(self.path, ignore_errors=True)
+            else:
+                self.path.unlink(missing_ok=True)
 
 
 def require_writable(target: Path | str) -> None:
     """Raise MediaError where a file could not be written: before long work, not after it."""
     target = Path(target).absolute()
+    _require_name(target)
+    if target.is_dir():
+        raise MediaError(f"{shown(target)}: cannot be written, it is a folder: name a file")
     pending = PendingPath(target)
     try:
         with write_errors(target):
             pending.path.touch()
     finally:
         pending.discard()
+
+
+def require_folder_target(target: Path) -> None:
+    """Raise MediaError where a folder could not be made, or no file be written into it."""
+    target = target.absolute()
+    if target.is_dir():
+        require_writable(target / "name")
+    elif target.exists():
+        raise MediaError(f"{shown(target)}: cannot be a folder, it is a file: choose another name")
+    else:
+        require_writable(target)
+
+
+def _require_name(target: Path) -> None:
+    """Raise MediaError for what can be no file's name, and for what a file must not replace."""
+    try:
+        if b"\0" in str(target).encode():
+            raise ValueError
+        is_special = target.exists() and not (target.is_file() or target.is_dir())
+    except ValueError as error:  # NUL, or no Unicode
+        raise MediaError(f"{shown(target)}: is no name of a file: choose another one") from error
+    except OSError as error:
+        raise MediaError(f"{shown(target)}: cannot be written, {_remedy(error)}") from error
+    if is_special:
+        raise MediaError(
+            f"{shown(target)}: cannot be written, it is a device or a pipe: name a file"
+        )
 
 
 @contextmanager

@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 from torch import Tensor
 
+from .walk import walk_links
+
 
 def digest_of(*parts: object) -> str:
     """16 hexadecimal digits that stand for these values (anything JSON can hold, or bytes)."""
@@ -33,9 +35,10 @@ def path_digest(path: Path) -> str:
     if path.is_file():
         with path.open("rb") as file:
             return digest_of(hashlib.file_digest(file, "sha256").digest())
+    found = (place / name for place, _, names in walk_links(path, names=1) for name in names)
     files = sorted(
         item
-        for item in path.rglob("*")
+        for item in found
         if item.is_file() and not any(part.startswith(".") for part in item.relative_to(path).parts)
     )
     return digest_of(*([str(f.relative_to(path).as_posix()), path_digest(f)] for f in files))

@@ -30,7 +30,7 @@ def fill_module(
 
     with torch.inference_mode(False), torch.no_grad():
         with init_empty_weights():  # buffers stay real: some are computed, not stored
-            module = build()
+            module = _built(build, what)
         check_shapes(module, {k: tuple(v.shape) for k, v in tensors.items()}, what=what)
         cast = {key: _cast(key, value, dtype, what) for key, value in tensors.items()}
         module.load_state_dict(cast, assign=True)
@@ -41,6 +41,15 @@ def fill_module(
                 buffer.data = buffer.data.to(dtype)
         _require_complete(module, what)
     return module.eval().requires_grad_(False)
+
+
+def _built(build: Callable[[], nn.Module], what: str) -> nn.Module:
+    try:
+        return build()
+    except Exception as error:  # classes of others fail in any way at values they do not expect
+        raise ModelError(
+            f"the {what} cannot be built as its configuration says ({error!r}): download it again"
+        ) from error
 
 
 def check_shapes(module: nn.Module, shapes: Mapping[str, tuple[int, ...]], *, what: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath, PureWindowsPath
@@ -13,12 +12,12 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from ..errors import ModelError
+from .guarded import JsonError, decode_json, load_json
 
 PICKLE_SUFFIXES = (".pt", ".pth", ".bin", ".ckpt")
 INDEX_SUFFIX = ".safetensors.index.json"  # names the files that the tensors lie in
 _SAFETENSORS = (".safetensors", ".sft")
 _SHOWN = 80  # characters of a name that somebody else chose
-_MOST_JSON = 64 * 2**20  # bytes; an index of a million tensors
 _NESTED = ("state_dict", "module", "model")  # where trainers put the weights inside a pickle
 _LFS_POINTER = b"version https://git-lfs"
 
@@ -64,7 +63,7 @@ def read_weights(path: Path) -> WeightFile:
         return _read_index(path)
     if path.suffix.lower() in _SAFETENSORS:
         return _read_safetensors(path)
-    if path.suffix in PICKLE_SUFFIXES:
+    if path.suffix.lower() in PICKLE_SUFFIXES:
         return WeightFile(path=path, tensors=_pickled_tensors(path))
     raise ModelError(
         f"{path.name}: files ending in {path.suffix or 'nothing'} are not read; expected "
@@ -86,7 +85,10 @@ def read_pickle(path: Path) -> Any:
 def read_folder_weights(folder: Path) -> WeightFile:
     """Read the weights of one diffusers component: one file, or several with an index."""
     indexes = sorted(folder.glob(f"*{INDEX_SUFFIX}"))
-    names = indexes or sorted(folder.glob("*.safetensors")) or sorted(folder.glob("*.bin"))
+    files = sorted(path for path in folder.iterdir() if path.is_file()) if folder.is_dir() else []
+    kinds = (_SAFETENSORS, (".bin",))
+    of_kinds = [[file for file in files if file.suffix.lower() in kind] for kind in kinds]
+    names = indexes or of_kinds[0] or of_kinds[1]
     if not names:
         raise ModelError(f"{folder}: holds no weights; expected a .safetensors file")
     return replace(read_weights(names[0]), path=folder)
@@ -95,22 +97,24 @@ def read_folder_weights(folder: Path) -> WeightFile:
 def read_json(path: Path) -> dict[str, Any]:
     """Read a JSON object. Raises ModelError when it is missing, huge or broken."""
     try:
-        if path.stat().st_size > _MOST_JSON:
-            raise ModelError(f"{path}: is too large to be a configuration: download it again")
-        text = path.read_text(encoding="utf-8")
+        return _json_object(load_json(path), path)
     except FileNotFoundError as error:
         raise ModelError(f"{path}: missing; is the model folder complete?") from error
-    except UnicodeDecodeError as error:
-        raise ModelError(f"{path}: broken JSON ({error}): download it again") from error
-    return parse_json(text, path)
+    except JsonError as error:
+        raise ModelError(f"{path}: {error}: download it again") from error
+    except OSError as error:
+        raise ModelError(f"{path}: cannot be read ({error.strerror})") from error
 
 
 def parse_json(text: str, source: object) -> dict[str, Any]:
     """A JSON object from anywhere. Raises ModelError, which names the source, for anything else."""
     try:
-        value = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise ModelError(f"{source}: broken JSON ({error}): download it again") from error
+        return _json_object(decode_json(text), source)
+    except JsonError as error:
+        raise ModelError(f"{source}: {error}: download it again") from error
+
+
+def _json_object(value: Any, source: object) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise ModelError(f"{source}: expected a JSON object, got {type(value).__name__}")
     return value

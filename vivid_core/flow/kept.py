@@ -7,12 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
-from safetensors.numpy import load_file, save
+from safetensors.torch import save
 from torch import Tensor
 
-from ..errors import MediaError
+from ..errors import MediaError, ModelError
 from ..files.atomic import write_errors, write_whole_file
+from ..files.seal import require_intact, sealed_metadata
+from ..files.weights import read_weights
 from .stretches import FilledStretch
 
 LARGEST_BYTES = 2 * 2**30  # of all files together; then the oldest go
@@ -35,7 +36,9 @@ class KeptFills:
         """What was kept of these frames [T, H, W, 3] and their hole [T, H, W], if it is there."""
         path = self._folder / f"{digest}{SUFFIX}"
         try:
-            data = load_file(path)
+            file = read_weights(path)
+            require_intact(file)
+            data = {name: tensor.numpy() for name, tensor in file.tensors.items()}
             pixels = torch.from_numpy(data["pixels"].astype(np.float32) / LEVELS)
             filled, never_seen = frames.float().clone(), torch.zeros_like(hole)
             never_seen[hole] = torch.from_numpy(data["never_seen"] > 0)
@@ -43,7 +46,7 @@ class KeptFills:
             return FilledStretch(
                 frames=filled, never_seen=never_seen, lost=tuple(data["lost"].tolist())
             )
-        except (OSError, SafetensorError, KeyError, RuntimeError, ValueError):
+        except (OSError, ModelError, KeyError, RuntimeError, ValueError):
             return None
 
     def keep(self, digest: str, hole: Tensor, made: Tensor, found: FilledStretch) -> None:
@@ -59,7 +62,10 @@ class KeptFills:
             with write_errors(self._folder):
                 self._folder.mkdir(parents=True, exist_ok=True)
                 self._make_room(levels.nbytes)
-            write_whole_file(self._folder / f"{digest}{SUFFIX}", save(data))
+            tensors = {name: torch.from_numpy(array) for name, array in data.items()}
+            write_whole_file(
+                self._folder / f"{digest}{SUFFIX}", save(tensors, sealed_metadata(tensors, {}))
+            )
         except (MediaError, OSError) as error:
             log.warning("a fill could not be kept (%s)", error)
 

@@ -196,7 +196,7 @@ def _render(
         painted = model.inpaint(
             region, batch, still.settings, device=host.device, on_stage=on_stage
         )
-        require_finite(painted, model.name)
+        require_finite(painted.pixels, model.name)
         for one in painted.pixels:
             frame = source.clone()
             pasted = composite(

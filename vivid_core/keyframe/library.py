@@ -5,19 +5,20 @@ A library is a folder, with one folder a group (the candidates of one node for o
     group/0123456789abcdef.png     the picture, 8 bit
     group/0123456789abcdef.json    what it was made from; written last, so a record is complete
 
-The name is the digest of the 8-bit pixels: the same name is always the same picture.
+The name is the digest of the 8-bit pixels: the same name is always the same picture. Records hold
+a checksum of themselves, but for those of version 1, which had none.
 """
 
 from __future__ import annotations
 
-import json
 import logging
+import math
 import re
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, TypeVar, get_args, runtime_checkable
 
 import numpy as np
 import torch
@@ -25,17 +26,19 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ..errors import InputError, MediaError
-from ..files.atomic import write_whole_file
 from ..files.digest import digest_of
+from ..files.guarded import JsonError, load_json
+from ..files.seal import SEAL, require_sealed, write_sealed
 from ..media import load_image, pixels_to_array, save_image
 from ..settings import Task
 
 log = logging.getLogger(__name__)
-FORMAT, VERSION = "vivid-candidate", 1
+FORMAT, VERSION, UNSEALED = "vivid-candidate", 2, 1
 _NUMBER = re.compile(r"[0-9]{1,3}")
 _DIGEST = re.compile(r"([0-9a-f]{16})(?: seed ([0-9]{1,19}))?")
 
 Picture = Float[Tensor, "h w 3"]
+Value = TypeVar("Value", str, int, float)
 
 
 @runtime_checkable
@@ -124,7 +127,7 @@ class CandidateLibrary:
                 "number": number,
             }
             save_image(folder / f"{digest}.png", candidate.pixels)
-            write_whole_file(folder / f"{digest}.json", json.dumps(about, indent=1).encode())
+            write_sealed(folder / f"{digest}.json", about, indent=1)
 
     def find(self, digest: str) -> CandidateRecord | None:
         """The newest record of a picture."""
@@ -222,18 +225,34 @@ def _readable(folder: Path) -> Iterator[CandidateRecord]:
 
 def _read(path: Path) -> CandidateRecord:
     try:
-        data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        if (data["format"], data["version"]) != (FORMAT, VERSION):
+        data: dict[str, Any] = load_json(path)
+        if data["format"] != FORMAT or data["version"] not in (VERSION, UNSEALED):
             raise ValueError(f"format {data['format']}, version {data['version']}")
+        if data["version"] != UNSEALED or SEAL in data:
+            require_sealed(data, path)
         return CandidateRecord(
             folder=path.parent,
             digest=path.stem,
-            caption=str(data["caption"]),
-            seed=int(data["seed"]),
-            frame=int(data["frame"]),
-            task=data["task"],
-            made=float(data["made"]),
-            number=int(data["number"]),
+            caption=_checked(data["caption"], str),
+            seed=_checked(data["seed"], int),
+            frame=_checked(data["frame"], int),
+            task=_task(data["task"]),
+            made=_checked(float(data["made"]), float),
+            number=_checked(data["number"], int),
         )
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, JsonError, MediaError, ValueError, KeyError, TypeError) as error:
         raise MediaError(f"{path}: is no record of a candidate ({error}): delete it") from error
+
+
+def _checked(value: Any, kind: type[Value]) -> Value:
+    """A text, or a number from 0."""
+    in_range = isinstance(value, str) or (isinstance(value, int | float) and 0 <= value < math.inf)
+    if type(value) is not kind or not in_range:
+        raise ValueError(f"{value!r} is not what was written")
+    return value
+
+
+def _task(value: Any) -> Task:
+    if value not in get_args(Task):
+        raise ValueError(f"the task {value!r}")
+    return value

@@ -6,7 +6,6 @@ so that a shape that travels stays whole between two keys.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
@@ -20,12 +19,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..errors import InputError, MaskError
+from ..files.guarded import JsonError, decode_json
 from .grow import Floats, select
 
 Ease = Literal["linear", "smooth", "ease"]
 Shape = Literal["ellipse", "box", "diamond"]
 Doubles = NDArray[np.float64]
 MAX_SCALE = 100.0
+MOST_TEXT, MOST_POINTS = 2**20, 10_000  # of a path
 _SMALLEST_FOLLOWED = 4  # pixels: a mask below that has no size to follow
 
 
@@ -70,11 +71,13 @@ def parse_path(text: str) -> tuple[PathPoint, ...]:
     Raises InputError that says which point is at fault.
     """
     try:
-        entries = json.loads(text)
-    except ValueError as error:
-        raise InputError("path", f"is no JSON: {error}") from error
+        entries: Any = decode_json(text, most_bytes=MOST_TEXT)
+    except JsonError as error:
+        raise InputError("path", f"the text {error}") from error
     if not isinstance(entries, list) or not entries:
         raise InputError("path", 'need a list of points such as [{"frame": 0, "x": 0.5, "y": 0.5}]')
+    if len(cast(list[Any], entries)) > MOST_POINTS:
+        raise InputError("path", f"has more than {MOST_POINTS:,} points: leave some out")
     points = [_point(i, entry) for i, entry in enumerate(cast(list[Any], entries))]
     points.sort(key=lambda point: point.frame)
     for before, after in zip(points, points[1:], strict=False):
@@ -93,11 +96,11 @@ def _point(index: int, entry: Any) -> PathPoint:
     missing = sorted({"frame", "x", "y"} - set(values))
     if unknown or missing or wrong:
         problem = (
-            f"does not know {unknown[0]!r}"
+            f"does not know {unknown[0][:40]!r}"
             if unknown
             else f"misses {missing[0]!r}"
             if missing
-            else f"needs a number for {wrong[0]!r}"
+            else f"needs a number for {wrong[0][:40]!r}"
         )
         raise InputError("path", f"point {index} {problem}; it takes {', '.join(sorted(known))}")
     if values["frame"] != int(values["frame"]):

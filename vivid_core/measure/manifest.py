@@ -11,7 +11,6 @@ Paths are relative to the JSON's folder and may not leave it.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from ..errors import InputError
+from ..files.guarded import JsonError, load_json
 from ..settings import Task
 
 VERSION = 1
@@ -59,11 +59,11 @@ def read_manifest(path: Path) -> list[EvaluationCase]:
 
 def _samples(path: Path) -> list[Any]:
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = load_json(path)
     except OSError as error:
         raise InputError(ARGUMENT, f"{path}: cannot be read ({error.strerror})") from error
-    except ValueError as error:  # broken JSON, or no text
-        raise InputError(ARGUMENT, f"{path}: is no JSON file: {error}") from error
+    except JsonError as error:
+        raise InputError(ARGUMENT, f"{path}: {error}") from error
     if not isinstance(data, dict) or not isinstance(data.get("samples"), list):
         raise InputError(ARGUMENT, f'{path}: needs {{"version": 1, "samples": [...]}}')
     if data.get("version") != VERSION:

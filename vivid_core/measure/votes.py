@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 from ..errors import InputError
+from ..files.guarded import JsonError, load_json
 from ..metrics.report import table_lines
 from .bootstrap import Interval, bootstrap_mean
 from .results import ALL, interval_json, interval_text
@@ -126,11 +126,11 @@ def _vote(vote: Any, voter: str, key: Key, where: str) -> Vote:
 
 def _read(path: Path, argument: str) -> dict[str, Any]:
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = load_json(path)
     except OSError as error:
         raise InputError(argument, f"{path}: cannot be read ({error.strerror})") from error
-    except ValueError as error:
-        raise InputError(argument, f"{path}: is no JSON file: {error}") from error
+    except JsonError as error:
+        raise InputError(argument, f"{path}: {error}") from error
     if not isinstance(data, dict) or data.get("version") != VERSION:
         raise InputError(argument, f"{path}: is not of version {VERSION}")
     return data

@@ -6,10 +6,10 @@ from ..files.atomic import require_writable
 from ._formats import BitDepth, written_depth
 from ._images import IMAGE_SUFFIXES, load_image, load_images, save_image
 from ._info import VideoInfo, frame_times, frames_between, read_info
-from ._masks import read_mask, save_masks, split_part
+from ._masks import read_mask, read_runs, save_masks, split_part
 from ._pixels import full_scale, pixels_to_array
 from ._reader import Frame, VideoReader, read_clip
-from ._rle import decode_rle, encode_rle, rle_area
+from ._rle import decode_rle, encode_rle, rle_area, selects_any
 from ._sound import Sound, read_sound, write_sound
 from ._writer import VideoWriter, require_video_target, write_clip
 
@@ -32,12 +32,14 @@ __all__ = [
     "read_clip",
     "read_info",
     "read_mask",
+    "read_runs",
     "read_sound",
     "require_video_target",
     "require_writable",
     "rle_area",
     "save_image",
     "save_masks",
+    "selects_any",
     "split_part",
     "write_clip",
     "write_sound",

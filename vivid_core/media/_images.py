@@ -13,6 +13,7 @@ from torch import Tensor
 from ..errors import InputError, MediaError
 from ..files.atomic import write_whole_file
 from ._pixels import Pixels, full_scale, pixels_to_array
+from ._source import require_file
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"})
 ALPHA_SUFFIXES = frozenset({".png", ".webp", ".tif", ".tiff"})
@@ -78,12 +79,15 @@ def save_image(path: Path | str, pixels: Pixels) -> None:
 def _decode(path: Path, how: int) -> np.ndarray:
     import cv2
 
+    require_file(path)
     try:
         data = np.fromfile(path, np.uint8)
     except FileNotFoundError as error:
         raise MediaError(f"{path}: there is no such file: check the path") from error
     except OSError as error:
         raise MediaError(f"{path}: cannot be read ({error.strerror})") from error
+    except ValueError as error:
+        raise MediaError(f"{str(path)!r}: can be no file's name: check the path") from error
     pixels = cv2.imdecode(data, how) if data.size else None
     if pixels is None or pixels.dtype not in (np.uint8, np.uint16):
         raise MediaError(f"{path}: is damaged or not an image: save it as PNG or JPEG again")

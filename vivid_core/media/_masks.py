@@ -14,6 +14,7 @@ from torch import Tensor
 
 from ..errors import InputError, MaskError, MediaError
 from ..files.atomic import write_whole_file
+from ..files.guarded import JsonError, load_json
 from ._images import IMAGE_SUFFIXES, list_images, load_alpha, load_image
 from ._pixels import full_scale
 from ._reader import VideoReader
@@ -21,6 +22,7 @@ from ._rle import decode_rle, encode_rle
 
 Part = Literal["transparent", "opaque"]  # of an image's alpha
 NEARLY_BLACK = 1 / 16
+MOST_JSON = 2**30  # bytes of a masks.json; one of 100,000 frames has about a tenth
 
 
 def read_mask(path: Path | str, *, frames: int | None = None) -> Float[Tensor, "t h w"]:
@@ -132,8 +134,8 @@ def _read_video(path: Path) -> Tensor:
 
 
 def _read_json(path: Path) -> Tensor:
-    height, width, counts = _parse_json(path)
-    values = torch.empty(len(counts), height, width)
+    height, width, counts = read_runs(path)
+    values: Tensor | None = None
     for index, runs in enumerate(counts):
         try:
             mask = decode_rle(runs, (height, width))
@@ -141,15 +143,25 @@ def _read_json(path: Path) -> Tensor:
             raise MediaError(
                 f"{path}: frame {index} is damaged ({error}): write it again"
             ) from error
+        if values is None:  # a size that the first mask has can be meant
+            values = torch.empty(len(counts), height, width)
         values[index] = torch.from_numpy(mask.astype(np.float32))
+    assert values is not None, "read_runs gives at least one"
     return values
 
 
-def _parse_json(path: Path) -> tuple[int, int, list[Any]]:
+def read_runs(path: Path) -> tuple[int, int, list[Any]]:
+    """Height, width, and the run lengths of each frame of a masks.json, not decoded yet."""
     try:
-        data = json.loads(path.read_text())
-        height, width = (int(side) for side in data["size"])
+        data = load_json(path, most_bytes=MOST_JSON)
+        height, width = data["size"]
         counts = [frame["counts"] for frame in data["frames"]]
+        if type(height) is not int or type(width) is not int:
+            raise ValueError("a size that is no whole numbers")
+    except OSError as error:
+        raise MediaError(f"{path}: cannot be read ({error.strerror})") from error
+    except JsonError as error:
+        raise MediaError(f"{path}: {error}: write it again") from error
     except (ValueError, KeyError, TypeError) as error:
         raise MediaError(
             f"{path}: is no mask file: it needs "

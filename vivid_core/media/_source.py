@@ -15,8 +15,26 @@ from av.stream import Disposition, Stream
 from av.video.stream import VideoStream
 
 from ..errors import MediaError
+from ._ffv1 import SliceCheck
 
 Source = Path | str | IOBase  # a file, or its bytes as a seekable binary stream
+
+
+# Playlists and scripts, which name other files to read, are none of these.
+_ONLY_CONTAINERS = {
+    "format_whitelist": ",".join(
+        "3dostr 4xm aac ac3 aiff amr apng asf ast au av1 avi avif av_iff bink caf dv eac3 flac flv "
+        "gif gif_pipe h261 h263 h264 hevc ico iff image2 ivf jpeg_pipe jpegxl_pipe m4v matroska "
+        "webm mjpeg mov mp4 m4a 3gp 3g2 mj2 mp3 mpeg mpegts mpegvideo mxf nut obu ogg png_pipe "
+        "rawvideo rm smjpeg swf tiff_pipe vc1 vvc w64 wav webp_pipe webp wtv yuv4mpegpipe".split()
+    )
+}
+
+
+def require_file(path: Path) -> None:
+    """Raise MediaError for a pipe or a device, which would be waited for without an end."""
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise MediaError(f"{path}: is a pipe or a device: choose a file")
 
 
 def source_name(source: Source) -> str:
@@ -49,6 +67,8 @@ def decoder_errors(source: Source) -> Iterator[None]:
             f"{name}: is damaged or not a video ({error.strerror}): "
             "download or export it again, or convert it to MP4"
         ) from error
+    except ValueError as error:  # NUL, or half of a character
+        raise MediaError(f"{name!r}: can be no file's name ({error}): check the path") from error
 
 
 @contextmanager
@@ -60,7 +80,9 @@ def open_media(source: Source) -> Iterator[InputContainer]:
         # Tags in a foreign encoding are common and of no interest here.
         # An absolute path is never taken for an address, as "http://..." or "a:b.mp4" would be.
         file = source if isinstance(source, IOBase) else str(Path(source).absolute())
-        container = av.open(file, "r", metadata_errors="replace")
+        if isinstance(file, str):
+            require_file(Path(file))
+        container = av.open(file, "r", metadata_errors="replace", options=_ONLY_CONTAINERS)
     try:
         yield container
     finally:
@@ -91,9 +113,15 @@ def decode_frames(
 ) -> Iterator[VideoFrame]:
     """All frames from where the container stands."""
     decoder = _alpha_decoder(stream) or stream.codec_context
+    slices = SliceCheck() if stream.codec_context.name == "ffv1" else None
     packets = container.demux(stream)
     packet: Packet | None = next(packets, None)
     while packet is not None:
+        if slices is not None and packet.size and slices.is_damaged(bytes(packet)):
+            raise MediaError(
+                f"{source_name(source)}: a frame does not have its checksum, the file is damaged: "
+                "copy or download it again"
+            )
         with decoder_errors(source):
             frames = decoder.decode(packet) if packet.size else []
             packet = next(packets, None)

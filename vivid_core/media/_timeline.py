@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -214,11 +215,19 @@ def _stated_end(container: InputContainer, stream: VideoStream, time_base: Fract
     if "matroska" not in container.format.name:
         return None
     if tag := stream.metadata.get("DURATION"):
-        hours, minutes, rest = tag.split(":")
-        seconds = int(hours) * 3600 + int(minutes) * 60 + Fraction(rest)
+        seconds = _seconds_of(tag)
     elif len(container.streams) == 1 and container.duration:
         seconds = Fraction(container.duration, av.time_base)
     return None if seconds is None else round(seconds / time_base)
+
+
+def _seconds_of(tag: str) -> Fraction | None:
+    """HOURS:MINUTES:SECONDS; None for what other programs write there."""
+    match = re.fullmatch(r"(\d{1,6}):(\d{1,2}):(\d{1,2}(?:\.\d{1,12})?)", tag.strip(), re.ASCII)
+    if match is None:
+        return None
+    hours, minutes, rest = match.groups()
+    return int(hours) * 3600 + int(minutes) * 60 + Fraction(rest)
 
 
 def _check_end(timeline: Timeline, stated_end: int, source: Source) -> None:

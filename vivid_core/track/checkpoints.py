@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from safetensors.numpy import save
+import torch
+from safetensors.torch import save
 
 from ..errors import ModelError
 from ..files.atomic import write_whole_file
+from ..files.seal import require_intact, sealed_metadata
 from ..files.weights import read_weights
 from .engine import States
 
@@ -34,9 +36,12 @@ class Checkpoints:
 
     def save(self, checkpoint: Checkpoint) -> None:
         """Write a checkpoint, and drop every second of the old ones when there are many."""
-        arrays = {k: np.ascontiguousarray(v) for k, v in checkpoint.state.items()}
-        data = save(arrays, metadata={"made_by": checkpoint.made_by})
-        write_whole_file(self._path(checkpoint.frame), data)
+        tensors = {
+            key: torch.from_numpy(np.ascontiguousarray(value))
+            for key, value in checkpoint.state.items()
+        }
+        metadata = sealed_metadata(tensors, {"made_by": checkpoint.made_by})
+        write_whole_file(self._path(checkpoint.frame), save(tensors, metadata))
         frames = self.frames()
         if len(frames) > KEPT:
             for frame in frames[1:-1:2]:
@@ -51,6 +56,7 @@ class Checkpoints:
         """The checkpoint of a frame; None if it is missing, damaged or made by something else."""
         try:
             file = read_weights(self._path(frame))
+            require_intact(file)
         except ModelError:
             return None
         if file.metadata.get("made_by") != made_by:

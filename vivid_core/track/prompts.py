@@ -22,9 +22,12 @@ import numpy as np
 from jaxtyping import Bool
 
 from ..errors import InputError
-from ..media import decode_rle, encode_rle
+from ..files.guarded import JsonError, decode_json
+from ..media import decode_rle, encode_rle, selects_any
 
 VERSION = 1
+MOST_TEXT = 8 * 2**20  # characters of a text; a detailed mask of 8K has 200,000
+MOST_OBJECTS, MOST_POINTS = 255, 1000  # points on one frame
 ARGUMENT = "prompts"  # what errors name
 
 
@@ -76,7 +79,7 @@ class PaintedMask:
 
     def __post_init__(self) -> None:
         try:
-            selects = bool(self.pixels.any())
+            selects = selects_any(self.counts, (self.height, self.width))
         except InputError as error:
             raise InputError(ARGUMENT, f"a mask is damaged ({error})") from error
         if not selects:
@@ -196,20 +199,19 @@ class Prompts:
 def parse_prompts(text: str) -> Prompts:
     """Prompts from their JSON text. Raises InputError that says where the text is wrong."""
     try:
-        data = json.loads(text, object_pairs_hook=_without_doubles, parse_constant=_refuse_constant)
-    except json.JSONDecodeError as error:
-        raise InputError(ARGUMENT, f"are no JSON ({error.msg} at character {error.pos})") from error
-    except RecursionError as error:
-        raise InputError(ARGUMENT, "are nested too deeply to be prompts") from error
+        data = decode_json(text, most_bytes=MOST_TEXT)
+    except JsonError as error:
+        raise InputError(ARGUMENT, f"the text {error}") from error
     top = _object(data, "the text", required={"objects"}, optional={"version", "size"})
     if top.get("version", VERSION) != VERSION:
         raise InputError(
-            ARGUMENT, f"are of version {top['version']}, this pack reads {VERSION}: update the pack"
+            ARGUMENT,
+            f"are of version {_short(top['version'])}, this pack reads {VERSION}: update the pack",
         )
     size = _size(top["size"], "size") if top.get("size") is not None else None
     objects = [
         _parse_object(item, f"objects[{index}]")
-        for index, item in enumerate(_list(top["objects"], "objects"))
+        for index, item in enumerate(_list(top["objects"], "objects", most=MOST_OBJECTS))
     ]
     return Prompts(objects=tuple(objects), size=size)
 
@@ -245,7 +247,7 @@ def _parse_object(data: object, where: str) -> ObjectPrompts:
     found = _object(data, where, required={"id", "frames"}, optional={"name"})
     name = found.get("name", "")
     if not isinstance(name, str):
-        raise InputError(ARGUMENT, f"{where}.name: must be text, got {name!r}")
+        raise InputError(ARGUMENT, f"{where}.name: must be text, got {_short(name)}")
     frames = _object(found["frames"], f"{where}.frames", required=set(), optional=None)
     prompts = [
         _parse_frame(_frame_number(key, where), value, f'{where}.frames["{key}"]')
@@ -262,7 +264,9 @@ def _parse_frame(frame: int, data: object, where: str) -> FramePrompt:
     found = _object(data, where, required=set(), optional={"points", "box", "mask"})
     points = [
         _parse_point(item, f"{where}.points[{index}]")
-        for index, item in enumerate(_list(found.get("points") or [], f"{where}.points"))
+        for index, item in enumerate(
+            _list(found.get("points") or [], f"{where}.points", most=MOST_POINTS)
+        )
     ]
     box, mask = found.get("box"), found.get("mask")
     return FramePrompt(
@@ -276,11 +280,11 @@ def _parse_frame(frame: int, data: object, where: str) -> FramePrompt:
 def _parse_point(data: object, where: str) -> Point:
     values = _list(data, where)
     if len(values) != 3:
-        raise InputError(ARGUMENT, f"{where}: need [x, y, label], got {data!r}")
+        raise InputError(ARGUMENT, f"{where}: need [x, y, label], got {_short(data)}")
     label = values[2]
     if isinstance(label, bool) or label not in (0, 1):
         raise InputError(
-            ARGUMENT, f"{where}: the label is 1 (on the object) or 0 (off it), got {label!r}"
+            ARGUMENT, f"{where}: the label is 1 (on the object) or 0 (off it), got {_short(label)}"
         )
     x, y = (_number(value, where) for value in values[:2])
     return Point(x=x, y=y, positive=label == 1)
@@ -289,7 +293,7 @@ def _parse_point(data: object, where: str) -> Point:
 def _parse_box(data: object, where: str) -> Box:
     values = [_number(value, where) for value in _list(data, where)]
     if len(values) != 4:
-        raise InputError(ARGUMENT, f"{where}: need [left, top, right, bottom], got {data!r}")
+        raise InputError(ARGUMENT, f"{where}: need [left, top, right, bottom], got {_short(data)}")
     return Box(left=values[0], top=values[1], right=values[2], bottom=values[3])
 
 
@@ -336,14 +340,16 @@ def _object(
     unknown = set() if optional is None else data.keys() - required - optional
     if missing or unknown:
         problem = "lacks" if missing else "has the unknown entry"
-        listed = ", ".join(sorted(missing or unknown))
+        listed = ", ".join(_short(key).strip("'") for key in sorted(missing or unknown)[:3])
         raise InputError(ARGUMENT, f"{where}: {problem} {listed}")
     return data
 
 
-def _list(data: object, where: str) -> list[Any]:
+def _list(data: object, where: str, *, most: int = MOST_POINTS) -> list[Any]:
     if not isinstance(data, list):
         raise InputError(ARGUMENT, f"{where}: need a list, got {_short(data)}")
+    if len(data) > most:
+        raise InputError(ARGUMENT, f"{where}: has {len(data)} entries, {most} at most are read")
     return data
 
 
@@ -365,27 +371,16 @@ def _number(value: object, where: str) -> float:
 def _size(value: object, where: str) -> tuple[int, int]:
     sides = [_whole(side, where) for side in _list(value, where)]
     if len(sides) != 2 or min(sides) < 1:
-        raise InputError(ARGUMENT, f"{where}: need [height, width], got {value!r}")
+        raise InputError(ARGUMENT, f"{where}: need [height, width], got {_short(value)}")
     return sides[0], sides[1]
 
 
 def _frame_number(key: str, where: str) -> int:
     if not (key.isascii() and key.isdecimal() and len(key) < 10 and str(int(key)) == key):
-        raise InputError(ARGUMENT, f"{where}.frames: {key!r} is no frame number such as 0 or 24")
+        raise InputError(
+            ARGUMENT, f"{where}.frames: {_short(key)} is no frame number such as 0 or 24"
+        )
     return int(key)
-
-
-def _without_doubles(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for key, value in pairs:
-        if key in found:
-            raise InputError(ARGUMENT, f"the entry {key!r} stands twice: keep one")
-        found[key] = value
-    return found
-
-
-def _refuse_constant(name: str) -> float:
-    raise InputError(ARGUMENT, f"hold {name}: give finite numbers")
 
 
 def _short(value: object) -> str:

@@ -16,12 +16,13 @@ done:
 The outer `counts` are the union of the objects, null while an object is missing. `made_by` is a
 digest of all that decides this mask: pixels, engine, weights, and the prompts up to its frame. A
 record with the right digest is kept, any other is tracked again. Every file appears whole or
-not at all; at most one of them is in memory.
+not at all, and holds a checksum of itself; at most one of them is in memory.
 """
 
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from fractions import Fraction
@@ -36,11 +37,16 @@ from torch import Tensor
 
 from ..errors import InputError, MediaError
 from ..files.atomic import write_whole_file
+from ..files.guarded import JsonError, load_json
+from ..files.seal import require_sealed, write_sealed
 from ..media import decode_rle, encode_rle, rle_area
 from ..video import FrameRange
 
+log = logging.getLogger(__name__)
+
 FORMAT, VERSION = "vivid-mask-track", 1
 CHUNK_FRAMES = 32
+MOST_BYTES = 2**30  # of 32 frames; that of a frame of noise in 8K is 30 MB
 HEADER, MASKS, STATES = "track.json", "masks", "states"
 
 State = Literal["prompted", "tracked", "lost", "outside"]
@@ -82,8 +88,9 @@ class StoredTrack:
     whenever another file of frames is touched.
     """
 
-    def __init__(self, folder: Path, header: TrackHeader) -> None:
-        self.folder, self.header = folder, header
+    def __init__(self, folder: Path, header: TrackHeader, *, renews: bool = False) -> None:
+        """`renews`: damaged files count as missing, for a run that makes what is missing."""
+        self.folder, self.header, self._renews = folder, header, renews
         self._chunk: int | None = None
         self._frames: list[dict[str, Any]] = []
         self._dirty = False
@@ -92,13 +99,14 @@ class StoredTrack:
     def create(cls, folder: Path, header: TrackHeader) -> StoredTrack:
         """Begin a track, or go on with the one in `folder`, whose masks stay until replaced.
 
-        Raises InputError if the folder holds something else, or a track of other frames.
+        What is damaged is made again. Raises InputError if the folder holds something else, or a
+        track of other frames.
         """
         if folder.exists() and not folder.is_dir():
             raise InputError("track", f"{folder} is a file: name a folder")
         if (folder / HEADER).is_file():
-            old = cls.open(folder).header
-            if (old.frames, old.height, old.width) != (header.frames, header.height, header.width):
+            old = _earlier_header(folder)
+            if old is not None and not _same_frames(old, header):
                 raise InputError(
                     "track",
                     f"{folder} holds {old.frames} masks of {old.width}x{old.height}, the clip has "
@@ -107,7 +115,7 @@ class StoredTrack:
                 )
         elif folder.is_dir() and any(folder.iterdir()):
             raise InputError("track", f"{folder} is not empty and no track: choose another folder")
-        track = cls(folder, header)
+        track = cls(folder, header, renews=True)
         try:
             for part in (folder, folder / MASKS, folder / STATES):
                 part.mkdir(parents=True, exist_ok=True)
@@ -122,7 +130,10 @@ class StoredTrack:
         path = folder / HEADER
         if not path.is_file():
             raise MediaError(f"{folder}: holds no mask track ({HEADER}): run the tracking again")
-        return cls(folder, _parse_header(_read_json(path), path))
+        try:
+            return cls(folder, _read_header(path))
+        except MediaError as error:
+            raise MediaError(f"{error}: run the tracking again, in another folder") from error
 
     def __len__(self) -> int:
         return self.header.frames
@@ -223,7 +234,7 @@ class StoredTrack:
             "start": self._chunk * CHUNK_FRAMES,
             "frames": self._frames,
         }
-        write_whole_file(self._path(self._chunk), json.dumps(data).encode())
+        write_sealed(self._path(self._chunk), data)
         self._dirty = False
 
     def finish(self, report: Mapping[str, Any]) -> None:
@@ -246,11 +257,32 @@ class StoredTrack:
     def _read_chunk(self, chunk: int) -> list[dict[str, Any]]:
         count = min(CHUNK_FRAMES, len(self) - chunk * CHUNK_FRAMES)
         path = self._path(chunk)
+        missing = [{"counts": None, "objects": {}} for _ in range(count)]
         if not path.is_file():
-            return [{"counts": None, "objects": {}} for _ in range(count)]
-        frames = _parse_chunk(_read_json(path), path, count)
+            return missing
+        try:
+            frames = self._parse_chunk(_read_json(path), path, chunk)
+        except MediaError as error:
+            if not self._renews:
+                raise MediaError(f"{error}: delete this file and run the tracking again") from error
+            log.warning("masks are tracked again (%s)", error)
+            return missing
         for entry in frames:
             self._adopt(entry)
+        return frames
+
+    def _parse_chunk(self, data: Any, path: Path, chunk: int) -> list[dict[str, Any]]:
+        size, start = [self.header.height, self.header.width], chunk * CHUNK_FRAMES
+        count = min(CHUNK_FRAMES, len(self) - start)
+        try:
+            require_sealed(data, path)
+            if (data["size"], data["start"]) != (size, start):
+                raise ValueError(f"of size {data['size']}, from frame {data['start']}")
+            frames = [_parse_entry(entry) for entry in data["frames"]]
+            if len(frames) != count:
+                raise ValueError(f"{len(frames)} frames instead of {count}")
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise MediaError(f"{path}: is damaged ({error!r})") from error
         return frames
 
     def _adopt(self, entry: dict[str, Any]) -> None:
@@ -294,20 +326,55 @@ class StoredTrack:
     def _write_header(self) -> None:
         data = {"format": FORMAT, "version": VERSION} | asdict(self.header)
         data["fps"] = str(self.header.fps)
-        write_whole_file(self.folder / HEADER, json.dumps(data, indent=1).encode())
+        write_sealed(self.folder / HEADER, data, indent=1)
 
 
 def _read_json(path: Path) -> Any:
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise MediaError(f"{path}: cannot be read ({error}): {_remedy(path)}") from error
+        return load_json(path, most_bytes=MOST_BYTES)
+    except (OSError, JsonError) as error:
+        raise MediaError(f"{path}: cannot be read ({error})") from error
+
+
+def _same_frames(old: TrackHeader, new: TrackHeader) -> bool:
+    return (old.frames, old.height, old.width) == (new.frames, new.height, new.width)
+
+
+def _earlier_header(folder: Path) -> TrackHeader | None:
+    """The header that a run goes on from; None for a damaged one, which is written again.
+
+    Raises MediaError for one of another version, and where nothing else says that it is a track.
+    """
+    path = folder / HEADER
+    try:
+        return _read_header(path)
+    except _OtherTrack:
+        raise
+    except MediaError as error:
+        if not (folder / MASKS).is_dir():
+            raise
+        log.warning("the track's header is written again (%s)", error)
+        return None
+
+
+class _OtherTrack(MediaError):
+    """A header that another version, or something else, wrote on purpose."""
+
+
+def _read_header(path: Path) -> TrackHeader:
+    data = _read_json(path)
+    if isinstance(data, dict) and {"format", "version"} <= data.keys():
+        found = data["format"], data["version"]
+        if found != (FORMAT, VERSION):
+            raise _OtherTrack(
+                f"{path}: is no mask track this pack reads (format {found[0]}, version {found[1]})"
+            )
+        require_sealed(data, path)
+    return _parse_header(data, path)
 
 
 def _parse_header(data: Any, path: Path) -> TrackHeader:
     try:
-        if (data["format"], data["version"]) != (FORMAT, VERSION):
-            raise ValueError(f"format {data['format']}, version {data['version']}")
         return TrackHeader(
             height=int(data["height"]),
             width=int(data["width"]),
@@ -322,31 +389,25 @@ def _parse_header(data: Any, path: Path) -> TrackHeader:
         raise MediaError(f"{path}: is no mask track this pack reads ({error})") from error
 
 
-def _parse_chunk(data: Any, path: Path, count: int) -> list[dict[str, Any]]:
-    try:
-        frames = [_parse_entry(entry) for entry in data["frames"]]
-        if len(frames) != count:
-            raise ValueError(f"{len(frames)} frames instead of {count}")
-    except (KeyError, TypeError, ValueError) as error:
-        raise MediaError(f"{path}: is damaged ({error!r}): {_remedy(path)}") from error
-    return frames
-
-
 def _parse_entry(entry: Any) -> dict[str, Any]:
-    objects = {}
-    for number, found in entry["objects"].items():
-        if found["state"] not in get_args(State) or not isinstance(found["counts"], str):
-            raise ValueError(f"object {number}")
-        objects[number] = {
-            "counts": found["counts"],
-            "state": found["state"],
-            "confidence": float(found["confidence"]),
-            "made_by": str(found["made_by"]),
-        }
-    return {"counts": entry["counts"], "objects": objects}
+    objects = {number: _parse_object(number, found) for number, found in entry["objects"].items()}
+    counts = entry["counts"]
+    if counts is not None and not isinstance(counts, str):
+        raise ValueError("counts that are no text")
+    return {"counts": counts, "objects": objects}
 
 
-def _remedy(path: Path) -> str:
-    if path.name == HEADER:
-        return "choose another folder and run the tracking again"
-    return "delete this file and run the tracking again"
+def _parse_object(number: str, found: Any) -> dict[str, Any]:
+    state, counts, made_by = found["state"], found["counts"], found["made_by"]
+    confidence = found["confidence"]
+    texts = isinstance(counts, str) and isinstance(made_by, str)
+    if not texts or state not in get_args(State) or type(confidence) not in (int, float):
+        raise ValueError(f"object {number}")
+    if not 0 <= confidence <= 1:
+        raise ValueError(f"object {number} with the confidence {confidence}")
+    return {
+        "counts": counts,
+        "state": state,
+        "confidence": float(confidence),
+        "made_by": made_by,
+    }

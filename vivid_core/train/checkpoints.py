@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ..cogvideox.save import write_safetensors
 from ..errors import InputError, ModelError
+from ..files.seal import SEAL, require_intact, sealed_metadata
 from ..files.weights import read_weights
 
 log = logging.getLogger(__name__)
@@ -42,6 +43,8 @@ class Checkpoints:
             return None
         try:
             file = read_weights(files[-1])
+            if SEAL in file.metadata:  # earlier versions wrote none
+                require_intact(file)
             plain = json.loads(file.metadata[_STATE])
             known = json.loads(file.metadata[_IDENTITY])
             state = _join(plain, file.tensors)
@@ -63,8 +66,11 @@ class Checkpoints:
             _IDENTITY: json.dumps(self.identity),
         }
         self._remove_unfinished()
+        apart = _apart(tensors)
         write_safetensors(
-            self.folder / f"step_{state['step']:09}.safetensors", _apart(tensors), metadata
+            self.folder / f"step_{state['step']:09}.safetensors",
+            apart,
+            sealed_metadata(apart, metadata),
         )
         for path in self._files()[: -self.keep]:
             path.unlink(missing_ok=True)

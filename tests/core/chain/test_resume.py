@@ -265,7 +265,7 @@ class Worker:
 def wait_for_window(folder: Path) -> None:
     """Until a first window is finished."""
     until = time.monotonic() + 60
-    while time.monotonic() < until and not list(folder.glob("[0-9]*.mkv")):
+    while time.monotonic() < until and not list(folder.glob("[0-9]*.json")):
         time.sleep(0.002)
 
 
@@ -291,7 +291,7 @@ def kill_and_go_on(folder: Path, kills: int) -> None:
                     wait_for_window(finished) if first else time.sleep(at)
                 ),
             )
-            kept = len(list(finished.glob("[0-9]*.mkv")))
+            kept = len(list(finished.glob("[0-9]*.json")))
             assert worker.started() - kept <= 1
             assert number or kept > 0
             assert worker.run("out.mkv", "work")

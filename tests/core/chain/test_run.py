@@ -179,7 +179,7 @@ def test_the_source_is_never_written_over(quick, asked, tmp_path, name, argument
     (tmp_path / "sub").mkdir()
     (tmp_path / "linked.mkv").symlink_to(request[0].source)
     (tmp_path / "same.mkv").hardlink_to(request[0].source)
-    with pytest.raises(InputError, match=f"^{argument}: .*is the source itself"):
+    with pytest.raises(InputError, match=f"^{argument}: .*is what video reads"):
         edit_video(quick, *request)
     assert request[0].source.read_bytes() == before
 

@@ -122,11 +122,14 @@ def test_wrong_length(tmp_path, masks):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("{", r"masks\.json: is no mask file: it needs"),
+        ("{", r"masks\.json: is no JSON"),
         ("[]", "is no mask file"),
         ('{"size": [2], "frames": []}', "is no mask file"),
         ('{"size": [2, 3], "frames": []}', "holds no masks"),
-        ('{"size": [2, 3], "frames": [{"counts": [1, 2]}]}', "frame 0 is damaged.*hold 3 pixels"),
+        (
+            '{"size": [2, 3], "frames": [{"counts": [1, 2]}]}',
+            "frame 0 is damaged.*do not fill the mask",
+        ),
         ('{"size": [2, 3], "frames": [{"counts": [-1, 7]}]}', "frame 0 is damaged"),
         ('{"size": [2, 3], "frames": [{"counts": "0~"}]}', "'~' is no character of"),
         ('{"size": [2, 3], "frames": [{"counts": "P"}]}', "ends in the middle of a number"),

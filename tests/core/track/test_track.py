@@ -165,12 +165,16 @@ def test_a_damaged_checkpoint_is_passed_over(two_things, engine, tmp_path):
     assert engine.views == 40
 
 
-def test_a_damaged_mask_file_is_named(two_things, engine, tmp_path):
+def test_a_damaged_mask_file_is_tracked_again(two_things, engine, tmp_path, caplog):
     prompts = two_things.prompts((0, 0))
-    track_objects(two_things.source, prompts, engine, tmp_path / "t")
-    (tmp_path / "t" / "masks" / "000001.json").write_text("{")
-    with pytest.raises(MediaError, match="000001.json: .* delete this file and run the tracking"):
-        track_objects(two_things.source, prompts, engine, tmp_path / "t")
+    before = track_objects(two_things.source, prompts, engine, tmp_path / "t").read()
+    path = tmp_path / "t" / "masks" / "000001.json"
+    path.write_text("{")
+    assert track_objects(two_things.source, prompts, engine, tmp_path / "t").read().equal(before)
+    assert caplog.text.count("masks are tracked again") == 1
+    path.write_text("{")
+    with pytest.raises(MediaError, match="000001.json: .*delete this file and run the tracking"):
+        StoredTrack.open(tmp_path / "t").read()
 
 
 def test_masks_from_elsewhere_are_taken_as_they_are(two_things, tmp_path):

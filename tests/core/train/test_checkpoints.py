@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from vivid_core.errors import InputError
+from vivid_core.errors import InputError, ModelError
 from vivid_core.train.checkpoints import Checkpoints
 
 OF = {"data": {"fox": "1", "cup": "2"}}
@@ -73,3 +73,15 @@ def test_what_changed_is_named(tmp_path: Path, now: dict[str, str], message: str
     Checkpoints(tmp_path / "c", keep=1, identity=OF).save(state(1))
     with pytest.raises(InputError, match=message):
         Checkpoints(tmp_path / "c", keep=1, identity={"data": now}).load()
+
+
+@pytest.mark.parametrize("place", [0.05, 0.3, 0.6, 0.9, 0.999])
+def test_a_flipped_bit_is_named(tmp_path: Path, place: float):
+    store = Checkpoints(tmp_path, keep=2, identity=OF)
+    store.save(state(7))
+    (path,) = tmp_path.iterdir()
+    data = bytearray(path.read_bytes())
+    data[int(place * len(data))] ^= 2
+    path.write_bytes(data)
+    with pytest.raises(ModelError, match=r"step_000000007.safetensors.*delete it to go on"):
+        store.load()

@@ -120,7 +120,7 @@ def test_other_files(tmp_path: Path, path: str, words: str):
         read_weights(tmp_path / path)
 
 
-@pytest.mark.parametrize(("text", "words"), [("{", "broken JSON"), ("[1]", "got list")])
+@pytest.mark.parametrize(("text", "words"), [("{", "is no JSON"), ("[1]", "got list")])
 def test_broken_json(tmp_path: Path, text: str, words: str):
     path = tmp_path / "config.json"
     path.write_text(text)

@@ -7,10 +7,11 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vivid_core.errors import InputError, MediaError
+from vivid_core.files.seal import SEAL
 from vivid_core.keyframe.edit import Candidate
 from vivid_core.keyframe.library import (
     CandidateLibrary,
@@ -132,9 +133,41 @@ def test_a_picture_that_was_deleted_says_what_to_run(library):
 def test_a_record_of_a_newer_version_is_refused(library):
     (digest,) = keep(library, "g", 5)
     path = library.root / "g" / f"{digest}.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"version": 2}))
-    with pytest.raises(MediaError, match="version 2"):
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"version": 3}))
+    with pytest.raises(MediaError, match="version 3"):
         library.find(digest)
+
+
+@settings(max_examples=40)
+@given(st.floats(0, 1, exclude_max=True), st.integers(0, 7))
+def test_a_flipped_bit_of_a_record_is_noticed(tmp_path_factory, place, bit):
+    library = CandidateLibrary(tmp_path_factory.mktemp("keyframes"))
+    (digest,) = keep(library, "g", 5)
+    path, before = library.root / "g" / f"{digest}.json", library.find(digest)
+    data = bytearray(path.read_bytes())
+    data[int(place * len(data))] ^= 1 << bit
+    path.write_bytes(data)
+    try:
+        assert library.find(digest) == before  # white space, or the case of an exponent
+    except MediaError as error:
+        assert "delete it" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("changes", "known"),
+    [({}, True), ({"seed": -1}, False), ({"frame": "3"}, False), ({"task": "paint"}, False)]
+    + [({"made": "soon"}, False), ({"caption": None}, False), ({"number": True}, False)],
+)
+def test_records_of_version_1_have_no_checksum(library, changes, known):
+    (digest,) = keep(library, "g", 5)
+    path = library.root / "g" / f"{digest}.json"
+    data = json.loads(path.read_text()) | {"version": 1} | changes
+    path.write_text(json.dumps({key: value for key, value in data.items() if key != SEAL}))
+    if known:
+        assert library.find(digest) is not None
+    else:
+        with pytest.raises(MediaError, match="is no record of a candidate"):
+            library.find(digest)
 
 
 def test_size_counts():

@@ -72,7 +72,10 @@ def test_a_path_survives_its_text(path):
         ('[{"frame": 0.5, "x": 1, "y": 2}]', "whole number"),
         ('[{"frame": -1, "x": 1, "y": 2}]', "before the clip"),
         ('[{"frame": 0, "x": 1, "y": 2, "scale": 0}]', "scale"),
-        ('[{"frame": 0, "x": NaN, "y": 2}]', "not finite"),
+        ('[{"frame": 0, "x": NaN, "y": 2}]', "holds NaN: give finite numbers"),
+        ('[{"frame": 0, "x": 1e999, "y": 2}]', "too large: give finite numbers"),
+        ("[" * 9000, "nested too deeply"),
+        ('[{"frame": %s, "x": 1, "y": 2}]' % ("9" * 5000), "a number of 5000 digits"),
         ('[{"frame": 3, "x": 1, "y": 2}, {"frame": 3, "x": 0, "y": 2}]', "two points at frame 3"),
     ],
 )

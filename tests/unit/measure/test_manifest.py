@@ -103,7 +103,7 @@ def test_a_name_is_used_once(folder):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("{", "is no JSON file"),
+        ("{", "is no JSON"),
         ("[]", 'needs {"version": 1, "samples"'),
         ('{"version": 1, "samples": {}}', "needs"),
         ('{"version": 2, "samples": [1]}', "is of version 2, 1 is read here"),
@@ -120,7 +120,7 @@ def test_what_is_no_manifest_is_refused(folder, text, message):
 
 def test_bytes_that_are_no_text_and_a_missing_file_are_refused(folder):
     (folder / "manifest.json").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(InputError, match="is no JSON file"):
+    with pytest.raises(InputError, match="is no UTF-8 text"):
         read_manifest(folder / "manifest.json")
     with pytest.raises(InputError, match="cannot be read"):
         read_manifest(folder / "gone.json")
@@ -135,6 +135,6 @@ def test_anything_else_is_read_or_refused_in_one_line(tmp_path_factory, value, k
     try:
         cases = read_manifest(write(folder, SAMPLE | {key: value}))
     except InputError as error:
-        assert "samples[0]" in str(error)
+        assert "samples[0]" in str(error) or "give finite numbers" in str(error)
     else:
         assert all(case.source.resolve().is_relative_to(folder.resolve()) for case in cases)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+from contextlib import suppress
 from fractions import Fraction
 
 import numpy as np
@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from vivid_core.errors import InputError, MediaError
 from vivid_core.files.digest import digest_of
+from vivid_core.files.seal import read_sealed, sealed_text, write_sealed
 from vivid_core.media import read_mask
 from vivid_core.track.store import CHUNK_FRAMES, ObjectMask, StoredTrack, TrackHeader
 from vivid_core.video import FrameRange
@@ -144,8 +145,19 @@ def test_folders_that_are_no_track(tmp_path):
         ("track.json", "{", "track.json: cannot be read"),
         ("track.json", "{}", "is no mask track this pack reads"),
         ("track.json", '{"format": "vivid-mask-track", "version": 9}', "version 9"),
-        ("masks/000000.json", "[]", "000000.json: is damaged .* delete this file"),
-        ("masks/000000.json", '{"frames": []}', "0 frames instead of 32"),
+        ("track.json", '{"format": "vivid-mask-track", "version": 1}', "has no checksum"),
+        ("masks/000000.json", "[]", "000000.json: has no checksum.* delete this file"),
+        ("masks/000000.json", sealed_text({"frames": []}), "is damaged .* delete this file"),
+        (
+            "masks/000000.json",
+            sealed_text({"size": [6, 9], "start": 0, "frames": []}),
+            "0 frames instead of 32",
+        ),
+        (
+            "masks/000000.json",
+            sealed_text({"size": [6, 9], "start": 32, "frames": [{}] * 32}),
+            "from frame 32",
+        ),
     ],
 )
 def test_damaged_files(tmp_path, name, text, message):
@@ -155,12 +167,46 @@ def test_damaged_files(tmp_path, name, text, message):
         StoredTrack.open(tmp_path / "t").mask(0)
 
 
+@settings(max_examples=60)
+@given(
+    st.sampled_from(["track.json", "masks/000000.json"]),
+    st.floats(0, 1, exclude_max=True),
+    st.integers(0, 7),
+)
+def test_a_flipped_bit_is_noticed_and_tracked_again(tmp_path_factory, name, place, bit):
+    folder = tmp_path_factory.mktemp("tracks") / "t"
+    fill(StoredTrack.create(folder, header(3)), range(3))
+    data = bytearray((folder / name).read_bytes())
+    data[int(place * len(data))] ^= 1 << bit
+    (folder / name).write_bytes(data)
+    with suppress(MediaError):  # or nothing was lost: white space
+        np.testing.assert_array_equal(StoredTrack.open(folder).mask(1), picture(101))
+    try:
+        track = StoredTrack.create(folder, header(3))
+    except (InputError, MediaError) as error:  # another format or version, on purpose
+        assert name == "track.json" and "is no mask track" in str(error)
+        return
+    if track.made_by(1, 1) is not None:
+        np.testing.assert_array_equal(track.mask(1), picture(101))
+
+
+def test_one_line_says_that_masks_are_tracked_again(tmp_path, caplog):
+    fill(StoredTrack.create(tmp_path / "t", header()), range(4))
+    (tmp_path / "t" / "masks" / "000000.json").write_text("{}")
+    (tmp_path / "t" / "track.json").write_text("{")
+    track = StoredTrack.create(tmp_path / "t", header())
+    assert track.made_by(2, 1) is None
+    first, second = caplog.messages
+    assert first.startswith("the track's header is written again (") and "track.json" in first
+    assert second.startswith("masks are tracked again (") and "has no checksum" in second
+
+
 def test_damaged_counts_name_the_file(tmp_path):
     fill(StoredTrack.create(tmp_path / "t", header()), range(4))
     path = tmp_path / "t" / "masks" / "000000.json"
-    data = json.loads(path.read_text())
+    data = read_sealed(path)
     data["frames"][2]["objects"]["1"]["counts"] = "04"
-    path.write_text(json.dumps(data))
+    write_sealed(path, data)
     with pytest.raises(MediaError, match="mask of frame 2 is damaged .*delete masks/000000.json"):
         StoredTrack.open(tmp_path / "t").object_mask(2, 1)
 

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from ...cogvideox.save import write_safetensors
 from ...errors import InputError, ModelError
+from ...files.seal import require_intact, sealed_metadata
 from ...files.weights import read_weights
 from .room import Room
 
@@ -55,7 +56,8 @@ class TensorCache:
                 return kept
         made = make()
         try:
-            write_safetensors(path, {_NAME: made}, {"format": "pt", _DIGEST: digest})
+            metadata = {"format": "pt", _DIGEST: digest}
+            write_safetensors(path, {_NAME: made}, sealed_metadata({_NAME: made}, metadata))
         except InputError as error:  # a full disk: the training can do without
             log.warning("%s: nothing more is kept in the cache", error)
             self.folder = None
@@ -67,6 +69,7 @@ class TensorCache:
 def _read(path: Path, digest: str, shape: tuple[int, ...]) -> Tensor:
     """Raises ModelError for anything but a finite tensor of this digest and shape."""
     file = read_weights(path)
+    require_intact(file)
     value = file.tensors.get(_NAME)
     if value is None or file.metadata.get(_DIGEST) != digest or tuple(value.shape) != shape:
         raise ModelError(f"{path}: holds something else than its name says")

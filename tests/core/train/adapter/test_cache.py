@@ -91,3 +91,14 @@ def test_a_training_makes_room_and_gives_the_same_bits(
 def test_without_a_folder_nothing_is_kept(tmp_path: Path):
     made = [TensorCache(None).get("latents", "d", (1,), lambda: torch.zeros(1)) for _ in range(2)]
     assert made[0] is not made[1] and not list(tmp_path.iterdir())
+
+
+def test_a_flipped_bit_is_made_again(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    cache, good = TensorCache(tmp_path), torch.arange(16.0)
+    cache.get("latents", "d", (16,), lambda: good)
+    path = tmp_path / "latents" / "d.safetensors"
+    data = bytearray(path.read_bytes())
+    data[-3] ^= 1
+    path.write_bytes(data)
+    assert cache.get("latents", "d", (16,), lambda: good).equal(good)
+    assert "was changed after it was written: made again" in caplog.text

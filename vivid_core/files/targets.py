@@ -1,0 +1,58 @@
+"""What a command reads and what it writes, compared before any work: inputs are never replaced."""
+
+from __future__ import annotations
+
+import os
+import unicodedata
+from collections.abc import Iterable
+from pathlib import Path
+
+from ..errors import InputError
+
+Named = Iterable[tuple[str, Path | None]]  # with the argument's name; None: not given
+
+
+def require_apart(inputs: Named, outputs: Named) -> None:
+    """Raise InputError where an output is an input or another output, under whatever name.
+
+    Links and the case of letters do not hide it. Nor may an output replace a file of a folder
+    that is read, or a folder that is written hold an input.
+    """
+    read = [(name, path) for name, path in inputs if path is not None]
+    written: list[tuple[str, Path]] = []
+    for name, path in outputs:
+        if path is None:
+            continue
+        for other, source in read:
+            _require_other(name, path, other, source)
+        for other, target in written:
+            if _is_same(path, target):
+                raise InputError(name, f"{path} is written by {other} too: choose another name")
+        written.append((name, path))
+
+
+def _require_other(name: str, path: Path, other: str, source: Path) -> None:
+    if _is_same(path, source):
+        raise InputError(name, f"{path} is what {other} reads: choose another name")
+    if source.is_dir() and path.exists() and _is_inside(path, source):
+        raise InputError(name, f"{path} lies in the folder that {other} reads: choose another one")
+    if path.is_dir() and source.exists() and _is_inside(source, path):
+        raise InputError(name, f"{path} holds {source}, which {other} reads: choose another folder")
+
+
+def _is_same(first: Path, second: Path) -> bool:
+    try:
+        return first.samefile(second)
+    except (OSError, ValueError):  # one of them is not there, or can never be
+        return _plain(first) == _plain(second)
+
+
+def _is_inside(path: Path, folder: Path) -> bool:
+    return Path(os.path.realpath(folder)) in Path(os.path.realpath(path)).parents
+
+
+def _plain(path: Path) -> str:
+    """What two names share that some system takes for the same."""
+    if "\0" in str(path):
+        return str(path)
+    return unicodedata.normalize("NFC", os.path.realpath(path)).casefold()
