@@ -15,7 +15,7 @@ from ..chain.run import edit_video
 from ..chain.sources import open_masks
 from ..edit.job import Job
 from ..errors import InputError
-from ..media import load_image, require_writable
+from ..media import load_layer, require_writable
 from ..settings import DEFAULT_GUIDANCE, DEFAULT_STEPS, Fill, Focus, Rest, Sampler, Settings, Task
 from ..video import Keyframe
 from .shared import (
@@ -34,14 +34,18 @@ def add_command(commands: argparse._SubParsersAction) -> None:
         "--mask",
         type=Path,
         required=True,
-        help="video, folder of images, image or masks.json; IMAGE@transparent or IMAGE@opaque: "
+        help="video, image, animation, folder of images or masks.json; FILE@opaque, @transparent: "
         "that part of its alpha channel",
     )
     parser.add_argument("--task", choices=get_args(Task), required=True)
     parser.add_argument("--caption", default="", help="what the mask shall hold")
     parser.add_argument("--negative", default="", help="what it shall not")
     parser.add_argument(
-        "--keyframe", action="append", default=[], metavar="IMG@N", help="finished frame N"
+        "--keyframe",
+        action="append",
+        default=[],
+        metavar="IMG@N",
+        help="finished frame N; where it is transparent the source shows",
     )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--steps", type=int, default=DEFAULT_STEPS, help="1 to 1000")
@@ -153,7 +157,8 @@ def _keyframe(text: str) -> Keyframe:
     path, _, frame = text.rpartition("@")
     if not path or not frame.isdigit():
         raise InputError("--keyframe", f"need IMAGE@FRAME such as edit.png@0, got {text!r}")
-    return Keyframe(frame=int(frame), pixels=load_image(Path(path)))
+    pixels, alpha = load_layer(Path(path))
+    return Keyframe(frame=int(frame), pixels=pixels, alpha=alpha)
 
 
 def _later_caption(text: str) -> tuple[int, str]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from ..files.atomic import require_writable
 from ._formats import BitDepth, written_depth
-from ._images import IMAGE_SUFFIXES, load_image, load_images, save_image
+from ._images import IMAGE_SUFFIXES, load_image, load_layer, save_image, split_alpha
 from ._info import VideoInfo, frame_times, frames_between, read_info
-from ._masks import read_mask, save_masks, split_part
+from ._mask_colors import mask_of, split_part
+from ._masks import read_mask, save_masks
+from ._pictures import is_pictures
 from ._pixels import full_scale, pixels_to_array
 from ._reader import Frame, VideoReader, read_clip
 from ._rle import decode_rle, encode_rle, rle_area
@@ -26,8 +28,10 @@ __all__ = [
     "frame_times",
     "frames_between",
     "full_scale",
+    "is_pictures",
     "load_image",
-    "load_images",
+    "load_layer",
+    "mask_of",
     "pixels_to_array",
     "read_clip",
     "read_info",
@@ -38,6 +42,7 @@ __all__ = [
     "rle_area",
     "save_image",
     "save_masks",
+    "split_alpha",
     "split_part",
     "write_clip",
     "write_sound",

@@ -6,6 +6,8 @@ from bisect import bisect_left
 from dataclasses import dataclass
 from fractions import Fraction
 
+import numpy as np
+
 from ..errors import InputError, MediaError
 from ..video import FrameRange
 from ._color import (
@@ -16,6 +18,7 @@ from ._color import (
     is_transposed,
     warn_about_hdr,
 )
+from ._pictures import Pictures, open_pictures
 from ._source import Source, decode_frames, open_video, source_name
 from ._timeline import Timeline, read_timeline
 
@@ -73,6 +76,9 @@ def frames_between(path: Source, *, start: float, duration: float) -> FrameRange
 
 
 def describe(source: Source, timeline: Timeline) -> VideoInfo:
+    pictures = open_pictures(source)
+    if pictures is not None:
+        return _describe_pictures(pictures, timeline)
     with open_video(source) as (container, stream):
         frame = next(decode_frames(container, stream, source), None)
         if frame is None:
@@ -97,6 +103,22 @@ def describe(source: Source, timeline: Timeline) -> VideoInfo:
             rotation=clockwise_degrees(matrix),
             variable_frame_rate=timeline.variable,
         )
+
+
+def _describe_pictures(pictures: Pictures, timeline: Timeline) -> VideoInfo:
+    first = next(pictures.read(0))
+    return VideoInfo(
+        width=first.shape[1],
+        height=first.shape[0],
+        fps=timeline.rate,
+        frame_count=len(timeline),
+        duration_seconds=float(timeline.duration),
+        has_audio=False,
+        has_alpha=pictures.has_alpha,
+        bit_depth=8 if first.dtype == np.uint8 else 16,
+        rotation=0,
+        variable_frame_rate=timeline.variable,
+    )
 
 
 def check_range(range: FrameRange | None, frames: int, source: Source) -> FrameRange:
