@@ -244,6 +244,11 @@ def edit_output(source: Recording, result: EditResult, *, lead: str = "") -> io.
     from ..vivid_core.edit.report import NOTHING_CHANGED, report_text
 
     words = report_text(result.report, lead=lead)
+    if source.losses:
+        words += (
+            f"\nWARNING: not kept of the source: {'; '.join(source.losses)} (Vivid Edit Long Video "
+            "keeps it)"
+        )
     if result.report.nothing_changed:
         logging.getLogger(__name__).warning(NOTHING_CHANGED)
     frames = convert.to_socket(result.frames)

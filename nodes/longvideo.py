@@ -123,6 +123,15 @@ class EditLongVideo(io.ComfyNode):
                     "video: what could change.",
                 ),
                 rest_input(),
+                io.Combo.Input(
+                    "sound",
+                    options=["copy", "aac", "off"],
+                    default="copy",
+                    optional=True,
+                    tooltip="Of the video. copy: untouched, refused before the edit where the kind "
+                    "of file cannot hold it. aac: encoded anew. off: left out.",
+                    **advanced(),
+                ),
             ],
             outputs=[
                 io.Video.Output("edit", display_name="edit", tooltip="The edited video's file."),
@@ -154,6 +163,7 @@ class EditLongVideo(io.ComfyNode):
         filename_prefix: str,
         keyframe: Any = None,
         save_mask: bool = False,
+        sound: Any = "copy",
         **settings: Any,
     ) -> io.NodeOutput:
         from ..vivid_core.chain.footage import plan_video
@@ -161,7 +171,7 @@ class EditLongVideo(io.ComfyNode):
         from ..vivid_core.chain.run import edit_video
         from ..vivid_core.edit.captions import parse_later_captions
 
-        require_choices(cls, format=format, **settings)
+        require_choices(cls, format=format, sound=sound, **settings)
         asked = edit_settings(later_captions=parse_later_captions(later_captions), **settings)
         with on_disk(video) as source:
             out, shown = _target(filename_prefix, SUFFIXES[format], video.get_dimensions())
@@ -171,6 +181,7 @@ class EditLongVideo(io.ComfyNode):
                 keyframes=keyframe or (),
                 out=out,
                 work=_journal(source, cls.hidden.unique_id),
+                sound=sound,
                 mask_out=out.with_name(f"{out.stem}.effective_mask.mkv") if save_mask else None,
             )
             runtime = host.runtime()

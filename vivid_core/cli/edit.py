@@ -15,7 +15,7 @@ from ..chain.run import edit_video
 from ..chain.sources import open_masks
 from ..edit.job import Job
 from ..errors import InputError
-from ..media import load_layer, require_writable
+from ..media import SOUND_MODES, load_layer, require_writable
 from ..settings import DEFAULT_GUIDANCE, DEFAULT_STEPS, Fill, Focus, Rest, Sampler, Settings, Task
 from ..video import Keyframe
 from .shared import (
@@ -85,6 +85,12 @@ def add_command(commands: argparse._SubParsersAction) -> None:
     add_model_arguments(parser)
     parser.add_argument("--out", type=Path, required=True, help=".mkv is lossless")
     parser.add_argument("--report", type=Path, help="JSON")
+    parser.add_argument(
+        "--sound",
+        choices=SOUND_MODES,
+        default="copy",
+        help="of the video: copied untouched, encoded anew as AAC, or left out",
+    )
     parser.set_defaults(run=run)
 
 
@@ -142,6 +148,7 @@ def _files(arguments: argparse.Namespace) -> VideoFiles:
         out=out,
         work=work,
         keyframes=tuple(_keyframe(text) for text in arguments.keyframe),
+        sound=arguments.sound,
         mask_out=out.with_name(f"{out.stem}.effective_mask.mkv"),
     )
 

@@ -16,8 +16,8 @@ from ._color import (
     display_matrix,
     has_alpha,
     is_transposed,
-    warn_about_hdr,
 )
+from ._looks import Looks, looks_of
 from ._pictures import Pictures, open_pictures
 from ._source import Source, decode_frames, open_video, source_name
 from ._timeline import Timeline, read_timeline
@@ -40,6 +40,7 @@ class VideoInfo:
     bit_depth: int
     rotation: int
     variable_frame_rate: bool
+    looks: Looks = Looks()
 
 
 def read_info(path: Source) -> VideoInfo:
@@ -86,7 +87,6 @@ def describe(source: Source, timeline: Timeline) -> VideoInfo:
                 f"{source_name(source)}: 0 of {len(timeline)} frames can be decoded: "
                 "export it again from where it came"
             )
-        warn_about_hdr(source_name(source), int(stream.codec_context.color_trc))
         matrix = display_matrix(frame)
         height, width = frame.height, frame.width
         if is_transposed(matrix):
@@ -102,6 +102,7 @@ def describe(source: Source, timeline: Timeline) -> VideoInfo:
             bit_depth=bit_depth(frame.format),
             rotation=clockwise_degrees(matrix),
             variable_frame_rate=timeline.variable,
+            looks=looks_of(stream, frame, transposed=is_transposed(matrix)),
         )
 
 

@@ -17,7 +17,11 @@ EBML, SEGMENT, SEEK_HEAD, SEEK, TRACKS, CLUSTER, VOID, CRC = (
     0x1A45DFA3, 0x18538067, 0x114D9B74, 0x4DBB, 0x1654AE6B, 0x1F43B675, 0xEC, 0xBF,
 )  # fmt: skip
 TRACK, TRACK_TYPE, VIDEO, SEEK_POSITION = 0xAE, 0x83, 0xE0, 0x53AC
-DISPLAY_WIDTH, DISPLAY_HEIGHT, DISPLAY_UNIT = 0x54B0, 0x54BA, 0x54B2  # the unit is pixels by default
+DISPLAY_WIDTH, DISPLAY_HEIGHT, DISPLAY_UNIT = (
+    0x54B0,
+    0x54BA,
+    0x54B2,
+)  # the unit is pixels by default
 _IS_VIDEO = b"\1"
 _LARGEST_HEAD = 2**22  # bytes before the first cluster
 _SIZE_BYTES = 8  # of the sizes that are written: any length is allowed

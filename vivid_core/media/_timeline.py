@@ -16,6 +16,7 @@ from av.video.stream import VideoStream
 
 from ..errors import MediaError
 from ..video import FrameRange
+from ._matroska import is_whole
 from ._pictures import Pictures, open_pictures
 from ._source import Source, decode_frames, no_frames, open_video, source_name
 
@@ -242,9 +243,10 @@ def _check_end(timeline: Timeline, stated_end: int, source: Source) -> None:
     """Raise MediaError if the header promises more than there is: the file is cut off.
 
     MP4 says so by its index, and its edit lists make the stated end a worse witness.
-    Where frames are held for different times, a long last one looks the same and is right.
+    Where frames are held for different times, a long last one looks the same and is right. A file
+    that is as long as its own segment is whole, and its header is wrong.
     """
-    if timeline.variable:
+    if timeline.variable or is_whole(source):
         return
     count = len(timeline)
     stated = (stated_end - timeline.starts[0]) * timeline.time_base * timeline.rate
