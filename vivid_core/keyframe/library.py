@@ -33,7 +33,7 @@ from ..settings import Task
 log = logging.getLogger(__name__)
 FORMAT, VERSION = "vivid-candidate", 1
 _NUMBER = re.compile(r"[0-9]{1,3}")
-_DIGEST = re.compile(r"([0-9a-f]{16})(?: seed ([0-9]{1,19}))?")
+_DIGEST = re.compile(r"([0-9a-f]{16})(?: seed ([0-9]{1,20}))?")
 
 Picture = Float[Tensor, "h w 3"]
 

@@ -157,7 +157,7 @@ class AdapterConfig:
     edits_shown: EditsShown = field(default_factory=EditsShown)
 
     def __post_init__(self) -> None:
-        _require(0 <= self.seed < 2**63, "seed must be 0 to 2^63 - 1", self.seed)
+        _require(0 <= self.seed < 2**64, "seed must be 0 to 2^64 - 1", self.seed)
         _require(
             self.gradient_checkpointing or not self.base_fp8,
             "base_fp8 saves memory with gradient_checkpointing only: turn both on",
