@@ -190,11 +190,15 @@ class _Layers:
         if self._frames is None:
             return torch.zeros(0)
         source = self._frames.read(FrameRange(start=number, stop=number + 1))[0]
-        return (to_float(source[..., 3]) - to_float(pixels[..., 3])).abs()
+        return (_share(source[..., 3]) - _share(pixels[..., 3])).abs()
 
     def close(self) -> None:
         if self._frames is not None:
             self._frames.close()
+
+
+def _share(alpha: Levels) -> Tensor:
+    return torch.as_tensor(alpha.astype(np.float32) / np.float32(np.iinfo(alpha.dtype).max))
 
 
 class _Tally:
