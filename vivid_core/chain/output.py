@@ -78,19 +78,14 @@ def _numbered(piece: FrameRange, stored: Finished | None) -> Iterator[tuple[int,
         yield from zip(numbers, stored.parts_from(piece.start), strict=False)
 
 
-def writer_like(
-    footage: VideoFootage, path: Path, *, sound: SoundMode = "copy", beside: bool = True
-) -> VideoWriter:
-    """A file to be written with the size, depth, timing and looks of a video.
-
-    `beside`: also with what is beside its pictures, such as sound.
-    """
+def writer_like(footage: VideoFootage, path: Path, sound: SoundMode = "copy") -> VideoWriter:
+    """A file to be written with all that a video has but its pixels."""
     return VideoWriter(
         path,
         fps=footage.fps,
         size=footage.size,
         pts=footage.times(footage.whole),
-        audio_from=footage.path if beside else None,
+        audio_from=footage.path,
         bit_depth=written_depth(path, footage.info.bit_depth),
         looks=footage.info.looks,
         sound=sound,
@@ -106,7 +101,7 @@ def keeps_alpha(footage: VideoFootage, path: Path) -> bool:
 
 def write_output(made: Composition, path: Path, sound: SoundMode = "copy") -> None:
     """The finished file, with all that its source has beside the edited pixels."""
-    with writer_like(made.footage, path, sound=sound) as writer:
+    with writer_like(made.footage, path, sound) as writer:
         for result in _layered(made, path):
             writer.write(result)
         made.check()

@@ -15,11 +15,12 @@ from ..chain.run import edit_video
 from ..chain.sources import open_masks
 from ..edit.job import Job
 from ..errors import InputError
-from ..media import SOUND_MODES, load_layer, require_writable
+from ..media import load_layer, require_writable
 from ..settings import DEFAULT_GUIDANCE, DEFAULT_STEPS, Fill, Focus, Rest, Sampler, Settings, Task
 from ..video import Keyframe
 from .shared import (
     add_model_arguments,
+    add_sound_argument,
     device_named,
     load_model,
     require_video_file,
@@ -85,12 +86,7 @@ def add_command(commands: argparse._SubParsersAction) -> None:
     add_model_arguments(parser)
     parser.add_argument("--out", type=Path, required=True, help=".mkv is lossless")
     parser.add_argument("--report", type=Path, help="JSON")
-    parser.add_argument(
-        "--sound",
-        choices=SOUND_MODES,
-        default="copy",
-        help="of the video: copied untouched, encoded anew as AAC, or left out",
-    )
+    add_sound_argument(parser)
     parser.set_defaults(run=run)
 
 

@@ -16,6 +16,7 @@ from ..errors import MaskError, SizeError
 from ..flow.fill import FillOptions
 from ..media import read_info
 from .shared import (
+    add_sound_argument,
     named,
     require_mask_target,
     require_video_file,
@@ -42,6 +43,7 @@ def add_command(commands: argparse._SubParsersAction) -> None:
     parser.add_argument(
         "--never-seen", type=Path, help="mask of what no frame shows: .json, folder or video"
     )
+    add_sound_argument(parser)
     parser.set_defaults(run=run)
 
 
@@ -56,6 +58,7 @@ def run(arguments: argparse.Namespace) -> None:
         masks=_masks("--mask", arguments.mask),
         out=arguments.out,
         entities=_masks("--entities", arguments.entities) if arguments.entities else None,
+        sound=arguments.sound,
     )
     with named("--video"):
         read_info(arguments.video)

@@ -17,7 +17,14 @@ from torch import Tensor
 
 from ..cogvideox.model import CogVideoX
 from ..errors import InputError, MediaError, VividError
-from ..media import read_info, require_video_target, require_writable, save_masks, write_clip
+from ..media import (
+    SOUND_MODES,
+    read_info,
+    require_video_target,
+    require_writable,
+    save_masks,
+    write_clip,
+)
 from ..runtime import Progress, Runtime
 from ..video import Clip
 
@@ -76,6 +83,15 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--strength", type=float, default=1.0, help="of the adapter's LoRA")
     parser.add_argument("--base", type=Path, help="where a single file finds VAE and text encoder")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps ...")
+
+
+def add_sound_argument(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--sound",
+        choices=SOUND_MODES,
+        default="copy",
+        help="of the video: copied untouched, encoded anew as AAC, or left out",
+    )
 
 
 def device_named(name: str) -> torch.device:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import InputError, MaskError, ModelError
-from ..media import read_mask
+from ..media import read_mask, require_sound_fits
 from ..track.engine import Engine
 from ..track.flow import FlowTracker
 from ..track.frames import VideoFrames
@@ -80,6 +80,8 @@ def run(arguments: argparse.Namespace) -> None:
     require_mask_target("--out", arguments.out)
     if arguments.overlay:
         require_video_file("--overlay", arguments.overlay)
+        with named("--overlay", (InputError,)):
+            require_sound_fits(arguments.video, arguments.overlay)
     prompts = _prompts(arguments)
     engine = _engine(arguments)
     source = VideoFrames(arguments.video)

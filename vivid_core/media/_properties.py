@@ -66,9 +66,9 @@ def expected_losses(info: VideoInfo, target: Path, sound: SoundMode = "copy") ->
 
 def losses_in_memory(info: VideoInfo) -> tuple[str, ...]:
     """What of a file frames in memory do not carry, and so no file that is made of them."""
-    shown = [_words(name, value) for name, value in _shown(info.looks).items()]
-    usual = {_words(kind, "BT.709") for kind in ("primaries", "transfer")}
-    return (*(["alpha"] if info.has_alpha else []), *(word for word in shown if word not in usual))
+    colors = () if info.looks.hdr else ("primaries", "transfer")  # of SDR all is much alike
+    shown = [_words(k, value) for k, value in _shown(info.looks).items() if k not in colors]
+    return (*(["alpha"] if info.has_alpha else []), *shown)
 
 
 def _has(after: dict[str, Any], name: str, value: Any) -> bool:
