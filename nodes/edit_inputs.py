@@ -24,6 +24,7 @@ FOCUSES = ["auto", "native", "enlarge", "off"]
 SAMPLERS = ["ddim", "dpm"]
 FILLS = ["off", "auto"]
 RESTS = ["model", "classical", "leave"]
+NULL = "None"  # what ComfyUI makes of a null in a request
 DEFAULT_GROWTH = -1  # stands for "as the task needs it"
 
 
@@ -82,7 +83,7 @@ def prompt_inputs() -> list[io.Input]:
             "seed",
             default=0,
             min=0,
-            max=2**63 - 1,
+            max=2**64 - 1,
             control_after_generate=True,
             tooltip="Another seed gives another result; the same one the same.",
         ),
@@ -205,14 +206,18 @@ def video_output() -> io.Output:
     )
 
 
-def check_caption(task: str | None, words: str | None, *, name: str) -> str | None:
+def check_caption(task: str | None, words: Any, *, name: str) -> str | None:
     """Why the input `name` is no caption for this task, or None; linked values are None.
 
     ComfyUI leaves drop-downs that `validate_inputs` names, such as the task, to us.
     """
     if task is not None and task not in TASKS:
         return f"task: '{task}' is not one of {', '.join(TASKS)}"
-    if task not in ("add", "modify") or not isinstance(words, str) or words.strip():
+    if isinstance(words, list):
+        return f"{name}: is a list of {len(words)}, give one text: of a list every item is a run"
+    if task not in ("add", "modify") or not isinstance(words, str):
+        return None
+    if words.strip() not in ("", NULL):
         return None
     return f"{name}: is empty: say what to {task}, for example 'a red balloon'"
 
@@ -244,6 +249,11 @@ def edit_output(source: Recording, result: EditResult, *, lead: str = "") -> io.
     from ..vivid_core.edit.report import NOTHING_CHANGED, report_text
 
     words = report_text(result.report, lead=lead)
+    if source.losses:
+        words += (
+            f"\nWARNING: not kept of the source: {'; '.join(source.losses)} (Vivid Edit Long Video "
+            "keeps it)"
+        )
     if result.report.nothing_changed:
         logging.getLogger(__name__).warning(NOTHING_CHANGED)
     frames = convert.to_socket(result.frames)

@@ -65,10 +65,13 @@ def choices(kind: Kind) -> list[str]:
 
 
 def find(kind: Kind, choice: str) -> Path:
-    """The file or folder behind a choice. Raises InputError for one that is not offered."""
+    """The file or folder behind a choice, or behind a bare file name that only one has.
+
+    Raises InputError for one that is not offered.
+    """
     from ..vivid_core.errors import InputError
 
-    path = _found(kind).get(choice)
+    path = _resolve(kind, choice)
     if path is None:
         raise InputError(kind, missing(kind, choice))
     return path
@@ -76,6 +79,9 @@ def find(kind: Kind, choice: str) -> Path:
 
 def missing(kind: Kind, choice: str) -> str:
     """What to tell someone whose choice is not there."""
+    alike = _alike(kind, choice)
+    if len(alike) > 1:
+        return f"'{choice}' is the name of several: choose one of {', '.join(sorted(alike))}"
     return f"'{choice}' was not found: {_remedy(kind, 'it')}"
 
 
@@ -90,7 +96,7 @@ def check_choice(kind: Kind, choice: str | None, *builtin: str) -> str | None:
         return None
     if not isinstance(choice, str):
         return f"{kind}: must be one of its choices, got a {type(choice).__name__}"
-    if choice in builtin or choice in _found(kind):
+    if choice in builtin or _resolve(kind, choice):
         return None
     return f"{kind}: {missing(kind, choice)}"
 
@@ -101,7 +107,7 @@ def check_weights(kind: Kind, weights: str | None) -> str | None:
         return None
     if not isinstance(weights, str):
         return f"weights: must be one of its choices, got a {type(weights).__name__}"
-    if weights in (NO_WEIGHTS, *_found(kind)):
+    if weights == NO_WEIGHTS or _resolve(kind, weights):
         return None
     return f"weights: {missing(kind, weights)}"
 
@@ -121,7 +127,7 @@ def require_weights(kind: Kind, engine: str, weights: str, *, needed_by: str, su
 
 def fingerprint(kind: Kind, choice: str | None) -> str:
     """Changes when the files behind a choice change."""
-    path = _found(kind).get(choice) if isinstance(choice, str) else None
+    path = _resolve(kind, choice) if isinstance(choice, str) else None
     return str(choice) if path is None else path_fingerprint(path)
 
 
@@ -258,6 +264,19 @@ def _preview_image(frames: Tensor) -> tuple[str, Any, int]:
     return "JPEG", Image.fromarray(pixels), PREVIEW_SIDE
 
 
+def _resolve(kind: Kind, choice: str) -> Path | None:
+    alike = _alike(kind, choice)
+    return next(iter(alike.values())) if len(alike) == 1 else None
+
+
+def _alike(kind: Kind, choice: str) -> dict[str, Path]:
+    """The choice itself, else all whose path ends in it: requests often name the file alone."""
+    found, choice = _found(kind), choice.replace("\\", "/")
+    if choice in found:
+        return {choice: found[choice]}
+    return {name: path for name, path in found.items() if choice and name.endswith(f"/{choice}")}
+
+
 def _found(kind: Kind) -> dict[str, Path]:
     """Choice -> path. Only what lies below a model folder can be chosen."""
     found: dict[str, Path] = {}
@@ -320,7 +339,7 @@ def _walk(root: Path, *, folders: bool, suffixes: tuple[str, ...], index: str) -
                 yield place
         else:
             indexes = {n for n in names if n.endswith(SHARD_INDEX) and SHARD_INDEX in suffixes}
-            files = (n for n in names if n.lower().endswith(suffixes))
+            files = (n for n in names if n.lower().endswith(suffixes) and not n.startswith("."))
             found = (place / n for n in files if not _has_index(n, indexes))
             yield from (path for path in found if path.is_file())
 

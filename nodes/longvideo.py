@@ -124,6 +124,15 @@ class EditLongVideo(VividNode):
                     "video: what could change.",
                 ),
                 rest_input(),
+                io.Combo.Input(
+                    "sound",
+                    options=["copy", "aac", "off"],
+                    default="copy",
+                    optional=True,
+                    tooltip="Of the video. copy: untouched, refused before the edit where the kind "
+                    "of file cannot hold it. aac: encoded anew. off: left out.",
+                    **advanced(),
+                ),
             ],
             outputs=[
                 io.Video.Output("edit", display_name="edit", tooltip="The edited video's file."),
@@ -155,6 +164,7 @@ class EditLongVideo(VividNode):
         filename_prefix: str,
         keyframe: Any = None,
         save_mask: bool = False,
+        sound: Any = "copy",
         **settings: Any,
     ) -> io.NodeOutput:
         from ..vivid_core.chain.footage import plan_video
@@ -162,7 +172,7 @@ class EditLongVideo(VividNode):
         from ..vivid_core.chain.run import edit_video
         from ..vivid_core.edit.captions import parse_later_captions
 
-        require_choices(cls, format=format, **settings)
+        require_choices(cls, format=format, sound=sound, **settings)
         asked = edit_settings(later_captions=parse_later_captions(later_captions), **settings)
         with on_disk(video) as source:
             info = _info(source)
@@ -173,6 +183,7 @@ class EditLongVideo(VividNode):
                 keyframes=keyframe or (),
                 out=out,
                 work=_journal(source, cls.hidden.unique_id),
+                sound=sound,
                 mask_out=out.with_name(f"{out.stem}.effective_mask.mkv") if save_mask else None,
             )
             runtime = host.runtime()

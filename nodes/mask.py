@@ -73,7 +73,7 @@ class AugmentMask(VividNode):
                     "seed",
                     default=0,
                     min=0,
-                    max=2**63 - 1,
+                    max=2**64 - 1,
                     control_after_generate=True,
                     tooltip="Draws the growth between both radii.",
                 ),

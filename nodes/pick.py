@@ -148,7 +148,8 @@ class UseKeyframe(VividNode):
         from ..vivid_core.video import Keyframe
 
         pixels = convert.to_clip(image, "image").frames[0]
-        mine = Keyframe(frame=frame, pixels=pixels, finished=False)
+        alpha = image[0, ..., 3].cpu().float() if image.shape[-1] == 4 else None
+        mine = Keyframe(frame=frame, pixels=pixels, finished=False, alpha=alpha)
         others = [other for other in keyframe or () if other.frame != frame]
         return io.NodeOutput(tuple(sorted([*others, mine], key=lambda one: one.frame)))
 

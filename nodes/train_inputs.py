@@ -47,7 +47,7 @@ def basic_inputs() -> list[io.Input]:
             "seed",
             default=0,
             min=0,
-            max=2**63 - 1,
+            max=2**64 - 1,
             tooltip="Of all random choices. The same seed trains the same adapter.",
             **fixed_seed(),
         ),

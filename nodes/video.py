@@ -33,6 +33,7 @@ class Recording:
     times: Times | None = None
     sound: dict[str, Any] | None = None
     depth: int = 8
+    losses: tuple[str, ...] = ()  # what a file has that frames in memory do not carry
 
     def video(self, frames: Tensor) -> Any:
         """Other frames [T, H, W, 3] as a VIDEO with the timing and the sound of this one."""
@@ -51,7 +52,7 @@ def read_recording(frames: Any) -> Recording:
     source = stream_of(frames)
     if source is None:
         return _from_parts(frames)
-    from ..vivid_core.media import read_clip, read_info
+    from ..vivid_core.media import losses_in_memory, read_clip, read_info
 
     span, info = span_of(frames, source), read_info(source)
     return Recording(
@@ -59,6 +60,7 @@ def read_recording(frames: Any) -> Recording:
         times=times_of(source, span, info),
         sound=_audio(sound_of(source, span)),
         depth=info.bit_depth,
+        losses=losses_in_memory(info),
     )
 
 
@@ -230,11 +232,12 @@ def _copy(folder: Path, path: Path, source: Any, span: FrameRange | None) -> Non
     with VideoReader(source, range=span) as reader:
         write_clip(
             path,
-            (frame.pixels[..., :3] for frame in reader),
+            (frame.pixels for frame in reader),
             fps=reader.info.fps,
             pts=times_of(source, span, reader.info),
             audio_from=_sound_file(folder, sound_of(source, span)),
             bit_depth=written_depth(path, reader.info.bit_depth),
+            looks=reader.info.looks,
         )
 
 

@@ -63,6 +63,11 @@ def _clips() -> Path | None:
     return folder if any(folder.glob("*.mp4")) else None
 
 
+def _cases() -> Path | None:
+    folder = Path(os.environ.get("VIVID_CASES") or ROOT.parent / "shared" / "cases")
+    return folder if any(folder.glob("*/CASE.txt")) else None
+
+
 NEEDS = (
     Need(
         marker="comfy",
@@ -85,6 +90,13 @@ NEEDS = (
         what="the real clips",
         remedy="set VIVID_CLIPS to a folder of mp4 files",
         find=_clips,
+    ),
+    Need(
+        marker="cases",
+        fixture="cases_dir",
+        what="the reported files",
+        remedy="set VIVID_CASES to the folder of cases",
+        find=_cases,
     ),
 )
 _SKIPPED = pytest.StashKey[Counter[str]]()
@@ -112,6 +124,12 @@ def chromium() -> Path:
 def clips_dir() -> Path:
     """The folder of real clips."""
     return _found(_clips)
+
+
+@pytest.fixture(scope="session")
+def cases_dir() -> Path:
+    """The folder of files that people reported."""
+    return _found(_cases)
 
 
 @pytest.fixture(scope="session")

@@ -16,6 +16,7 @@ Rest = Literal["model", "classical", "leave"]
 DEFAULT_STEPS = 50  # CogVideoX
 DEFAULT_GUIDANCE = 6.0  # CogVideoX
 LARGEST_GUIDANCE = 100.0
+LARGEST_SEED = 2**64 - 1  # that ComfyUI gives and a torch.Generator takes
 DELETE_GROWTH_SHARE = 1 / 60  # of the shorter side: hides edges, soft shadows, tracking errors
 MAX_STEPS = 1000  # length of the training schedule
 
@@ -65,6 +66,8 @@ class Settings:
         for scale in self.guidance_scales:
             if not 0.0 <= scale <= LARGEST_GUIDANCE:
                 raise InputError("guidance", f"must be 0 to {LARGEST_GUIDANCE:g}, got {scale:g}")
+        if not 0 <= self.seed <= LARGEST_SEED:
+            raise InputError("seed", f"must be 0 to {LARGEST_SEED}, got {self.seed}")
         if self.feather < 0 or (self.grow is not None and self.grow < 0):
             raise InputError("grow, feather", "must be 0 or more pixels")
         if self.task == "delete" and (self.fill, self.rest) == ("off", "leave"):

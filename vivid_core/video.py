@@ -129,13 +129,21 @@ class MaskTrack:
 class Keyframe:
     """A frame that guides the others (KIVE). `pixels` is float32 [H, W, 3] in 0..1.
 
-    A `finished` one, such as a candidate or a frame of an edit, stays inside the mask as it is.
+    Where `alpha` (0..1) is below 1 the source shows through. A `finished` one, such as a candidate
+    or a frame of an edit, stays inside the mask as it is.
     Any other picture is still blended into the source at the mask's border.
     """
 
     frame: int
     pixels: Float[Tensor, "h w 3"]
     finished: bool = True
+    alpha: Float[Tensor, "h w"] | None = None
+
+    def over(self, frame: Float[Tensor, "h w 3"]) -> Float[Tensor, "h w 3"]:
+        """The picture laid over the frame that it stands for."""
+        if self.alpha is None:
+            return self.pixels
+        return torch.lerp(frame.to(self.pixels), self.pixels, self.alpha[..., None])
 
     def feather(self, wanted: int) -> int:
         """Pixels over which it is to be softened, where edits are by `wanted`."""

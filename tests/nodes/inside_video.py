@@ -37,16 +37,16 @@ def sweep(seconds: float) -> torch.Tensor:
     return 0.5 * torch.sin(2 * torch.pi * (200 + 900 * at) * at)[None]
 
 
-def make_file(name: str, times: list[Fraction] | None = None) -> str:
+def make_file(name: str, times: list[Fraction] | None = None, *, depth: int = 8) -> str:
     """A file with sound, lossless; at RATE where no times are given."""
     from vivid_pack.vivid_core import media as files
 
     folder = Path(sys.argv[-1])
     path, sound = folder / f"{name}.mkv", folder / f"{name}_sound.mkv"
     rows = torch.arange(SIZE)[None, :, None] * 2 + torch.arange(FRAMES)[:, None, None] * 3
-    frames = (rows % 256 / 255)[..., None].expand(-1, -1, SIZE, 3)
+    frames = (rows % 256 / 255)[..., None].expand(-1, -1, SIZE, 3) * (1 if depth == 8 else 0.999)
     files.write_sound(sound, files.Sound(samples=sweep(1.0), rate=SOUND_RATE))
-    files.write_clip(path, frames, fps=RATE, pts=times, audio_from=sound)
+    files.write_clip(path, frames, fps=RATE, pts=times, audio_from=sound, bit_depth=depth)
     return str(path)
 
 
@@ -133,8 +133,8 @@ def filling_gives_a_video_too(nodes: Any) -> None:
 def trimmed_videos_are_cut_with_their_sound(nodes: Any) -> None:
     from comfy_api.latest import InputImpl
 
-    for name, times in (("cut", None), ("uneven_cut", UNEVEN)):
-        path = make_file(name, times)
+    for name, times, depth in (("cut", None, 8), ("uneven_cut", UNEVEN, 8), ("deep", UNEVEN, 16)):
+        path = make_file(name, times, depth=depth)
         whole = media().read_clip(path).frames
         video = InputImpl.VideoFromFile(path)
         if not hasattr(video, "get_active_trim_window"):
@@ -153,6 +153,7 @@ def trimmed_videos_are_cut_with_their_sound(nodes: Any) -> None:
         with reader().on_disk(part) as file:
             assert torch.equal(media().read_clip(file).frames, found.clip.frames)
             assert media().read_info(file).has_audio
+            assert media().read_info(file).bit_depth == depth
             if times:
                 shifted = [time - times[first] for time in times[first : last + 1]]
                 assert list(found.times) == list(media().frame_times(file)) == shifted

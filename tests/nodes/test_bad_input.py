@@ -41,6 +41,8 @@ def delivered(comfy: ComfyServer) -> set[Path]:
         ("Vivid_LoadModel", {"model": "diffusers/none"}, "model: 'diffusers/none' was not found"),
         ("Vivid_LoadModel", {"model": "diffusers/../../x"}, "was not found: put it into models/"),
         ("Vivid_EditVideo", {"task": "add", "caption": "  "}, "caption: is empty: say what to add"),
+        ("Vivid_EditVideo", {"task": "add", "caption": None}, "caption: is empty: say what to add"),
+        ("Vivid_EditVideo", {"caption": ["a", "b", "c"]}, "caption: is a list of 3, give one text"),
         ("Vivid_EditVideo", {"task": "erase"}, "task: 'erase' is not one of add, modify, delete"),
         ("Vivid_EditVideo", {"steps": 0}, "Value 0 smaller than min of 1: steps"),
         ("Vivid_EditVideo", {"steps": 1001}, "Value 1001 bigger than max of 1000: steps"),

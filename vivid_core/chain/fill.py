@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -21,12 +22,22 @@ from ..flow.dis import DisFlow
 from ..flow.engine import FlowEngine
 from ..flow.fill import BackgroundFiller, Broken, FillOptions, fill_warnings
 from ..flow.stretches import Stretch
-from ..media import VideoReader, VideoWriter, decode_rle, encode_rle, read_info, rle_area
+from ..media import (
+    SoundMode,
+    VideoReader,
+    VideoWriter,
+    decode_rle,
+    encode_rle,
+    read_info,
+    require_sound_fits,
+    rle_area,
+)
 from ..runtime import Runtime
 from ..video import FrameRange
 from .footage import VideoFootage, find_video_shots
 from .output import writer_like
 
+log = logging.getLogger(__name__)
 READ_FRAMES = 16
 
 
@@ -41,6 +52,7 @@ class FillFiles:
     masks: MaskSource
     out: Path
     entities: MaskSource | None = None
+    sound: SoundMode = "copy"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +86,9 @@ def fill_video(
     host = runtime or Runtime()
     require_apart([("video", files.source)], [("out", files.out)])
     with closing(VideoFootage(files.source, read_info(files.source))) as footage:
+        require_sound_fits(files.source, files.out, files.sound)
+        if footage.info.has_alpha:
+            log.warning("%s will lose its alpha channel: what is filled is opaque", files.source)
         masks = EffectiveMasks(
             files.masks, frames=len(footage), size=footage.size, growth=0, packed=True
         )
@@ -81,7 +96,7 @@ def fill_video(
         shots = find_video_shots(footage, host)
         broken = _BrokenVideo(footage, masks, entities)
         filler = BackgroundFiller(broken, shots, engine or DisFlow(), options)
-        runs, lost = _write(files.out, broken, filler, host)
+        runs, lost = _write(files, broken, filler, host)
         size = footage.size
         return VideoFill(
             never_seen_share=sum(rle_area(r) for r in runs) / masks.area,
@@ -133,13 +148,13 @@ class _BrokenVideo:
 
 
 def _write(
-    out: Path, broken: _BrokenVideo, filler: BackgroundFiller, host: Runtime
+    files: FillFiles, broken: _BrokenVideo, filler: BackgroundFiller, host: Runtime
 ) -> tuple[list[str], int]:
     """The file; what was never seen of each frame, and how many frames were filled in vain."""
     footage, runs, lost = broken.footage, list[str](), 0
     active = [i for i, stretch in enumerate(filler.stretches) if broken.holds_hole(stretch)]
     pace = Pace(runtime=host, stage="fill", total=filler.steps(active), alone=True)
-    with writer_like(footage, out) as writer:
+    with writer_like(footage, files.out, files.sound) as writer:
         for index, stretch in enumerate(filler.stretches):
             if index not in active:
                 nothing = encode_rle(np.zeros(footage.size, np.bool_))

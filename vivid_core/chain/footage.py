@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -16,13 +17,15 @@ from ..edit.job import Job, plan_job, require_inside, require_mask
 from ..edit.masks import EffectiveMasks
 from ..files.targets import require_apart
 from ..inpainter import Inpainter
-from ..media import VideoInfo, frame_times, read_info
+from ..media import VideoInfo, expected_losses, frame_times, read_info, require_sound_fits
 from ..plan.cuts import CutFinder
 from ..runtime import Progress, Runtime
 from ..settings import Settings
 from ..video import FrameRange
 from .request import VideoFiles
 from .sources import VideoLevels
+
+log = logging.getLogger(__name__)
 
 
 class VideoFootage:
@@ -90,6 +93,8 @@ def look_at(files: VideoFiles, settings: Settings, runtime: Runtime | None = Non
     outputs = [("out", files.out), ("mask_out", files.mask_out)]
     require_apart([("video", files.source)], outputs)
     footage = VideoFootage(files.source, read_info(files.source))
+    require_sound_fits(files.source, files.out, files.sound)
+    _tell_losses(files, footage.info)
     require_inside(settings, files.keyframes, footage)
     masks = EffectiveMasks(
         files.masks,
@@ -138,3 +143,21 @@ def find_video_shots(footage: VideoFootage, host: Runtime) -> Sequence[FrameRang
             host.advance(Progress(stage="survey", done=number + 1, total=total))
             finder.add(frames.frame(number))
     return finder.shots
+
+
+def _tell_losses(files: VideoFiles, info: VideoInfo) -> None:
+    if info.looks.hdr:
+        log.warning(
+            "%s is HDR (%s): its values are edited as they are, without tone mapping, and its tags "
+            "kept",
+            files.source,
+            info.looks.hdr,
+        )
+    for loss in expected_losses(info, files.out, files.sound):
+        log.warning("%s will lose %s", files.source, loss)
+    if info.looks.fields is not None:
+        log.warning(
+            "%s is interlaced: both fields of a frame are edited as one picture: deinterlace it "
+            "first where things move fast",
+            files.source,
+        )

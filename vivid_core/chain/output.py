@@ -4,19 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+import torch
 from torch import Tensor
 
 from ..edit.composite import Change
 from ..edit.finished import Finished
 from ..edit.footage import Levels, to_float, to_levels
 from ..edit.job import Job
-from ..media import VideoReader, VideoWriter, write_clip, written_depth
+from ..media import (
+    SoundMode,
+    VideoInfo,
+    VideoReader,
+    VideoWriter,
+    expected_losses,
+    write_clip,
+    written_depth,
+)
 from ..video import FrameRange
 from .footage import VideoFootage
 from .request import WrittenDifference
+from .sources import VideoLevels
 
 Piece = tuple[FrameRange, int | None]  # frames, and which window makes them
 
@@ -67,8 +78,8 @@ def _numbered(piece: FrameRange, stored: Finished | None) -> Iterator[tuple[int,
         yield from zip(numbers, stored.parts_from(piece.start), strict=False)
 
 
-def writer_like(footage: VideoFootage, path: Path) -> VideoWriter:
-    """A file to be written with the size, depth, timing and audio of a video."""
+def writer_like(footage: VideoFootage, path: Path, sound: SoundMode = "copy") -> VideoWriter:
+    """A file to be written with all that a video has but its pixels."""
     return VideoWriter(
         path,
         fps=footage.fps,
@@ -76,15 +87,36 @@ def writer_like(footage: VideoFootage, path: Path) -> VideoWriter:
         pts=footage.times(footage.whole),
         audio_from=footage.path,
         bit_depth=written_depth(path, footage.info.bit_depth),
+        looks=footage.info.looks,
+        sound=sound,
     )
 
 
-def write_output(made: Composition, path: Path) -> None:
-    """The finished file, with the timing and the audio of its source."""
-    with writer_like(made.footage, path) as writer:
-        for _, result in made.frames():
+def keeps_alpha(footage: VideoFootage, path: Path) -> bool:
+    """Whether a file of this name has the alpha of a video."""
+    return footage.info.has_alpha and not expected_losses(
+        replace(footage.info, has_audio=False), path
+    )
+
+
+def write_output(made: Composition, path: Path, sound: SoundMode = "copy") -> None:
+    """The finished file, with all that its source has beside the edited pixels."""
+    with writer_like(made.footage, path, sound) as writer:
+        for result in _layered(made, path):
             writer.write(result)
         made.check()
+
+
+def _layered(made: Composition, path: Path) -> Iterator[Levels]:
+    """The frames of the result, with the alpha of the source where the file can hold it."""
+    if not keeps_alpha(made.footage, path):
+        yield from (result for _, result in made.frames())
+        return
+    footage = made.footage
+    with closing(VideoLevels(footage.path, depth=footage.depth, alpha=True)) as layers:
+        for number, (_, result) in enumerate(made.frames()):
+            span = FrameRange(start=number, stop=number + 1)
+            yield np.concatenate([result, layers.read(span)[0, ..., 3:]], axis=-1)
 
 
 def write_part(made: Composition, path: Path) -> None:
@@ -97,6 +129,7 @@ def write_part(made: Composition, path: Path) -> None:
         fps=footage.fps,
         pts=footage.times(span),
         bit_depth=written_depth(path, footage.info.bit_depth),
+        looks=footage.info.looks,
     )
 
 
@@ -119,7 +152,7 @@ def measure_output(
     `watch` is called with the number of each frame.
     """
     inside, outside, encoding, written = (_Tally() for _ in range(4))
-    with VideoReader(path) as reader:
+    with VideoReader(path) as reader, closing(_Layers(made.footage, reader.info)) as layers:
         for number, ((source, result), frame) in enumerate(zip(made.frames(), reader, strict=True)):
             watch(number)
             effective = made.effective(number) > 0
@@ -130,6 +163,7 @@ def measure_output(
             outside.add(change[~effective])
             encoding.add((decoded - after).abs())
             written.add((decoded - before).abs()[~effective])
+            written.add(layers.difference(number, frame.pixels))
     return (
         Change(outside=outside.most, inside_mean=inside.mean, inside_max=inside.most),
         WrittenDifference(
@@ -138,6 +172,28 @@ def measure_output(
             encoding_error_mean=encoding.mean,
         ),
     )
+
+
+class _Layers:
+    """The alpha of a source beside that of the written file; nothing where one has none."""
+
+    def __init__(self, footage: VideoFootage, written: VideoInfo) -> None:
+        both = footage.info.has_alpha and written.has_alpha
+        self._frames = VideoLevels(footage.path, depth=16, alpha=True) if both else None
+
+    def difference(self, number: int, pixels: Levels) -> Tensor:
+        if self._frames is None:
+            return torch.zeros(0)
+        source = self._frames.read(FrameRange(start=number, stop=number + 1))[0]
+        return (_share(source[..., 3]) - _share(pixels[..., 3])).abs()
+
+    def close(self) -> None:
+        if self._frames is not None:
+            self._frames.close()
+
+
+def _share(alpha: Levels) -> Tensor:
+    return torch.as_tensor(alpha.astype(np.float32) / np.float32(np.iinfo(alpha.dtype).max))
 
 
 class _Tally:

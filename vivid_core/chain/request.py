@@ -9,6 +9,7 @@ from typing import Any
 from ..edit.masks import MaskSource
 from ..edit.report import EditReport, report_data, report_text
 from ..errors import InputError
+from ..media import Kept, SoundMode
 from ..video import Keyframe
 
 
@@ -18,7 +19,8 @@ class VideoFiles:
 
     `keyframes` are numbered through the whole video. `work` is the folder of the journal, one
     that an earlier run began is gone on with; None keeps finished windows in memory. `mask_out`
-    is a file for the effective mask. Raises InputError for targets that cannot be.
+    is a file for the effective mask. `sound` is copied untouched, encoded anew, or left out. Raises
+    InputError for targets that cannot be.
     """
 
     source: Path
@@ -27,6 +29,7 @@ class VideoFiles:
     work: Path | None
     keyframes: tuple[Keyframe, ...] = ()
     mask_out: Path | None = None
+    sound: SoundMode = "copy"
 
     def __post_init__(self) -> None:
         if not self.out.suffix:
@@ -62,6 +65,7 @@ class LongEditReport:
     output: Path
     windows_reused: int
     frames_skipped: int  # without a mask, or between chains: copied, at no cost
+    properties: Kept = Kept()  # of the source, beside its pixels; read from the file itself
 
     @property
     def text(self) -> str:
@@ -74,10 +78,18 @@ class LongEditReport:
                 f"encoding error: {self.written.encoding_error_mean:.2g} on average, at most "
                 f"{self.written.encoding_error_max:.2g}"
             )
+        if self.properties.kept:
+            lines.append(f"kept of the source: {'; '.join(self.properties.kept)}")
+        if self.properties.lost:
+            lines.append(f"WARNING: not kept of the source: {'; '.join(self.properties.lost)}")
         return "\n".join(lines)
 
     @property
     def data(self) -> dict[str, Any]:
         """JSON-ready."""
-        own = {"windows_reused": self.windows_reused, "frames_skipped": self.frames_skipped}
+        own: dict[str, Any] = {
+            "windows_reused": self.windows_reused,
+            "frames_skipped": self.frames_skipped,
+        }
+        own |= {"kept": list(self.properties.kept), "lost": list(self.properties.lost)}
         return report_data(self.edit) | own | asdict(self.written) | {"output": str(self.output)}

@@ -17,7 +17,7 @@ from ..edit.footage import Levels, to_float
 from ..edit.job import Job
 from ..errors import VividError
 from ..inpainter import Inpainter
-from ..media import require_video_target
+from ..media import compare_properties, require_video_target
 from ..plan.windows import find_pieces
 from ..runtime import Progress, Runtime
 from ..settings import Settings
@@ -122,6 +122,7 @@ class _Run:
             output=self._files.out,
             windows_reused=len(self._job.windows) - self._editor.made,
             frames_skipped=sum(skipped),
+            properties=compare_properties(self._files.source, self._files.out),
         )
 
     def _check(self) -> None:
@@ -135,7 +136,7 @@ class _Run:
                 remove_unfinished(target)
         if self._files.mask_out is not None:
             write_effective_mask(self._composition, self._files.mask_out)
-        write_output(self._composition, self._files.out)
+        write_output(self._composition, self._files.out, self._files.sound)
 
     def _sources(self) -> Iterator[tuple[int, Levels]]:
         """The frames of each window, in the order they run."""

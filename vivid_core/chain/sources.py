@@ -14,10 +14,10 @@ from ..edit.footage import Depth, Levels
 from ..edit.masks import MaskSource
 from ..errors import InputError, MaskError, MediaError
 from ..media import (
-    IMAGE_SUFFIXES,
     VideoReader,
     decode_rle,
-    full_scale,
+    is_pictures,
+    mask_of,
     pixels_to_array,
     read_mask,
     read_runs,
@@ -44,18 +44,18 @@ class MasksInMemory:
 
 
 class MaskVideo:
-    """A mask video; colours are averaged. Holds the frames that are asked for only."""
+    """A mask video, see `read_mask`. Holds the frames that are asked for only."""
 
     def __init__(self, path: Path) -> None:
-        self._frames = VideoLevels(path, depth=16)
+        self._path, self._part = split_part(path)
+        self._frames = VideoLevels(self._path, depth=16, alpha=True)
 
     def __len__(self) -> int:
         return len(self._frames)
 
     def read(self, frames: FrameRange) -> Float[Tensor, "t h w"]:
-        pixels = self._frames.read(frames)
-        selected = pixels.mean(-1, dtype=np.float32) > full_scale(pixels) / 2
-        return torch.as_tensor(selected.astype(np.float32))
+        masks = [mask_of(item, self._path, self._part) for item in self._frames.read(frames)]
+        return torch.as_tensor((np.stack(masks) > 0.5).astype(np.float32))
 
 
 class RunLengthMasks:
@@ -79,23 +79,22 @@ class RunLengthMasks:
 
 
 def open_masks(path: Path) -> MaskSource:
-    """The masks of a file: a video, a masks.json, an image or a folder of images.
+    """The masks of a file: a video, a masks.json, an image, an animation or a folder of images.
 
-    Images may name a part of their alpha, see `read_mask`. A folder is read at once and held as
-    one byte a pixel. Raises MediaError for anything else.
+    A part of their alpha may be named, see `read_mask`. Images are read at once and held as one
+    byte a pixel. Raises MediaError for anything else.
     """
-    file, part = split_part(path)
-    suffix = file.suffix.lower()
-    if part or file.is_dir() or suffix in IMAGE_SUFFIXES:
+    file, _ = split_part(path)
+    if is_pictures(file) or not file.exists():
         return MasksInMemory(read_mask(path))
-    return RunLengthMasks(path) if suffix == ".json" else MaskVideo(path)
+    return RunLengthMasks(path) if file.suffix.lower() == ".json" else MaskVideo(path)
 
 
 class VideoLevels:
     """The frames of a video file as whole numbers, by ranges, best in ascending order."""
 
-    def __init__(self, path: Path, *, depth: Depth) -> None:
-        self._path, self._depth = path, depth
+    def __init__(self, path: Path, *, depth: Depth, alpha: bool = False) -> None:
+        self._path, self._depth, self._channels = path, depth, 4 if alpha else 3
         with VideoReader(path) as reader:
             self.info = reader.info
         self._reader: VideoReader | None = None
@@ -107,7 +106,7 @@ class VideoLevels:
         return self.info.frame_count
 
     def read(self, frames: FrameRange) -> Levels:
-        """[T, H, W, 3] at the depth that is written."""
+        """[T, H, W, 3] at the depth that is written; with `alpha`, 4 where the video has it."""
         found = [self._last] if self._last is not None and frames.start == self._next - 1 else []
         if not found and frames.start != self._next or self._reader is None:
             self._seek(frames.start)
@@ -127,6 +126,7 @@ class VideoLevels:
         self.close()
         self._reader = VideoReader(self._path, range=FrameRange(start=frame, stop=len(self)))
         self._frames = (
-            pixels_to_array(item.pixels[..., :3], depth=self._depth) for item in self._reader
+            pixels_to_array(item.pixels[..., : self._channels], depth=self._depth)
+            for item in self._reader
         )
         self._next, self._last = frame, None

@@ -20,9 +20,8 @@ from ..mask.augment import (
     is_usable,
 )
 from ..media import read_mask
+from ..settings import LARGEST_SEED
 from .shared import named, require_files_apart, require_mask_target, write_masks
-
-LARGEST_SEED = 2**63 - 1  # that a torch.Generator takes
 
 
 def add_command(commands: argparse._SubParsersAction) -> None:

@@ -18,11 +18,12 @@ from ..edit.masks import MaskSource
 from ..errors import InputError
 from ..files.atomic import write_whole_file
 from ..files.lock import sole_writer
-from ..media import load_image
+from ..media import load_layer
 from ..settings import DEFAULT_GUIDANCE, DEFAULT_STEPS, Fill, Focus, Rest, Sampler, Settings, Task
 from ..video import Keyframe
 from .shared import (
     add_model_arguments,
+    add_sound_argument,
     device_named,
     is_frame,
     load_model,
@@ -41,14 +42,18 @@ def add_command(commands: argparse._SubParsersAction) -> None:
         "--mask",
         type=Path,
         required=True,
-        help="video, folder of images, image or masks.json; IMAGE@transparent or IMAGE@opaque: "
+        help="video, image, animation, folder of images or masks.json; FILE@opaque, @transparent: "
         "that part of its alpha channel",
     )
     parser.add_argument("--task", choices=get_args(Task), required=True)
     parser.add_argument("--caption", default="", help="what the mask shall hold")
     parser.add_argument("--negative", default="", help="what it shall not")
     parser.add_argument(
-        "--keyframe", action="append", default=[], metavar="IMG@N", help="finished frame N"
+        "--keyframe",
+        action="append",
+        default=[],
+        metavar="IMG@N",
+        help="finished frame N; where it is transparent the source shows",
     )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--steps", type=int, default=DEFAULT_STEPS, help="1 to 1000")
@@ -88,6 +93,7 @@ def add_command(commands: argparse._SubParsersAction) -> None:
     add_model_arguments(parser)
     parser.add_argument("--out", type=Path, required=True, help=".mkv is lossless")
     parser.add_argument("--report", type=Path, help="JSON")
+    add_sound_argument(parser)
     parser.set_defaults(run=run)
 
 
@@ -170,6 +176,7 @@ def _files(arguments: argparse.Namespace) -> VideoFiles:
         out=out,
         work=work,
         keyframes=tuple(_keyframe(text) for text in arguments.keyframe),
+        sound=arguments.sound,
         mask_out=_mask_out(out),
     )
 
@@ -191,7 +198,8 @@ def _keyframe(text: str) -> Keyframe:
     if not path or not is_frame(frame):
         raise InputError("--keyframe", f"need IMAGE@FRAME such as edit.png@0, got {text!r}")
     with named("--keyframe"):
-        return Keyframe(frame=int(frame), pixels=load_image(Path(path)))
+        pixels, alpha = load_layer(Path(path))
+    return Keyframe(frame=int(frame), pixels=pixels, alpha=alpha)
 
 
 def _later_caption(text: str) -> tuple[int, str]:

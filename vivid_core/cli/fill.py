@@ -17,6 +17,7 @@ from ..files.lock import sole_writer
 from ..flow.fill import FillOptions
 from ..media import read_info
 from .shared import (
+    add_sound_argument,
     named,
     require_files_apart,
     require_mask_target,
@@ -44,6 +45,7 @@ def add_command(commands: argparse._SubParsersAction) -> None:
     parser.add_argument(
         "--never-seen", type=Path, help="mask of what no frame shows: .json, folder or video"
     )
+    add_sound_argument(parser)
     parser.set_defaults(run=run)
 
 
@@ -66,6 +68,7 @@ def _fill(arguments: argparse.Namespace) -> None:
         masks=_masks("--mask", arguments.mask),
         out=arguments.out,
         entities=_masks("--entities", arguments.entities) if arguments.entities else None,
+        sound=arguments.sound,
     )
     with named("--video"):
         read_info(arguments.video)

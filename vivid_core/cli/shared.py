@@ -20,7 +20,14 @@ from ..cogvideox.adapters import AdapterFile
 from ..cogvideox.model import CogVideoX
 from ..errors import AdapterError, InputError, MaskError, MediaError, ModelError, VividError
 from ..files.targets import require_apart
-from ..media import read_info, require_video_target, require_writable, save_masks, write_clip
+from ..media import (
+    SOUND_MODES,
+    read_info,
+    require_video_target,
+    require_writable,
+    save_masks,
+    write_clip,
+)
 from ..runtime import Progress, Runtime
 from ..video import Clip
 
@@ -190,6 +197,15 @@ def _adapter_file(text: str, strength: float) -> AdapterFile:
             "--adapter", f"need FILE or FILE@STRENGTH such as style.safetensors@0.8, got {text!r}"
         )
     return AdapterFile(path=Path(path), strength=strength)
+
+
+def add_sound_argument(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--sound",
+        choices=SOUND_MODES,
+        default="copy",
+        help="of the video: copied untouched, encoded anew as AAC, or left out",
+    )
 
 
 def device_named(name: str) -> torch.device:

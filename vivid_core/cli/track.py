@@ -13,7 +13,7 @@ from ..errors import InputError, MaskError, ModelError
 from ..files.guarded import JsonError, read_text
 from ..files.lock import sole_writer
 from ..files.targets import require_apart
-from ..media import read_mask
+from ..media import read_mask, require_sound_fits
 from ..track.engine import Engine
 from ..track.flow import FlowTracker
 from ..track.frames import VideoFrames
@@ -90,6 +90,8 @@ def run(arguments: argparse.Namespace) -> None:
     require_mask_target("--out", arguments.out)
     if arguments.overlay:
         require_video_file("--overlay", arguments.overlay)
+        with named("--overlay", (InputError,)):
+            require_sound_fits(arguments.video, arguments.overlay)
     require_files_apart(
         arguments,
         reads=("video", "prompts", "weights"),

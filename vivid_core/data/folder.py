@@ -1,7 +1,7 @@
 """A dataset as an artist keeps it: a folder with clips, masks and a file of captions.
 
     my_data/
-        clips/fox.mp4        a video, an image, or a folder of images
+        clips/fox.mp4        a video, an image, an animation, or a folder of images
         masks/fox.mkv        the same name: a mask video, image, folder of images or masks.json
         captions.txt         lines of NAME: CAPTION
 
@@ -22,7 +22,7 @@ import torch
 
 from ..errors import InputError, MediaError
 from ..files.digest import digest_of, path_digest
-from ..media import IMAGE_SUFFIXES, load_image, load_images, read_clip, read_mask
+from ..media import read_clip, read_mask
 from ..video import Clip, MaskTrack
 
 CLIPS, MASKS, CAPTIONS = "clips", "masks", "captions.txt"
@@ -97,18 +97,9 @@ def open_folder(folder: Path, on_sample: Callable[[int, int], None] = _ignore) -
     return FolderDataset(folder=folder, samples=tuple(samples))
 
 
-def read_frames(path: Path) -> Clip:
-    """A clip from a video, an image or a folder of images."""
-    if path.is_dir():
-        return Clip(frames=load_images(path))
-    if path.suffix.lower() in IMAGE_SUFFIXES:
-        return Clip(frames=load_image(path)[None])
-    return read_clip(path)
-
-
 def read_pair(clip: Path, mask: Path) -> tuple[Clip, MaskTrack]:
     """A clip and its mask. Raises InputError that names the file at fault."""
-    pixels = _named(clip, lambda: read_frames(clip))
+    pixels = _named(clip, lambda: read_clip(clip))
     return pixels, _named(mask, lambda: MaskTrack.fit(read_mask(mask), pixels))
 
 

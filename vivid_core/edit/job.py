@@ -67,7 +67,8 @@ class Job:
         keyframe, before = self.given[frame], source[None]
         effective = self.masks.read(FrameRange(start=frame, stop=frame + 1))
         feather = keyframe.feather(self.settings.feather)
-        pasted = composite(before, keyframe.pixels[None], effective, feather=feather)
+        layer = keyframe.over(source)[None]
+        pasted = composite(before, layer, effective, feather=feather)
         return rounded(pasted, before, effective, self.footage.depth)[0]
 
     def length(self, window: Window) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath, PureWindowsPath
@@ -16,7 +17,9 @@ from .guarded import JsonError, decode_json, load_json
 
 PICKLE_SUFFIXES = (".pt", ".pth", ".bin", ".ckpt")
 INDEX_SUFFIX = ".safetensors.index.json"  # names the files that the tensors lie in
+PICKLE_INDEX_SUFFIX = ".bin.index.json"
 _SAFETENSORS = (".safetensors", ".sft")
+_SHARD = re.compile(r".+-(?P<number>\d{5})-of-(?P<count>\d{5})\.(?:safetensors|bin)")
 _SHOWN = 80  # characters of a name that somebody else chose
 _NESTED = ("state_dict", "module", "model")  # where trainers put the weights inside a pickle
 _LFS_POINTER = b"version https://git-lfs"
@@ -59,7 +62,7 @@ def read_weights(path: Path) -> WeightFile:
     """
     if not path.is_file():
         raise ModelError(f"{path}: no such file")
-    if path.name.endswith(INDEX_SUFFIX):
+    if path.name.endswith((INDEX_SUFFIX, PICKLE_INDEX_SUFFIX)):
         return _read_index(path)
     if path.suffix.lower() in _SAFETENSORS:
         return _read_safetensors(path)
@@ -83,15 +86,17 @@ def read_pickle(path: Path) -> Any:
 
 
 def read_folder_weights(folder: Path) -> WeightFile:
-    """Read the weights of one diffusers component: one file, or several with an index."""
-    indexes = sorted(folder.glob(f"*{INDEX_SUFFIX}"))
+    """Read the weights of one diffusers component: one file, or shards with or without an index.
+
+    Hidden files are none: systems put them beside others.
+    """
     files = sorted(path for path in folder.iterdir() if path.is_file()) if folder.is_dir() else []
-    kinds = (_SAFETENSORS, (".bin",))
-    of_kinds = [[file for file in files if file.suffix.lower() in kind] for kind in kinds]
-    names = indexes or of_kinds[0] or of_kinds[1]
-    if not names:
-        raise ModelError(f"{folder}: holds no weights; expected a .safetensors file")
-    return replace(read_weights(names[0]), path=folder)
+    shown = [path for path in files if not path.name.startswith(".")]
+    for suffixes in ((INDEX_SUFFIX,), _SAFETENSORS, (PICKLE_INDEX_SUFFIX,), (".bin",)):
+        found = [path for path in shown if path.name.lower().endswith(suffixes)]
+        if found:
+            return replace(_read_one_or_shards(found), path=folder)
+    raise ModelError(f"{folder}: holds no weights; expected a .safetensors file")
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -147,13 +152,38 @@ def _read_index(path: Path) -> WeightFile:
     )
 
 
+def _read_one_or_shards(files: list[Path]) -> WeightFile:
+    """The first file; where its name numbers it among others, all of them."""
+    numbered = [_SHARD.fullmatch(file.name) for file in files]
+    first = numbered[0]
+    if first is None:
+        return read_weights(files[0])
+    shards = {int(m["number"]): f for m, f in zip(numbered, files, strict=True) if m}
+    count = int(first["count"])
+    missing = [number for number in range(1, count + 1) if number not in shards]
+    if missing or len(shards) > count:
+        listed = ", ".join(str(number) for number in missing) or "none"
+        raise ModelError(
+            f"{files[0].parent}: shards of one model are numbered to {count}, and there are "
+            f"{len(shards)} (missing: {listed}): download the folder again"
+        )
+    parts = [read_weights(shards[number]) for number in sorted(shards)]
+    return WeightFile(
+        path=files[0],
+        tensors={key: value for part in parts for key, value in part.tensors.items()},
+        metadata={k: v for part in parts for k, v in part.metadata.items()},
+    )
+
+
 def _read_shard(index: Path, name: str) -> WeightFile:
     """A file that an index names. Raises ModelError where that leads out of the index's folder."""
     plain = PurePosixPath(name).name == PureWindowsPath(name).name == name
-    if not plain or Path(name).suffix.lower() not in _SAFETENSORS:
+    pickled = index.name.endswith(PICKLE_INDEX_SUFFIX)
+    if not plain or Path(name).suffix.lower() not in ((".bin",) if pickled else _SAFETENSORS):
         raise ModelError(
-            f"{index.name}: names {name[:_SHOWN]!r}, which is no .safetensors file in its own "
-            "folder: download the index again"
+            f"{index.name}: names {name[:_SHOWN]!r}, which is no "
+            f"{'.bin' if pickled else '.safetensors'} file in its own folder: download the index "
+            "again"
         )
     return read_weights(index.with_name(name))
 

@@ -35,7 +35,7 @@ from ..settings import Task
 log = logging.getLogger(__name__)
 FORMAT, VERSION, UNSEALED = "vivid-candidate", 2, 1
 _NUMBER = re.compile(r"[0-9]{1,3}")
-_DIGEST = re.compile(r"([0-9a-f]{16})(?: seed ([0-9]{1,19}))?")
+_DIGEST = re.compile(r"([0-9a-f]{16})(?: seed ([0-9]{1,20}))?")
 
 Picture = Float[Tensor, "h w 3"]
 Value = TypeVar("Value", str, int, float)

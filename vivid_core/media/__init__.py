@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from ..files.atomic import require_writable
+from ._beside import SOUND_MODES, SoundMode, require_sound_fits
 from ._formats import BitDepth, written_depth
-from ._images import IMAGE_SUFFIXES, load_image, load_images, save_image
+from ._images import IMAGE_SUFFIXES, load_image, load_layer, save_image, split_alpha
 from ._info import VideoInfo, frame_times, frames_between, read_info
-from ._masks import read_mask, read_runs, save_masks, split_part
+from ._looks import Looks
+from ._mask_colors import mask_of, split_part
+from ._masks import read_mask, read_runs, save_masks
+from ._pictures import is_pictures
 from ._pixels import full_scale, pixels_to_array
+from ._properties import Kept, compare_properties, expected_losses, losses_in_memory
 from ._reader import Frame, VideoReader, read_clip
 from ._rle import decode_rle, encode_rle, rle_area, selects_any
 from ._sound import Sound, read_sound, write_sound
@@ -17,29 +22,40 @@ __all__ = [
     "IMAGE_SUFFIXES",
     "BitDepth",
     "Frame",
+    "Kept",
+    "Looks",
+    "SOUND_MODES",
+    "SoundMode",
     "Sound",
     "VideoInfo",
     "VideoReader",
     "VideoWriter",
+    "compare_properties",
     "decode_rle",
     "encode_rle",
+    "expected_losses",
     "frame_times",
     "frames_between",
     "full_scale",
+    "is_pictures",
     "load_image",
-    "load_images",
+    "load_layer",
+    "losses_in_memory",
+    "mask_of",
     "pixels_to_array",
     "read_clip",
     "read_info",
     "read_mask",
     "read_runs",
     "read_sound",
+    "require_sound_fits",
     "require_video_target",
     "require_writable",
     "rle_area",
     "save_image",
     "save_masks",
     "selects_any",
+    "split_alpha",
     "split_part",
     "write_clip",
     "write_sound",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from fractions import Fraction
 from typing import Literal
 
@@ -12,8 +11,6 @@ from av.video.format import VideoFormat
 from av.video.reformatter import VideoReformatter
 
 from ..errors import MediaError
-
-log = logging.getLogger(__name__)
 
 # H.273 code points, as FFmpeg uses them for tags.
 TAG_RGB, TAG_BT709, TAG_BT601 = 0, 1, 6
@@ -29,6 +26,9 @@ SWS_MATRIX = {1: 1, 4: 4, 5: 5, 6: 5, 7: 7, 9: 9, 10: 9}
 # colour by over 1/255; these flags keep it within 0.1/255 and equal on every machine.
 SCALING = 0x4 | 0x40000 | 0x2000 | 0x80000
 
+# PyAV's rotation, degrees against the clock, as a display matrix.
+_QUARTER_TURNS = {90: (0, -1, 1, 0), 180: (-1, 0, 0, -1), 270: (0, 1, -1, 0)}
+
 PIXEL_FORMATS: dict[tuple[bool, bool], str] = {  # (deep, alpha)
     (False, False): "rgb24",
     (False, True): "rgba",
@@ -40,16 +40,6 @@ PIXEL_FORMATS: dict[tuple[bool, bool], str] = {  # (deep, alpha)
 def default_matrix(height: int) -> Literal[1, 6]:
     """The matrix tag of video of this height: what players assume, so also what is written."""
     return TAG_BT601 if height <= SD_HEIGHT else TAG_BT709
-
-
-def warn_about_hdr(name: str, transfer: int) -> None:
-    if transfer in HDR_TRANSFERS:
-        log.warning(
-            "%s is HDR (%s); its values are used as they are, without tone mapping: convert it "
-            "to SDR for true colours",
-            name,
-            HDR_TRANSFERS[transfer],
-        )
 
 
 def bit_depth(layout: VideoFormat) -> int:
@@ -104,8 +94,8 @@ class FrameDecoder:
 class FrameEncoder:
     """Turns RGB(A) arrays into frames of the pixel format that is written, tagged as such."""
 
-    def __init__(self, layout: str, *, matrix: int) -> None:
-        self.layout = layout
+    def __init__(self, layout: str, *, matrix: int, primaries: int, transfer: int) -> None:
+        self.layout, self.primaries, self.transfer = layout, primaries, transfer
         self.is_rgb = VideoFormat(layout).is_rgb
         self.depth = bit_depth(VideoFormat(layout))
         self.matrix = TAG_RGB if self.is_rgb else matrix
@@ -129,6 +119,7 @@ class FrameEncoder:
             interpolation=SCALING,
         )
         frame.colorspace, frame.color_range = self.matrix, self.range
+        frame.color_primaries, frame.color_trc = self.primaries, self.transfer
         frame.pts, frame.time_base = pts, time_base
         return frame
 
@@ -163,7 +154,10 @@ def _range(frame: VideoFrame) -> int:
 
 def display_matrix(frame: VideoFrame) -> tuple[int, int, int, int] | None:
     """a, b, c, d of x' = a x + c y, y' = b x + d y; None where the file says nothing."""
-    data = frame.side_data.get("DISPLAYMATRIX")
+    try:
+        data = frame.side_data.get("DISPLAYMATRIX")
+    except ValueError:  # it holds a kind newer than PyAV: only how far to turn is told then
+        return _QUARTER_TURNS.get(round(frame.rotation / 90) * 90 % 360)
     if data is None:
         return None
     values = np.frombuffer(bytes(data), np.int32)

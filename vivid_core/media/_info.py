@@ -6,6 +6,8 @@ from bisect import bisect_left
 from dataclasses import dataclass
 from fractions import Fraction
 
+import numpy as np
+
 from ..errors import InputError, MediaError
 from ..video import FrameRange
 from ._color import (
@@ -14,8 +16,9 @@ from ._color import (
     display_matrix,
     has_alpha,
     is_transposed,
-    warn_about_hdr,
 )
+from ._looks import Looks, looks_of
+from ._pictures import Pictures, open_pictures
 from ._source import Source, decode_frames, open_video, source_name
 from ._timeline import Timeline, read_timeline
 
@@ -37,6 +40,7 @@ class VideoInfo:
     bit_depth: int
     rotation: int
     variable_frame_rate: bool
+    looks: Looks = Looks()
 
 
 def read_info(path: Source) -> VideoInfo:
@@ -73,6 +77,9 @@ def frames_between(path: Source, *, start: float, duration: float) -> FrameRange
 
 
 def describe(source: Source, timeline: Timeline) -> VideoInfo:
+    pictures = open_pictures(source)
+    if pictures is not None:
+        return _describe_pictures(pictures, timeline)
     with open_video(source) as (container, stream):
         frame = next(decode_frames(container, stream, source), None)
         if frame is None:
@@ -80,7 +87,6 @@ def describe(source: Source, timeline: Timeline) -> VideoInfo:
                 f"{source_name(source)}: 0 of {len(timeline)} frames can be decoded: "
                 "export it again from where it came"
             )
-        warn_about_hdr(source_name(source), int(stream.codec_context.color_trc))
         matrix = display_matrix(frame)
         height, width = frame.height, frame.width
         if is_transposed(matrix):
@@ -96,7 +102,24 @@ def describe(source: Source, timeline: Timeline) -> VideoInfo:
             bit_depth=bit_depth(frame.format),
             rotation=clockwise_degrees(matrix),
             variable_frame_rate=timeline.variable,
+            looks=looks_of(stream, frame, transposed=is_transposed(matrix)),
         )
+
+
+def _describe_pictures(pictures: Pictures, timeline: Timeline) -> VideoInfo:
+    first = next(pictures.read(0))
+    return VideoInfo(
+        width=first.shape[1],
+        height=first.shape[0],
+        fps=timeline.rate,
+        frame_count=len(timeline),
+        duration_seconds=float(timeline.duration),
+        has_audio=False,
+        has_alpha=pictures.has_alpha,
+        bit_depth=8 if first.dtype == np.uint8 else 16,
+        rotation=0,
+        variable_frame_rate=timeline.variable,
+    )
 
 
 def check_range(range: FrameRange | None, frames: int, source: Source) -> FrameRange:

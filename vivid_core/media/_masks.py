@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,13 +15,11 @@ from torch import Tensor
 from ..errors import InputError, MaskError, MediaError
 from ..files.atomic import write_whole_file
 from ..files.guarded import JsonError, load_json
-from ._images import IMAGE_SUFFIXES, list_images, load_alpha, load_image
-from ._pixels import full_scale
+from ._mask_colors import Part, mask_of, split_part
+from ._pictures import is_pictures, open_pictures
 from ._reader import VideoReader
 from ._rle import decode_rle, encode_rle
 
-Part = Literal["transparent", "opaque"]  # of an image's alpha
-NEARLY_BLACK = 1 / 16
 MOST_JSON = 2**30  # bytes of a masks.json; one of 100,000 frames has about a tenth
 
 
@@ -29,9 +27,9 @@ def read_mask(path: Path | str, *, frames: int | None = None) -> Float[Tensor, "
     """A mask in 0..1 (white = edit), as many frames as the file has.
 
     With `frames`, exactly that many: a single mask serves all, any other length is a MaskError.
-    Colours are averaged. Where images have transparent pixels, "PATH@transparent" reads these as
-    the mask (so ComfyUI's mask editor saves it), "PATH@opaque" the others (a cut-out); without
-    either only white on transparent ground is understood, anything else is a MaskError.
+    Every colour that is no grey is selected. Where pixels are transparent, "PATH@transparent" reads
+    these as the mask (so ComfyUI's mask editor saves it), "PATH@opaque" the others (a cut-out);
+    without either only white on transparent ground is understood, anything else is a MaskError.
     """
     values = _read(*split_part(Path(path)))
     if frames is None or len(values) == frames:
@@ -43,15 +41,6 @@ def read_mask(path: Path | str, *, frames: int | None = None) -> Float[Tensor, "
         f"{path} has {len(values)} frames but the clip has {frames}: give one mask a frame, or a "
         "single one for all frames",
     )
-
-
-def split_part(path: Path) -> tuple[Path, Part | None]:
-    """A path and the part of its alpha that is named behind it."""
-    name, _, part = path.name.rpartition("@")
-    for known in get_args(Part):
-        if name and part == known:
-            return path.with_name(name), known
-    return path, None
 
 
 def save_masks(path: Path | str, masks: Iterable[np.ndarray | Tensor]) -> None:
@@ -73,63 +62,30 @@ def save_masks(path: Path | str, masks: Iterable[np.ndarray | Tensor]) -> None:
 def _read(path: Path, part: Part | None) -> Tensor:
     if not path.exists():
         raise MediaError(f"{path}: there is no such mask: check the path")
-    if path.is_dir():
-        return _read_folder(path, part)
-    if path.suffix.lower() in IMAGE_SUFFIXES:
-        return _read_image(path, part)[None]
-    if part is not None:
-        raise MaskError("mask", f"{path} is no image: leave @{part} out")
     if path.suffix.lower() == ".json":
+        if part is not None:
+            raise MaskError("mask", f"{path} is no image: leave @{part} out")
         return _read_json(path)
-    return _read_video(path)
+    return _read_pictures(path, part) if is_pictures(path) else _read_video(path, part)
 
 
-def _read_image(path: Path, part: Part | None) -> Tensor:
-    """[H, W], from the colours or the alpha."""
-    alpha = load_alpha(path)
-    if part is not None:
-        if alpha is None:
-            raise MaskError("mask", f"{path} has no transparent pixels: leave @{part} out")
-        return alpha if part == "opaque" else 1 - alpha
-    grey = load_image(path).mean(-1)
-    if alpha is None:
-        return grey
-    if not _is_white_on_nothing(grey, alpha):
-        raise MaskError(
-            "mask",
-            f"{path} has transparent pixels, and its colours are no mask (white = edit): write "
-            f"{path.name}@transparent to edit what is transparent, as ComfyUI's mask editor saves "
-            f"it, or {path.name}@opaque to edit what is not, as in a cut-out",
-        )
-    return grey * alpha
-
-
-def _is_white_on_nothing(grey: Tensor, alpha: Tensor) -> bool:
-    """Whether what can be seen is black and white, with some white."""
-    seen = grey[alpha > 0.5]
-    plain = (seen < NEARLY_BLACK) | (seen > 1 - NEARLY_BLACK)
-    return bool(plain.all() and (seen > 0.5).any())
-
-
-def _read_folder(path: Path, part: Part | None) -> Tensor:
-    images = list_images(path)
-    if not images:
-        raise MediaError(f"{path}: holds no images: a mask folder has one image for each frame")
-    masks = [_read_image(image, part) for image in images]
-    sizes = {tuple(mask.shape) for mask in masks}
+def _read_pictures(path: Path, part: Part | None) -> Tensor:
+    """Those of a folder, or those inside one file."""
+    pictures = open_pictures(path)
+    assert pictures is not None, "is_pictures was asked"
+    masks = [mask_of(pixels, path, part) for pixels in pictures.read(0)]
+    sizes = {mask.shape for mask in masks}
     if len(sizes) > 1:
         listed = ", ".join(f"{w}x{h}" for h, w in sorted(sizes))
         raise MaskError("mask", f"the images in {path} differ in size ({listed}): make them equal")
-    return torch.stack(masks)
+    return torch.from_numpy(np.stack(masks))
 
 
-def _read_video(path: Path) -> Tensor:
+def _read_video(path: Path, part: Part | None) -> Tensor:
     with VideoReader(path) as reader:
         values = torch.empty(len(reader), reader.info.height, reader.info.width)
         for target, frame in zip(values, reader, strict=True):
-            rgb = frame.pixels[..., :3]
-            mean = rgb.mean(-1, dtype=np.float32) / full_scale(rgb)
-            target.copy_(torch.from_numpy(mean))
+            target.copy_(torch.from_numpy(mask_of(frame.pixels, path, part)))
     return values
 
 

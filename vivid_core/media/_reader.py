@@ -18,6 +18,7 @@ from ..errors import MediaError
 from ..video import Clip, FrameRange
 from ._color import FrameDecoder
 from ._info import check_range, describe
+from ._pictures import open_pictures
 from ._pixels import full_scale
 from ._source import Source, decode_frames, open_video, source_name
 from ._timeline import read_timeline
@@ -36,12 +37,14 @@ class Frame:
 class VideoReader:
     """Streams the frames of a video, upright and in RGB; holds one frame at a time.
 
+    A folder of images, one a frame, and a file that holds several pictures are videos too.
+
     Each iteration starts again at the first frame of `range`. Raises MediaError for a file that
     is missing, damaged, cut off or without video, InputError for a range outside it.
     """
 
     def __init__(self, path: Source, *, range: FrameRange | None = None) -> None:
-        self._source = path
+        self._source, self._pictures = path, open_pictures(path)
         self._timeline = read_timeline(path)
         self._range = check_range(range, len(self._timeline), path)
         self.info = describe(path, self._timeline)
@@ -88,11 +91,8 @@ class VideoReader:
         return pixels
 
     def _frames(self) -> Generator[Frame, None, None]:
-        decoder = FrameDecoder(source_name(self._source))
         shape, index = None, self._range.start
-        for frame in self._decoded():
-            self._check_whole(frame, index)
-            pixels = decoder.pixels(frame)
+        for pixels in self._pixels():
             shape = shape or pixels.shape
             if pixels.shape[:2] != shape[:2]:
                 raise MediaError(
@@ -108,6 +108,16 @@ class VideoReader:
             f"{source_name(self._source)}: is cut off or damaged: {index} of "
             f"{len(self._timeline)} frames can be decoded: copy or download it again"
         )
+
+    def _pixels(self) -> Iterator[np.ndarray]:
+        """Upright RGB(A) from the first frame of the range on."""
+        if self._pictures is not None:
+            yield from self._pictures.read(self._range.start)
+            return
+        decoder = FrameDecoder(source_name(self._source))
+        for index, frame in enumerate(self._decoded(), self._range.start):
+            self._check_whole(frame, index)
+            yield decoder.pixels(frame)
 
     def _check_whole(self, frame: VideoFrame, index: int) -> None:
         if frame.is_corrupt:

@@ -16,6 +16,7 @@ from av.container import InputContainer
 from jaxtyping import Float
 from torch import Tensor
 
+from ..errors import InputError
 from ._source import Source, decoder_errors, open_media, source_name
 
 log = logging.getLogger(__name__)
@@ -52,7 +53,16 @@ def read_sound(
 
 
 def write_sound(path: Path, sound: Sound) -> None:
-    """Write AAC; the container is that of the suffix."""
+    """Write AAC; the container is that of the suffix. Raises InputError for sound that is none."""
+    if not torch.isfinite(sound.samples).all():
+        raise InputError(
+            "sound", "contains NaN or infinity: the step before this one made broken audio"
+        )
+    if sound.samples.shape[0] not in LAYOUTS:
+        raise InputError(
+            "sound",
+            f"has {sound.samples.shape[0]} channels: give it {', '.join(map(str, LAYOUTS))}",
+        )
     layout = LAYOUTS[sound.samples.shape[0]]
     with av.open(str(path), "w") as container:
         stream = container.add_stream("aac", rate=sound.rate, layout=layout)

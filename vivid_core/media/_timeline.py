@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from bisect import bisect_right
 from collections.abc import Iterator
@@ -16,6 +17,8 @@ from av.video.stream import VideoStream
 
 from ..errors import MediaError
 from ..video import FrameRange
+from ._matroska import is_whole
+from ._pictures import Pictures, open_pictures
 from ._source import Source, decode_frames, no_frames, open_video, source_name
 
 # Codecs that show exactly one frame for each packet; for others the frames are counted.
@@ -74,7 +77,13 @@ class _Ticks:
 
 
 def read_timeline(source: Source) -> Timeline:
-    """The timeline of a file's video. Raises MediaError for empty or cut-off files."""
+    """The timeline of a file's video, or of pictures.
+
+    Raises MediaError for empty or cut-off files.
+    """
+    pictures = open_pictures(source)
+    if pictures is not None:
+        return _timeline_of(pictures)
     with open_video(source) as (container, stream):
         time_base = stream.time_base or Fraction(1, 1000)
         ticks = _ticks_of_packets(container, stream, source)
@@ -89,6 +98,15 @@ def read_timeline(source: Source) -> Timeline:
     if is_matroska and stated_end is not None:
         _check_end(timeline, stated_end, source)
     return timeline
+
+
+def _timeline_of(pictures: Pictures) -> Timeline:
+    """Exact: pictures state whole milliseconds, or nothing."""
+    clock = math.lcm(*(time.denominator for time in pictures.times))
+    ticks = [int(time * clock) for time in pictures.times]
+    found = _Ticks(starts=ticks[:-1], keys=[], end=ticks[-1])
+    average = len(pictures) / pictures.times[-1]
+    return _fit_rate(found, Fraction(1, clock), [average], None)
 
 
 def _ticks_of_packets(
@@ -234,9 +252,10 @@ def _check_end(timeline: Timeline, stated_end: int, source: Source) -> None:
     """Raise MediaError if the header promises more than there is: the file is cut off.
 
     MP4 says so by its index, and its edit lists make the stated end a worse witness.
-    Where frames are held for different times, a long last one looks the same and is right.
+    Where frames are held for different times, a long last one looks the same and is right. A file
+    that is as long as its own segment is whole, and its header is wrong.
     """
-    if timeline.variable:
+    if timeline.variable or is_whole(source):
         return
     count = len(timeline)
     stated = (stated_end - timeline.starts[0]) * timeline.time_base * timeline.rate

@@ -12,8 +12,10 @@ import numpy as np
 
 from ..errors import InputError, MediaError
 from ..files.atomic import PendingPath, require_writable
+from ._beside import SoundMode
 from ._encoder import EncoderSettings, VideoFile
 from ._formats import BitDepth, FormatName, choose_depth, choose_format
+from ._looks import Looks
 from ._pixels import Pixels, pixels_to_array
 from ._png_folder import PngFolder
 from ._schedule import Schedule, make_schedule
@@ -33,9 +35,11 @@ class VideoWriter:
     4:2:0, which some hardware players cannot show. `format` comes from the suffix: .mp4 is H.264,
     .mkv FFV1, .mov ProRes 4444, no suffix a PNG folder. `pts` are the seconds at which frames
     start, for variable frame rates; one more entry than frames is the end of the last frame
-    (see `frame_times`). `audio_from` is a file whose audio is copied untouched. YUV formats are
-    BT.601 up to 576 lines and BT.709 above, limited range, and tagged so. `bit_depth`: 8 or 10
-    (H.264), 8 or 16 (FFV1, PNG), 10 (ProRes); by default the first of these.
+    (see `frame_times`). `audio_from` is a file whose audio is copied untouched (or as `sound`
+    says), with its subtitles, chapters and titles where this kind of file takes them. `looks` are
+    those of a source (`VideoInfo.looks`): shape of pixels, colour tags, fields. Where they say
+    nothing YUV formats are BT.601 up to 576 lines and BT.709 above, limited range, and tagged so.
+    `bit_depth`: 8 or 10 (H.264), 8 or 16 (FFV1, PNG), 10 (ProRes); by default the first of these.
     """
 
     def __init__(
@@ -49,6 +53,8 @@ class VideoWriter:
         crf: int = DEFAULT_CRF,
         pts: Iterable[Fraction | float] | None = None,
         bit_depth: BitDepth | None = None,
+        looks: Looks | None = None,
+        sound: SoundMode = "copy",
     ) -> None:
         self._path, self._size = Path(path).absolute(), size
         self._format = choose_format(self._path, format)
@@ -58,7 +64,8 @@ class VideoWriter:
         self._pending = PendingPath(self._path)
         self._written = 0
         self._channels = 0
-        self._sink = self._open_sink(audio_from, crf)
+        self._looks = looks or Looks()
+        self._sink = self._open_sink(audio_from, crf, sound)
 
     def __enter__(self) -> VideoWriter:
         return self
@@ -101,7 +108,9 @@ class VideoWriter:
         self._sink.close()
         self._pending.discard()
 
-    def _open_sink(self, audio_from: Source | None, crf: int) -> VideoFile | PngFolder:
+    def _open_sink(
+        self, audio_from: Source | None, crf: int, sound: SoundMode
+    ) -> VideoFile | PngFolder:
         if self._format.name == "png":
             return PngFolder(self._pending)
         settings = EncoderSettings(
@@ -111,6 +120,8 @@ class VideoWriter:
             crf=crf,
             schedule=self._schedule,
             audio_from=audio_from,
+            sound=sound,
+            looks=self._looks,
         )
         return VideoFile(self._pending, settings)
 
@@ -142,6 +153,7 @@ def write_clip(
     crf: int = DEFAULT_CRF,
     pts: Iterable[Fraction | float] | None = None,
     bit_depth: BitDepth | None = None,
+    looks: Looks | None = None,
 ) -> None:
     """Write frames ([T, H, W, 3 or 4], or one after the other) to a file; see VideoWriter."""
     upcoming = iter(frames)
@@ -157,6 +169,7 @@ def write_clip(
         crf=crf,
         pts=pts,
         bit_depth=bit_depth,
+        looks=looks,
     ) as writer:
         for frame in itertools.chain([first], upcoming):
             writer.write(frame)

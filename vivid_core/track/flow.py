@@ -6,6 +6,9 @@ flow can be trusted: where it agrees forwards and backwards (|f + b|^2 < 0.01 (|
 colours of object and surroundings decide. Borders snap to the edges of the picture by a guided
 filter (He, Sun and Tang 2010). An object whose colours are gone is lost, and found again only where
 its colours and its size return and nothing else ever looked like it.
+
+Confidence falls where the mask leaps away from its motion, and for good where another thing of its
+looks came near: nothing here can tell twins apart that have met.
 """
 
 from __future__ import annotations
@@ -17,7 +20,6 @@ from jaxtyping import Float32, UInt8
 from ..files.digest import digest_of
 from .engine import States
 from .flow_memory import (
-    FOUND_SIMILARITY,
     FlowMemory,
     FlowView,
     forget,
@@ -32,7 +34,7 @@ from .prompts import FramePrompt
 from .segment import segment_object
 from .store import ObjectMask, State
 
-METHOD = 1  # part of the digest: a change of method makes new masks
+METHOD = 2  # part of the digest: a change of method makes new masks
 
 
 class FlowTracker:
@@ -91,9 +93,9 @@ class FlowFollower:
         before, self._view = self._view, view
         if self._memory.hidden:
             self._memory = search(self._memory, view)
-            return 0.0 if self._memory.hidden else FOUND_SIMILARITY
-        moved, trust = move_belief(self._memory, before, view)
-        self._memory, confidence = judge(self._memory, view, moved, trust)
+            return 0.0 if self._memory.hidden else self._memory.identity
+        moved = move_belief(self._memory, before, view)
+        self._memory, confidence = judge(self._memory, view, moved)
         return confidence
 
 

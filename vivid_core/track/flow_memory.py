@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float32, Int, UInt8
 from .appearance import color_bins, histogram, log_odds, similarity, to_lab
 from .engine import States
 from .outline import center, signed_distance
+from .rivals import Rivalry, nearest_rival, touch_distance
 
 WORK_SIDE = 480  # shorter side at which larger frames are followed
 LARGEST_BELIEF = 4.0
@@ -21,6 +22,10 @@ LEAST_PIXELS = 12
 LEAST_SIMILARITY = 0.35  # of its colours to those of the prompt; less is lost
 LEARN_OWN, LEARN_OTHER = 0.04, 0.15  # how fast colours are learned
 SHRINK = 0.985  # how fast the usual area follows a smaller mask
+
+LEAST_SHARE_MET = 0.55  # of the usual area, after a rival came near; less may be of either
+DOUBT = 0.5  # what confidence is worth when it may be of another thing
+LEAP_OVERLAP = 0.35  # of a mask with where its motion leads; less is a leap, which may go astray
 
 FOUND_SIMILARITY = 0.75  # of a candidate's colours, to be found again
 FOUND_ODDS = 1.0
@@ -63,6 +68,16 @@ class FlowView:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Moved:
+    """A belief on the next frame. `trust` is the share of the object on which the flow can be
+    trusted, `overlap` (IoU) how far the belief keeps to where the flow leads the object."""
+
+    belief: Float32[np.ndarray, "h w"]
+    trust: float
+    overlap: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class FlowMemory:
     """What a follower knows after a frame. `belief` is that of the last frame."""
 
@@ -75,6 +90,8 @@ class FlowMemory:
     step: tuple[float, float]  # how far it moved then
     hidden: int  # frames since it was lost; 0 while it is followed
     unique: bool  # whether nothing else looks like it
+    rivalry: Rivalry = Rivalry()
+    identity: float = 1.0  # how sure it is that this is still the thing of the prompt
 
     @property
     def own(self) -> Float32[np.ndarray, " n"]:
@@ -105,18 +122,23 @@ def remember(
     return replace(memory, unique=_candidate(memory, view, away) is None)
 
 
-def judge(
-    memory: FlowMemory, view: FlowView, belief: Float32[np.ndarray, "h w"], trust: float
-) -> tuple[FlowMemory, float]:
+def judge(memory: FlowMemory, view: FlowView, moved: Moved) -> tuple[FlowMemory, float]:
     """Keep what was found, or declare the object lost; and how sure that is."""
-    mask = belief > 0
+    belief, mask = moved.belief, moved.belief > 0
     area = float(np.count_nonzero(mask))
     colors = histogram(view.bins, mask)
     alike = max(similarity(colors, memory.first), 0.9 * similarity(colors, memory.recent))
     least = max(LEAST_PIXELS, LEAST_SHARE_SEEN * memory.area)
     if area < least or similarity(colors, memory.first) < LEAST_SIMILARITY:
         return forget(memory), 0.0
-    confidence = float(np.clip(alike * (0.5 + 0.5 * trust), 0, 1))
+    distance = nearest_rival(view.bins, mask, memory.first, memory.area)
+    rivalry = memory.rivalry.then(distance, touch_distance(memory.area))
+    if rivalry.met and area < LEAST_SHARE_MET * memory.area:
+        return forget(replace(memory, rivalry=rivalry, unique=False)), 0.0
+    identity = memory.identity * (DOUBT if moved.overlap < LEAP_OVERLAP else 1.0)
+    if rivalry.met:
+        identity = min(identity, DOUBT)
+    confidence = float(np.clip(alike * (0.5 + 0.5 * moved.trust) * identity, 0, 1))
     place = center(mask)
     learn = LEARN_OWN * alike
     return replace(
@@ -127,6 +149,8 @@ def judge(
         area=max(area, SHRINK * memory.area),
         place=place,
         step=(place[0] - memory.place[0], place[1] - memory.place[1]),
+        rivalry=rivalry,
+        identity=identity,
     ), confidence
 
 
@@ -146,7 +170,14 @@ def search(memory: FlowMemory, view: FlowView) -> FlowMemory:
     if found is None:
         return forget(memory)
     belief = np.clip(signed_distance(found), -LARGEST_BELIEF, LARGEST_BELIEF)
-    return replace(memory, belief=belief, place=center(found), step=(0.0, 0.0), hidden=0)
+    return replace(
+        memory,
+        belief=belief,
+        place=center(found),
+        step=(0.0, 0.0),
+        hidden=0,
+        identity=min(memory.identity, FOUND_SIMILARITY),
+    )
 
 
 def _candidate(
@@ -182,6 +213,7 @@ def _surrounding_colors(view: FlowView, mask: Bool[np.ndarray, "h w"]) -> Float3
 def pack(memory: FlowMemory) -> dict[str, np.ndarray]:
     numbers = [
         memory.area, *memory.place, *memory.step, float(memory.hidden), float(memory.unique),
+        memory.rivalry.distance, float(memory.rivalry.met), memory.identity,
     ]  # fmt: skip
     return {
         "belief": memory.belief,
@@ -193,7 +225,8 @@ def pack(memory: FlowMemory) -> dict[str, np.ndarray]:
 
 
 def unpack(state: States) -> FlowMemory:
-    area, x, y, dx, dy, hidden, unique = (float(value) for value in state["numbers"])
+    numbers = [float(value) for value in state["numbers"]]
+    area, x, y, dx, dy, hidden, unique, distance, met, identity = numbers
     return FlowMemory(
         belief=state["belief"],
         first=state["first"],
@@ -204,4 +237,6 @@ def unpack(state: States) -> FlowMemory:
         step=(dx, dy),
         hidden=int(hidden),
         unique=bool(unique),
+        rivalry=Rivalry(distance=distance, met=bool(met)),
+        identity=identity,
     )

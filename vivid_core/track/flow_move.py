@@ -6,10 +6,10 @@ from typing import Any
 
 import cv2
 import numpy as np
-from jaxtyping import Float32, UInt8
+from jaxtyping import Bool, Float32, UInt8
 
 from .appearance import log_odds
-from .flow_memory import LARGEST_BELIEF, FlowMemory, FlowView
+from .flow_memory import LARGEST_BELIEF, FlowMemory, FlowView, Moved
 from .outline import signed_distance, smooth_along_edges, without_specks, without_whiskers
 
 FLOW_SIDE = 48  # smallest side that the flow is computed on
@@ -30,10 +30,8 @@ SPECK_SHARE = 0.01  # of the usual area; smaller pieces apart from the object ar
 Crop = tuple[slice, slice]  # rows, columns
 
 
-def move_belief(
-    memory: FlowMemory, before: FlowView, view: FlowView
-) -> tuple[Float32[np.ndarray, "h w"], float]:
-    """The belief on the next frame, and the share of the object that the flow can be trusted on."""
+def move_belief(memory: FlowMemory, before: FlowView, view: FlowView) -> Moved:
+    """The belief on the next frame, and what speaks for it."""
     crop = _surroundings(memory, before)
     old = np.ascontiguousarray(memory.belief[crop])
     back = dense_flow(view.gray[crop], before.gray[crop])
@@ -58,7 +56,15 @@ def move_belief(
     belief = without_specks(belief, inside, SPECK_SHARE * memory.area)
     moved = np.full(memory.belief.shape, -LARGEST_BELIEF, np.float32)
     moved[crop] = np.clip(belief, -LARGEST_BELIEF, LARGEST_BELIEF)
-    return moved, float(trust[inside].mean()) if inside.any() else 0.0
+    return Moved(
+        belief=moved,
+        trust=float(trust[inside].mean()) if inside.any() else 0.0,
+        overlap=_overlap(belief > 0, inside),
+    )
+
+
+def _overlap(found: Bool[np.ndarray, "h w"], led: Bool[np.ndarray, "h w"]) -> float:
+    return np.count_nonzero(found & led) / max(1, np.count_nonzero(found | led))
 
 
 def dense_flow(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from fractions import Fraction
 
 import av
@@ -104,15 +103,6 @@ def test_unknown_matrix_is_refused(write, track):
     path = write("a.mp4", track(frames=[np.zeros((32, 32, 3), np.uint8)], tags={"colorspace": 8}))
     with pytest.raises(MediaError, match=r"colour matrix 8.*convert the file to BT\.709"):
         read_bars(path)
-
-
-def test_hdr_is_named_once(write, track, caplog):
-    frames = [np.zeros((32, 32, 3), np.uint8)] * 3
-    path = write("a.mp4", track(frames=frames, tags={"colorspace": 9, "color_trc": 16}))
-    with caplog.at_level(logging.WARNING), VideoReader(path) as reader:
-        assert len(list(reader)) == 3
-    assert [record for record in caplog.messages if "HDR (PQ)" in record] == caplog.messages
-    assert len(caplog.messages) == 1
 
 
 @pytest.mark.parametrize(

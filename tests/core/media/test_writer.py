@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import torch
 
 from vivid_core.errors import InputError
 from vivid_core.media import (
+    Looks,
     VideoReader,
     VideoWriter,
     frame_times,
@@ -86,7 +88,7 @@ def test_variable_times_are_passed_through(tmp_path, write, track, picture, cloc
     times = frame_times(source)
     write_clip(tmp_path / "a.mp4", picture, fps=read_info(source).fps, pts=times)
     assert frame_times(tmp_path / "a.mp4") == times
-    assert read_info(tmp_path / "a.mp4") == read_info(source)
+    assert replace(read_info(tmp_path / "a.mp4"), looks=Looks()) == read_info(source)
     headers = []
     for path in (source, tmp_path / "a.mp4"):
         with av.open(str(path)) as file:

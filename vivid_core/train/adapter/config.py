@@ -160,7 +160,7 @@ class AdapterConfig:
     edits_shown: EditsShown = field(default_factory=EditsShown)
 
     def __post_init__(self) -> None:
-        _require(0 <= self.seed < 2**63, "seed must be 0 to 2^63 - 1", self.seed)
+        _require(0 <= self.seed < 2**64, "seed must be 0 to 2^64 - 1", self.seed)
         _require(
             self.latent_cache_gb >= 0, "latent_cache_gb must be 0 or more", self.latent_cache_gb
         )
