@@ -15,7 +15,7 @@ from .schema import advanced, schema
 from .sockets import VividDataset
 
 if TYPE_CHECKING:
-    from ..vivid_core.data.folder import FolderDataset
+    from ..vivid_core.data.samples import Dataset
 
 CATEGORY = "VIVID/7 Train"
 SHOWN = 8
@@ -197,10 +197,10 @@ def _outputs() -> list[io.Output]:
 
 
 def _shown(folder: Path, samples: int, shuffle: int) -> io.NodeOutput:
-    from ..vivid_core.data.folder import open_folder
+    from ..vivid_core.data.opened import open_dataset
     from ..vivid_core.data.sheet import draw_samples
 
-    dataset = open_folder(folder, _progress("survey"))
+    dataset = open_dataset(folder, _progress("survey"))
     sheet = draw_samples(dataset, count=samples, seed=shuffle)
     report = _report(dataset)
     shown = previews.animation(sheet[None], longest=previews.LONGEST_SHEET) | previews.text(report)
@@ -219,7 +219,7 @@ def _progress(stage: Literal["survey", "write"]) -> Callable[[int, int], None]:
     return on_one
 
 
-def _report(dataset: FolderDataset) -> str:
+def _report(dataset: Dataset) -> str:
     samples = dataset.samples
     deletions = sum(sample.task == "delete" for sample in samples)
     frames = sorted(sample.frames for sample in samples)

@@ -6,7 +6,7 @@ from comfy_api.latest import io
 
 VividModel = io.Custom("VIVID_MODEL")  # memory.HostedModel
 VividAdapter = io.Custom("VIVID_ADAPTER")  # vivid_core.cogvideox.adapter.Adapter
-VividDataset = io.Custom("VIVID_DATASET")  # vivid_core.data.folder.FolderDataset
+VividDataset = io.Custom("VIVID_DATASET")  # vivid_core.data.samples.Dataset
 VividKeyframe = io.Custom("VIVID_KEYFRAME")  # tuple of vivid_core.video.Keyframe
 VividMaskTrack = io.Custom("VIVID_MASK_TRACK")  # vivid_core.track.store.StoredTrack
 VividTracker = io.Custom("VIVID_TRACKER")  # vivid_core.track.engine.Engine

@@ -6,7 +6,7 @@ from ..files.atomic import require_writable
 from ._formats import BitDepth, written_depth
 from ._images import IMAGE_SUFFIXES, load_image, load_images, save_image
 from ._info import VideoInfo, frame_times, frames_between, read_info
-from ._masks import read_mask, save_masks, split_part
+from ._masks import format_masks, parse_masks, read_mask, save_masks, split_part
 from ._pixels import full_scale, pixels_to_array
 from ._reader import Frame, VideoReader, read_clip
 from ._rle import decode_rle, encode_rle, rle_area
@@ -23,11 +23,13 @@ __all__ = [
     "VideoWriter",
     "decode_rle",
     "encode_rle",
+    "format_masks",
     "frame_times",
     "frames_between",
     "full_scale",
     "load_image",
     "load_images",
+    "parse_masks",
     "pixels_to_array",
     "read_clip",
     "read_info",

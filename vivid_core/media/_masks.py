@@ -54,6 +54,11 @@ def split_part(path: Path) -> tuple[Path, Part | None]:
 
 def save_masks(path: Path | str, masks: Iterable[np.ndarray | Tensor]) -> None:
     """Write masks [H, W] (over 0.5 = selected) as COCO run lengths in a .json file."""
+    write_whole_file(Path(path), format_masks(masks))
+
+
+def format_masks(masks: Iterable[np.ndarray | Tensor]) -> bytes:
+    """The text of a masks.json that holds these masks [H, W] (over 0.5 = selected)."""
     sizes: set[tuple[int, ...]] = set()
     frames: list[dict[str, str]] = []
     for mask in masks:
@@ -64,8 +69,7 @@ def save_masks(path: Path | str, masks: Iterable[np.ndarray | Tensor]) -> None:
         raise MaskError("mask", "has no frames: give at least one")
     if len(sizes) > 1:
         raise MaskError("mask", "frames differ in size: give every frame the same size")
-    data = {"size": list(sizes.pop()), "frames": frames}
-    write_whole_file(Path(path), json.dumps(data).encode())
+    return json.dumps({"size": list(sizes.pop()), "frames": frames}).encode()
 
 
 def _read(path: Path, part: Part | None) -> Tensor:
@@ -78,7 +82,7 @@ def _read(path: Path, part: Part | None) -> Tensor:
     if part is not None:
         raise MaskError("mask", f"{path} is no image: leave @{part} out")
     if path.suffix.lower() == ".json":
-        return _read_json(path)
+        return parse_masks(path.read_bytes(), name=str(path))
     return _read_video(path)
 
 
@@ -131,30 +135,31 @@ def _read_video(path: Path) -> Tensor:
     return values
 
 
-def _read_json(path: Path) -> Tensor:
-    height, width, counts = _parse_json(path)
+def parse_masks(text: str | bytes, *, name: str) -> Float[Tensor, "t h w"]:
+    """The masks of a masks.json, 0 or 1. Raises MediaError, which calls the text by this name."""
+    height, width, counts = _parse_json(text, name)
     values = torch.empty(len(counts), height, width)
     for index, runs in enumerate(counts):
         try:
             mask = decode_rle(runs, (height, width))
         except InputError as error:
             raise MediaError(
-                f"{path}: frame {index} is damaged ({error}): write it again"
+                f"{name}: frame {index} is damaged ({error}): write it again"
             ) from error
         values[index] = torch.from_numpy(mask.astype(np.float32))
     return values
 
 
-def _parse_json(path: Path) -> tuple[int, int, list[Any]]:
+def _parse_json(text: str | bytes, name: str) -> tuple[int, int, list[Any]]:
     try:
-        data = json.loads(path.read_text())
+        data = json.loads(text)
         height, width = (int(side) for side in data["size"])
         counts = [frame["counts"] for frame in data["frames"]]
     except (ValueError, KeyError, TypeError) as error:
         raise MediaError(
-            f"{path}: is no mask file: it needs "
+            f"{name}: is no mask file: it needs "
             '{"size": [height, width], "frames": [{"counts": "..."}, ...]}'
         ) from error
     if not counts or height < 1 or width < 1:
-        raise MediaError(f"{path}: holds no masks: write it again with at least one frame")
+        raise MediaError(f"{name}: holds no masks: write it again with at least one frame")
     return height, width, counts

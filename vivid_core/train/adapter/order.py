@@ -14,7 +14,7 @@ from typing import Literal
 
 import numpy as np
 
-from ...data.folder import TrainingSample
+from ...data.samples import TrainingSample
 from .buckets import Size, image_size, video_size
 
 Medium = Literal["image", "video"]
