@@ -1,8 +1,8 @@
 """Shards: samples in WebDataset tar files, the same bytes for the same samples.
 
 A member is named KEY.source.mp4, KEY.masks.json, KEY.json ...: what lies behind the first dot says
-what it is, so that any WebDataset reader groups the members of a sample. Owners, modes and times are
-fixed.
+what it is, so that any WebDataset reader groups the members of a sample. Owners, modes and times
+are fixed.
 """
 
 from __future__ import annotations
@@ -87,11 +87,9 @@ def _grouped(samples: Iterable[StoredSample], most: int) -> Iterator[list[Stored
 @contextmanager
 def _new_shard(path: Path) -> Iterator[tarfile.TarFile]:
     path.parent.mkdir(parents=True, exist_ok=True)
-    with (
-        write_whole(path) as unfinished,
-        tarfile.open(unfinished, "w", format=tarfile.GNU_FORMAT) as archive,
-    ):
-        yield archive
+    with write_whole(path) as unfinished:
+        with tarfile.open(unfinished, "w", format=tarfile.GNU_FORMAT) as archive:
+            yield archive
 
 
 def _add_sample(archive: tarfile.TarFile, shard: str, sample: StoredSample) -> ShardedSample:

@@ -45,9 +45,7 @@ def paste_mask(
     masks = select(donor)
     crop = find_crop(masks[0], margin=0)
     if crop is None:
-        raise MaskError(
-            "mask", "is empty on its first frame, which is placed: begin where it is not"
-        )
+        raise MaskError("mask", "is empty on its first frame, which is placed: begin later")
     height, width = area.shape
     natural = min(height / masks.shape[1], width / masks.shape[2])
     for shrinking in SHRINKINGS:
@@ -61,7 +59,7 @@ def paste_mask(
                 continue
             order = back_and_forth(len(masks), frames)
             values = np.stack([moved.apply(masks[i], (height, width)) for i in order])
-            return PastedMask(values=torch.from_numpy(values), scale=scale, corner=corner)
+            return PastedMask(values=torch.as_tensor(values), scale=scale, corner=corner)
     return None
 
 

@@ -1,4 +1,4 @@
-"""The engines of a build by their names: those that need weights, and those that know the scenes."""
+"""The engines of a build by their names."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Engines that know procedural scenes: tags, boxes, masks and captions as they are drawn.
 
-They stand where real models stand in the building of a dataset, so that it can be tried with nothing
-downloaded, and be judged by a truth.
+They stand where real models stand in the building of a dataset, so that it can be tried with
+nothing downloaded, and be judged by a truth.
 """
 
 from __future__ import annotations
