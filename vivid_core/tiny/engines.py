@@ -44,12 +44,14 @@ class EngineLoader:
 
     def _seeing(self, role: str, named: str) -> KnownTruth:
         if named == KNOWN:
-            return self._truth()
+            return known_truth(self.videos)
         raise InputError(f"engines: {role}", f"{named!r} is unknown: known is {KNOWN}")
 
-    def _truth(self) -> KnownTruth:
-        folder = self.videos if self.videos.is_dir() else self.videos.parent
-        return KnownTruth.of_folder(folder if (folder / SCENES).is_file() else folder.parent)
+
+def known_truth(videos: Path) -> KnownTruth:
+    """Of a folder of procedural clips, or of a list or table that lies in one."""
+    folder = videos if videos.is_dir() else videos.parent
+    return KnownTruth.of_folder(folder if (folder / SCENES).is_file() else folder.parent)
 
 
 def _tracker(named: str, device: torch.device) -> Engine:
