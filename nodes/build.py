@@ -39,10 +39,7 @@ if TYPE_CHECKING:
 SUBSETS = {"video and image": ("video", "image"), "video": ("video",), "image": ("image",)}
 OWN_PATH, BACKGROUND = "own path", "background"
 EDIT, DELETE = "edit", "delete"
-_ENGINE = (
-    "From an engine's loader. Without one only the clips of Vivid Sample Dataset can be read, whose "
-    "truth is known."
-)
+_ENGINE = "Without an engine, only clips of Vivid Sample Dataset can be read."
 
 
 class BuildDataset(io.ComfyNode):
