@@ -244,6 +244,7 @@ class FilterSample(io.ComfyNode):
     def execute(cls, video: Any, mask: Any, flow: Any = None, **limits: float) -> io.NodeOutput:
         from ..vivid_core.build.config import FilterRules
         from ..vivid_core.build.quality import judge, measure_masks
+        from ..vivid_core.files.parse import build_config
         from ..vivid_core.track.frames import ClipFrames
         from ..vivid_core.video import FrameRange
 
@@ -251,7 +252,8 @@ class FilterSample(io.ComfyNode):
         values = convert.to_mask(mask, clip).values > 0.5
         frames = ClipFrames(clip).read(FrameRange(start=0, stop=len(clip)))
         (scores,) = measure_masks(frames, ([m.numpy()] for m in values), flow_engine(flow))
-        reason = judge(scores, FilterRules(**limits), follows_flow=True)
+        rules = build_config(FilterRules, limits, where="Vivid Filter Sample")
+        reason = judge(scores, rules, follows_flow=True)
         lines = [f"rejected: {reason}" if reason else "passed"]
         lines += [f"{name}: {value:g}" for name, value in scores.as_dict().items()]
         report = "\n".join(lines)
