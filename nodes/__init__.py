@@ -7,6 +7,7 @@ from comfy_api.latest import ComfyExtension, io
 from .adapter import MergeAdapter, SaveAdapter
 from .animate import AnimateMask
 from .background import FillBackground, LoadFlow, PropagateBackgroundMask
+from .build import BuildDataset, FilterSample, PasteMask, WriteSamples
 from .dataset import LoadDataset, SampleDataset
 from .edit import EditVideo, EstimateCost
 from .keyframe import EditKeyframe, PropagateKeyframes
@@ -43,6 +44,10 @@ NODES: list[type[io.ComfyNode]] = [
     MeasureEdit,
     LoadDataset,
     SampleDataset,
+    BuildDataset,
+    PasteMask,
+    FilterSample,
+    WriteSamples,
     TrainAdapter,
     PlotTraining,
     SaveAdapter,

@@ -15,7 +15,7 @@ from .schema import VividNode, advanced, fixed_seed, schema
 from .sockets import VividDataset
 
 if TYPE_CHECKING:
-    from ..vivid_core.data.folder import FolderDataset
+    from ..vivid_core.data.samples import Dataset
 
 CATEGORY = "VIVID/7 Train"
 SHOWN = 8
@@ -30,8 +30,8 @@ class LoadDataset(VividNode):
             node_id="Vivid_LoadDataset",
             display_name="Vivid Load Dataset",
             category=CATEGORY,
-            description="Reads and checks a folder of clips with masks and captions, and shows "
-            "some of them: look before you train.",
+            description="Reads and checks a folder of clips with masks and captions, or a dataset "
+            "that was built, and shows some of it: look before you train.",
             search_aliases=["training data", "dataset folder"],
             is_output_node=True,
             inputs=[
@@ -40,12 +40,12 @@ class LoadDataset(VividNode):
                     default="",
                     placeholder="my_clips",
                     tooltip="A folder below ComfyUI's input folder (a link to one elsewhere is "
-                    "followed) with clips, masks and captions.txt. The help page shows how it "
-                    "looks.",
+                    "followed) with clips, masks and captions.txt, or with a built dataset. The "
+                    "help page shows how both look.",
                 ),
-                *_shown_inputs(),
+                *shown_inputs(),
             ],
-            outputs=_outputs(),
+            outputs=dataset_outputs(),
         )
 
     @classmethod
@@ -59,7 +59,7 @@ class LoadDataset(VividNode):
 
     @classmethod
     def execute(cls, folder: str, samples: int, shuffle: int) -> io.NodeOutput:
-        return _shown(data_folder(folder), samples, shuffle)
+        return show_dataset(data_folder(folder), samples, shuffle)
 
 
 class SampleDataset(VividNode):
@@ -98,9 +98,9 @@ class SampleDataset(VividNode):
                     "height", default=64, min=32, max=1024, step=2, tooltip="Height in pixels."
                 ),
                 io.Int.Input("length", default=17, min=1, max=200, tooltip="Frames of each clip."),
-                *_shown_inputs(),
+                *shown_inputs(),
             ],
-            outputs=_outputs(),
+            outputs=dataset_outputs(),
         )
 
     @classmethod
@@ -121,7 +121,7 @@ class SampleDataset(VividNode):
                 first_seed=seed,
                 on_clip=_progress("write"),
             )
-        return _shown(folder, samples, shuffle)
+        return show_dataset(folder, samples, shuffle)
 
 
 def data_folder(folder: str) -> Path:
@@ -171,7 +171,7 @@ def check_folder(folder: str | None) -> str | None:
     return None
 
 
-def _shown_inputs() -> list[io.Input]:
+def shown_inputs() -> list[io.Input]:
     return [
         io.Int.Input(
             "samples",
@@ -192,7 +192,7 @@ def _shown_inputs() -> list[io.Input]:
     ]
 
 
-def _outputs() -> list[io.Output]:
+def dataset_outputs() -> list[io.Output]:
     return [
         VividDataset.Output("dataset", display_name="dataset", tooltip="For Vivid Train Adapter."),
         io.Image.Output(
@@ -206,13 +206,14 @@ def _outputs() -> list[io.Output]:
     ]
 
 
-def _shown(folder: Path, samples: int, shuffle: int) -> io.NodeOutput:
-    from ..vivid_core.data.folder import open_folder
+def show_dataset(folder: Path, samples: int, shuffle: int, *, report: str = "") -> io.NodeOutput:
+    """A dataset with some of its samples on a sheet, and how it was made."""
+    from ..vivid_core.data.opened import open_dataset
     from ..vivid_core.data.sheet import draw_samples
 
-    dataset = open_folder(folder, _progress("survey"))
+    dataset = open_dataset(folder, _progress("survey"))
     sheet = draw_samples(dataset, count=samples, seed=shuffle)
-    report = _report(dataset)
+    report = "\n".join([_report(dataset), *([report] if report else [])])
     shown = previews.animation(sheet[None], longest=previews.LONGEST_SHEET) | previews.text(report)
     return io.NodeOutput(dataset, convert.to_socket(sheet[None]), report, ui=shown)
 
@@ -229,7 +230,7 @@ def _progress(stage: Literal["survey", "write"]) -> Callable[[int, int], None]:
     return on_one
 
 
-def _report(dataset: FolderDataset) -> str:
+def _report(dataset: Dataset) -> str:
     samples = dataset.samples
     deletions = sum(sample.task == "delete" for sample in samples)
     frames = sorted(sample.frames for sample in samples)

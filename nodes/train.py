@@ -17,7 +17,7 @@ from .waiting import wait
 
 if TYPE_CHECKING:
     from ..vivid_core.cogvideox.adapter import Adapter
-    from ..vivid_core.data.folder import FolderDataset
+    from ..vivid_core.data.samples import Dataset
     from ..vivid_core.train.adapter.config import AdapterConfig
 
 CATEGORY = "VIVID/7 Train"
@@ -112,7 +112,7 @@ class TrainAdapter(VividNode):
     def execute(
         cls,
         model: HostedModel,
-        dataset: FolderDataset | None = None,
+        dataset: Dataset | None = None,
         start: Adapter | None = None,
         **settings: Any,
     ) -> io.NodeOutput:
@@ -207,8 +207,8 @@ def _configuration(
     settings: dict[str, Any], model: HostedModel, data: Path, start: Adapter | None
 ) -> AdapterConfig:
     """The node's values as the trainer's; everything else is as the paper has it."""
+    from ..vivid_core.files.parse import build_config
     from ..vivid_core.train.adapter.config import AdapterConfig
-    from ..vivid_core.train.parse import build_config
 
     recipe = {name: settings[name] for name in _RECIPE} | {"size": _size(settings, model)}
     optimization = {name: settings[name] for name in _OPTIMIZATION}
@@ -242,7 +242,7 @@ def _size(settings: dict[str, Any], model: HostedModel) -> list[int]:
     return [a or own for a, own in zip(asked, model.bundle.train_size, strict=True)]
 
 
-def _data(folder: str, dataset: FolderDataset | None) -> Path:
+def _data(folder: str, dataset: Dataset | None) -> Path:
     """Where the clips are."""
     from ..vivid_core.errors import InputError
 

@@ -8,6 +8,7 @@ VividError
  +- MediaError          a video or image file cannot be read or written
  +- ModelError          model files that are not what they claim to be
  |   +- AdapterError    adapter that does not fit its base
+ +- EngineError         a model or endpoint that sees gave no usable answer
  +- TrainingDiverged    training stopped to keep the last good state
 
 Each message says what is wrong, what was given, and what to do. They reach the user unchanged.
@@ -62,6 +63,10 @@ class ModelError(VividError):
 
 class AdapterError(ModelError):
     """An adapter does not fit the base model."""
+
+
+class EngineError(VividError):
+    """A tagger, detector, segmenter or captioner gave no usable answer."""
 
 
 class TrainingDiverged(VividError):

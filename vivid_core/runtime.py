@@ -21,6 +21,7 @@ Stage = Literal[
     "fill",
     "train",
     "measure",
+    "build",
 ]
 
 

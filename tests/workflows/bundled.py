@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from .building import BUILD, DELETION
 from .keyframes import LONG, LOOP, MIDDLE
 from .parts import CLIP, SWAP, click, clip, edit, look, model, point, track
 from .templates import Group, Node, Template
@@ -277,4 +278,6 @@ TEMPLATES = (
     MIDDLE,
     LONG,
     TRAIN,
+    BUILD,
+    DELETION,
 )

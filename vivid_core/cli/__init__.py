@@ -11,15 +11,17 @@ import sys
 from collections.abc import Sequence
 
 from ..errors import VividError
-from . import augment, demo, edit, fill, keyframe, measure, merge, plan, track, train
+from . import augment, build, demo, edit, fill, keyframe, measure, merge, plan, track, train
 from .shared import explained
+
+COMMANDS = (augment, build, demo, edit, fill, keyframe, measure, merge, plan, track, train)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; the console script `vivid`."""
     parser = argparse.ArgumentParser(prog="vivid", description="Mask-guided local video editing.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for module in (augment, demo, edit, fill, keyframe, measure, merge, plan, track, train):
+    for module in COMMANDS:
         module.add_command(commands)
     arguments = parser.parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(message)s")

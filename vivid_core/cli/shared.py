@@ -245,7 +245,9 @@ def runtime_for(device: torch.device) -> Runtime:
     return Runtime(device=device, report=_TerminalBar())
 
 
-SHOWN_STAGES = frozenset({"denoise", "track", "follow", "fill", "train"})  # those that take long
+SHOWN_STAGES = frozenset(
+    {"denoise", "track", "follow", "fill", "train", "build"}
+)  # those that take long
 
 
 class _TerminalBar:

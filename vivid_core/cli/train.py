@@ -14,6 +14,7 @@ import torch
 from ..cogvideox.adapter import Adapter, load_adapter
 from ..cogvideox.load import load_bundle
 from ..cogvideox.model import CogVideoX
+from ..files.parse import read_yaml
 from ..runtime import Runtime
 from ..tiny import load_model
 from ..tiny.load import ADAPTER_FILE, TINY_WEIGHTS, load_tiny
@@ -23,7 +24,6 @@ from ..train.adapter.config import AdapterConfig, load_adapter_config
 from ..train.adapter.cost import training_cost
 from ..train.adapter.model import require_trainable
 from ..train.adapter.run import train_adapter
-from ..train.parse import read_yaml
 from ..train.processes import Processes, launched_count, launched_device, open_processes
 from .shared import device_named, runtime_for
 

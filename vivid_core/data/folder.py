@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 import torch
 
@@ -24,54 +24,30 @@ from ..errors import InputError, MediaError
 from ..files.digest import digest_of, path_digest
 from ..media import read_clip, read_mask
 from ..video import Clip, MaskTrack
+from .samples import Dataset, TrainingSample
 
 CLIPS, MASKS, CAPTIONS = "clips", "masks", "captions.txt"
 DELETE = "@delete"
 Read = TypeVar("Read")
-Task = Literal["edit", "delete"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainingSample:
-    """A clip with its mask. `masked` are the frames whose mask selects something.
+class FilePair:
+    """A clip and its mask as files or folders of images."""
 
-    `captions` describe what is inside the mask, the shortest first; there is none to delete.
-    """
-
-    name: str
     clip: Path
     mask: Path
-    task: Task
-    captions: tuple[str, ...]
-    frames: int
-    size: tuple[int, int]  # height, width
-    masked: tuple[int, ...]
-    digest: str  # of clip, mask and captions
 
-
-@dataclass(frozen=True, kw_only=True)
-class FolderDataset:
-    """Checked samples, in the order of their names."""
-
-    folder: Path
-    samples: tuple[TrainingSample, ...]
-
-    @property
-    def digest(self) -> str:
-        """Stands for the content of all samples."""
-        return digest_of(self.digests)
-
-    @property
-    def digests(self) -> dict[str, str]:
-        """Of each sample by its name, to tell which one was changed."""
-        return {sample.name: sample.digest for sample in self.samples}
+    def read(self) -> tuple[Clip, MaskTrack]:
+        pixels = _named(self.clip, lambda: read_clip(self.clip))
+        return pixels, _named(self.mask, lambda: MaskTrack.fit(read_mask(self.mask), pixels))
 
 
 def _ignore(done: int, total: int) -> None:
     return None
 
 
-def open_folder(folder: Path, on_sample: Callable[[int, int], None] = _ignore) -> FolderDataset:
+def open_folder(folder: Path, on_sample: Callable[[int, int], None] = _ignore) -> Dataset:
     """Read every clip and mask of a folder once.
 
     `on_sample` is told how many of how many are done. Raises InputError for what cannot be
@@ -94,13 +70,7 @@ def open_folder(folder: Path, on_sample: Callable[[int, int], None] = _ignore) -
     for done, name in enumerate(sorted(clips)):
         on_sample(done, len(clips))
         samples.append(_sample(name, clips[name], masks[name], captions[name]))
-    return FolderDataset(folder=folder, samples=tuple(samples))
-
-
-def read_pair(clip: Path, mask: Path) -> tuple[Clip, MaskTrack]:
-    """A clip and its mask. Raises InputError that names the file at fault."""
-    pixels = _named(clip, lambda: read_clip(clip))
-    return pixels, _named(mask, lambda: MaskTrack.fit(read_mask(mask), pixels))
+    return Dataset(folder=folder, samples=tuple(samples))
 
 
 def read_captions(path: Path, *, known: Sequence[str]) -> dict[str, tuple[str, ...]]:
@@ -151,13 +121,13 @@ def _by_name(folder: Path) -> dict[str, Path]:
 
 
 def _sample(name: str, clip: Path, mask: Path, captions: tuple[str, ...]) -> TrainingSample:
-    pixels, track = read_pair(clip, mask)
+    pair = FilePair(clip=clip, mask=mask)
+    pixels, track = pair.read()
     masked = (track.values > 0.5).flatten(1).any(dim=1)
     deletes = captions == (DELETE,)
     return TrainingSample(
         name=name,
-        clip=clip,
-        mask=mask,
+        pixels=pair,
         task="delete" if deletes else "edit",
         captions=() if deletes else captions,
         frames=len(pixels),

@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float, UInt8
 from torch import Tensor
 
 from ..video import FrameRange
-from .folder import TrainingSample, read_pair
+from .samples import TrainingSample
 
 KEPT_BYTES = 2 * 2**30  # of decoded clips, all together
 
@@ -58,7 +58,7 @@ class FrameStore:
         kept = self._kept.get(sample.name)
         if kept is not None:
             return kept
-        clip, track = read_pair(sample.clip, sample.mask)
+        clip, track = sample.pixels.read()
         decoded = _Decoded(
             pixels=(clip.frames * 255).round().to(torch.uint8), selected=track.values > 0.5
         )

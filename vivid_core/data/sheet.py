@@ -11,15 +11,15 @@ from torch import Tensor
 from ..mask.overlay import overlay_mask
 from ..metrics.sheet import SheetRow, draw_sheet, shrink_panel
 from ..video import FrameRange
-from .folder import FolderDataset, TrainingSample
 from .frames import FrameStore
+from .samples import Dataset, TrainingSample
 
 COLUMNS = ("first", "mask", "middle", "mask", "last", "mask")
 PANEL = 160  # pixels of a panel's longer side, at least half of it
 LABEL = 110  # letters under a row
 
 
-def draw_samples(dataset: FolderDataset, *, count: int, seed: int = 0) -> Float[Tensor, "h w 3"]:
+def draw_samples(dataset: Dataset, *, count: int, seed: int = 0) -> Float[Tensor, "h w 3"]:
     """Some samples at random: frames, masks, name, captions or task. Pixels in 0..1.
 
     Shown are the first, the middle and the last frame of those whose mask selects something.

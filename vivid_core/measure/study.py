@@ -115,13 +115,7 @@ def _write_clips(
     clips = {side: edited.edit for side, edited in edits.items()}
     clips["source"] = overlay_mask(source.frames, mask, opacity=0.0)
     for side, frames in clips.items():
-        write_clip(folder / f"{trial.name}_{side}.mp4", _enlarge(frames), fps=source.fps)
-
-
-def _enlarge(frames: Float[Tensor, "t h w 3"]) -> Float[Tensor, "t y x 3"]:
-    """Pixel by pixel, until the longer side is about `SMALLEST_SIDE`."""
-    times = max(1, SMALLEST_SIDE // max(frames.shape[1:3]))
-    return frames.repeat_interleave(times, dim=1).repeat_interleave(times, dim=2)
+        write_clip(folder / f"{trial.name}_{side}.mp4", enlarge_pixels(frames), fps=source.fps)
 
 
 def _key(trials: Sequence[Trial], methods: Sequence[Method], seed: int) -> dict[str, Any]:
@@ -143,6 +137,17 @@ def _page(trials: Sequence[Trial], cases: dict[str, EvaluationCase], study: str)
         for trial in trials
     ]
     content = {"version": VERSION, "study": study, "criteria": CRITERIA, "trials": asked}
+    return fill_page(TEMPLATE, content)
+
+
+def fill_page(template: Path, content: dict[str, Any]) -> str:
+    """A page with what it asks in it, as JSON."""
     # A caption must not end the script that holds it.
     text = json.dumps(content, ensure_ascii=True).replace("<", "\\u003c")
-    return TEMPLATE.read_text(encoding="utf-8").replace(PLACE, text)
+    return template.read_text(encoding="utf-8").replace(PLACE, text)
+
+
+def enlarge_pixels(frames: Float[Tensor, "t h w 3"]) -> Float[Tensor, "t y x 3"]:
+    """Pixel by pixel, until the longer side is about `SMALLEST_SIDE`."""
+    times = max(1, SMALLEST_SIDE // max(frames.shape[1:3]))
+    return frames.repeat_interleave(times, dim=1).repeat_interleave(times, dim=2)

@@ -9,7 +9,7 @@ from ._images import IMAGE_SUFFIXES, load_image, load_layer, save_image, split_a
 from ._info import VideoInfo, frame_times, frames_between, read_info
 from ._looks import Looks
 from ._mask_colors import mask_of, split_part
-from ._masks import read_mask, read_runs, save_masks
+from ._masks import format_masks, parse_masks, read_mask, read_runs, save_masks
 from ._pictures import is_pictures
 from ._pixels import full_scale, pixels_to_array
 from ._properties import Kept, compare_properties, expected_losses, losses_in_memory
@@ -34,6 +34,7 @@ __all__ = [
     "decode_rle",
     "encode_rle",
     "expected_losses",
+    "format_masks",
     "frame_times",
     "frames_between",
     "full_scale",
@@ -42,6 +43,7 @@ __all__ = [
     "load_layer",
     "losses_in_memory",
     "mask_of",
+    "parse_masks",
     "pixels_to_array",
     "read_clip",
     "read_info",

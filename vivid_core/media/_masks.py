@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from torch import Tensor
 
 from ..errors import InputError, MaskError, MediaError
 from ..files.atomic import write_whole_file
-from ..files.guarded import JsonError, load_json
+from ..files.guarded import JsonError, decode_json, load_json
 from ._mask_colors import Part, mask_of, split_part
 from ._pictures import is_pictures, open_pictures
 from ._reader import VideoReader
@@ -45,6 +46,11 @@ def read_mask(path: Path | str, *, frames: int | None = None) -> Float[Tensor, "
 
 def save_masks(path: Path | str, masks: Iterable[np.ndarray | Tensor]) -> None:
     """Write masks [H, W] (over 0.5 = selected) as COCO run lengths in a .json file."""
+    write_whole_file(Path(path), format_masks(masks))
+
+
+def format_masks(masks: Iterable[np.ndarray | Tensor]) -> bytes:
+    """The text of a masks.json that holds these masks [H, W] (over 0.5 = selected)."""
     sizes: set[tuple[int, ...]] = set()
     frames: list[dict[str, str]] = []
     for mask in masks:
@@ -55,8 +61,7 @@ def save_masks(path: Path | str, masks: Iterable[np.ndarray | Tensor]) -> None:
         raise MaskError("mask", "has no frames: give at least one")
     if len(sizes) > 1:
         raise MaskError("mask", "frames differ in size: give every frame the same size")
-    data = {"size": list(sizes.pop()), "frames": frames}
-    write_whole_file(Path(path), json.dumps(data).encode())
+    return json.dumps({"size": list(sizes.pop()), "frames": frames}).encode()
 
 
 def _read(path: Path, part: Part | None) -> Tensor:
@@ -65,7 +70,7 @@ def _read(path: Path, part: Part | None) -> Tensor:
     if path.suffix.lower() == ".json":
         if part is not None:
             raise MaskError("mask", f"{path} is no image: leave @{part} out")
-        return _read_json(path)
+        return _decode(*read_runs(path), name=str(path))
     return _read_pictures(path, part) if is_pictures(path) else _read_video(path, part)
 
 
@@ -89,40 +94,57 @@ def _read_video(path: Path, part: Part | None) -> Tensor:
     return values
 
 
-def _read_json(path: Path) -> Tensor:
-    height, width, counts = read_runs(path)
+def parse_masks(text: str, *, name: str) -> Float[Tensor, "t h w"]:
+    """The masks of a masks.json, 0 or 1. Raises MediaError, which calls the text by this name."""
+    with _explained(name):
+        runs = _runs_of(decode_json(text, most_bytes=MOST_JSON), name)
+    return _decode(*runs, name=name)
+
+
+def read_runs(path: Path) -> tuple[int, int, list[Any]]:
+    """Height, width, and the run lengths of each frame of a masks.json, not decoded yet."""
+    with _explained(str(path)):
+        return _runs_of(load_json(path, most_bytes=MOST_JSON), str(path))
+
+
+def _decode(height: int, width: int, counts: list[Any], *, name: str) -> Tensor:
     values: Tensor | None = None
     for index, runs in enumerate(counts):
         try:
             mask = decode_rle(runs, (height, width))
         except InputError as error:
             raise MediaError(
-                f"{path}: frame {index} is damaged ({error}): write it again"
+                f"{name}: frame {index} is damaged ({error}): write it again"
             ) from error
         if values is None:  # a size that the first mask has can be meant
             values = torch.empty(len(counts), height, width)
         values[index] = torch.from_numpy(mask.astype(np.float32))
-    assert values is not None, "read_runs gives at least one"
+    assert values is not None, "there is at least one"
     return values
 
 
-def read_runs(path: Path) -> tuple[int, int, list[Any]]:
-    """Height, width, and the run lengths of each frame of a masks.json, not decoded yet."""
+@contextmanager
+def _explained(name: str) -> Iterator[None]:
+    """What is wrong with the file or text of this name, as MediaError."""
     try:
-        data = load_json(path, most_bytes=MOST_JSON)
+        yield
+    except OSError as error:
+        raise MediaError(f"{name}: cannot be read ({error.strerror})") from error
+    except JsonError as error:
+        raise MediaError(f"{name}: {error}: write it again") from error
+
+
+def _runs_of(data: Any, name: str) -> tuple[int, int, list[Any]]:
+    try:
         height, width = data["size"]
         counts = [frame["counts"] for frame in data["frames"]]
         if type(height) is not int or type(width) is not int:
             raise ValueError("a size that is no whole numbers")
-    except OSError as error:
-        raise MediaError(f"{path}: cannot be read ({error.strerror})") from error
-    except JsonError as error:
-        raise MediaError(f"{path}: {error}: write it again") from error
     except (ValueError, KeyError, TypeError) as error:
         raise MediaError(
-            f"{path}: is no mask file: it needs "
+            f"{name}: is no mask file: it needs "
             '{"size": [height, width], "frames": [{"counts": "..."}, ...]}'
         ) from error
     if not counts or height < 1 or width < 1:
-        raise MediaError(f"{path}: holds no masks: write it again with at least one frame")
+        raise MediaError(f"{name}: holds no masks: write it again with at least one frame")
     return height, width, counts

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -18,6 +19,7 @@ from .scenes.shapes import HELD_OUT_SEED, draw_scene
 
 CAPTIONS_DRAWN = 3  # of different length (VIVID, app. A.5)
 FPS = 8
+SCENES = "scenes.json"  # which scenes they are, for the engines that know them
 
 
 def write_scene_folder(
@@ -42,11 +44,15 @@ def write_scene_folder(
     for name in (CLIPS, MASKS):
         (folder / name).mkdir(parents=True, exist_ok=True)
     lines = ["# name: caption"]
+    scenes: list[dict[str, int | bool]] = []
     for number in range(clips):
         delete = number % deletions_every == deletions_every - 1
         on_clip(number, clips)
         name = f"clip_{number:0{len(str(clips - 1))}}"
         lines += _write_sample(folder, name, first_seed + number, frames, size, delete=delete)
+        scenes.append({"seed": first_seed + number, "without_target": delete})
+    facts = {"frames": frames, "height": size[0], "width": size[1], "scenes": scenes}
+    write_whole_file(folder / SCENES, json.dumps(facts, indent=1).encode())
     write_whole_file(folder / CAPTIONS, ("\n".join(lines) + "\n").encode())
     return folder
 

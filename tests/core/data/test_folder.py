@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from vivid_core.data.folder import open_folder, read_pair
+from vivid_core.data.folder import open_folder
 from vivid_core.data.frames import FrameStore, Window, fit_window
 from vivid_core.errors import InputError
 from vivid_core.media import save_image, save_masks, write_clip
@@ -59,7 +59,7 @@ def test_images_and_folders_of_images_are_clips(tmp_path: Path):
     still, frames = open_folder(folder).samples[-1], open_folder(folder).samples[1]
     assert (still.frames, still.size, frames.frames) == (1, (8, 12), 3)
     assert frames.masked == (2,)
-    clip, _ = read_pair(frames.clip, frames.mask)
+    clip, _ = frames.pixels.read()
     assert clip.frames.mean(dim=(1, 2, 3)).argsort().tolist() == [0, 1, 2]
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Literal
 
 from ...cogvideox.adapter import TARGET_MODULES
+from ...files.parse import build_config, read_yaml
 from ...train.loop import LoopConfig
-from ...train.parse import build_config, read_yaml
 from .cache import VariantConfig
 from .sampler import RecipeConfig
 from .vae import VaeConfig

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 from ...cogvideox.bundle import ModelBundle
-from ...data.folder import TrainingSample
+from ...data.samples import TrainingSample
 from ...errors import SizeError
 from .config import Recipe
 

@@ -7,7 +7,7 @@ import torch
 from ...cogvideox.adapter import Adapter
 from ...cogvideox.bundle import ModelBundle
 from ...cogvideox.text import require_readable, unknown_words
-from ...data.folder import FolderDataset
+from ...data.samples import Dataset
 from ...errors import CaptionError, InputError, ModelError
 from ..board import require_tensorboard
 from ..loop import require_optimizer
@@ -18,7 +18,7 @@ from .config import AdapterConfig
 
 def check_samples(
     bundle: ModelBundle,
-    dataset: FolderDataset,
+    dataset: Dataset,
     config: AdapterConfig,
     sizes: tuple[Size, ...],
 ) -> tuple[str, ...]:

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ...cogvideox.adapter import TARGET_MODULES
+from ...files.parse import build_config, read_yaml
 from ...mask.augment import DEFAULT_RADIUS, MASK_MODES, MaskMode
 from ..loop import DIVERGED_RATIO, LoopConfig, OptimizerName
-from ..parse import build_config, read_yaml
 from .room import GB
 
 SETTLE_STEPS = 50  # ours: small batches begin with losses far from their average

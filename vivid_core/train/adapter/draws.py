@@ -11,8 +11,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ...cogvideox.text import DELETE_CAPTION
-from ...data.folder import TrainingSample
 from ...data.frames import FrameStore
+from ...data.samples import TrainingSample
 from ...files.digest import digest_of
 from ...mask.augment import augment_mask
 from ...video import FrameRange

@@ -11,8 +11,8 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.amp import autocast
 
-from ...data.folder import TrainingSample
 from ...data.frames import FrameStore
+from ...data.samples import TrainingSample
 from ...edit.clip import edit_clip
 from ...edit.job import Material
 from ...files.atomic import write_errors

@@ -14,7 +14,7 @@ from typing import Literal
 
 import numpy as np
 
-from ...data.folder import Task, TrainingSample
+from ...data.samples import Task, TrainingSample
 from .buckets import Size, image_size, video_size
 from .shuffles import Ints, Shuffles
 

@@ -21,16 +21,17 @@ from ...cogvideox.adapter import (
     save_adapter,
 )
 from ...cogvideox.model import CogVideoX
-from ...data.folder import FolderDataset, open_folder
+from ...data.opened import open_dataset
+from ...data.samples import Dataset
 from ...errors import InputError
 from ...files.digest import digest_of
 from ...files.lock import sole_run
+from ...files.parse import plain_values
 from ...media import load_image, save_image
 from ...runtime import Progress, Runtime, duration_text
 from ..board import Board
 from ..checkpoints import Checkpoints
 from ..loop import Trainer
-from ..parse import plain_values
 from ..plot import draw_curves, read_log, trim_log
 from ..processes import Processes
 from ..skips import REMEDY
@@ -113,7 +114,7 @@ def train_adapter(
     require_equal_shares(config, processes)
     require_sharing(config, processes)
     with torch.inference_mode(False), torch.enable_grad(), _sole_run(config.out, processes):
-        dataset = open_folder(config.data, _survey(runtime))
+        dataset = open_dataset(config.data, _survey(runtime))
         notes = check_samples(bundle, dataset, config, sizes)
         interruption = Interruption(runtime.check_cancelled)
         with _memory_advice(config):
@@ -134,7 +135,7 @@ class _Run:
     def __init__(
         self,
         model: TrainedModel,
-        dataset: FolderDataset,
+        dataset: Dataset,
         config: AdapterConfig,
         sizes: tuple[Size, ...],
         runtime: Runtime,
@@ -311,7 +312,7 @@ def _survey(runtime: Runtime) -> Callable[[int, int], None]:
     return on_sample
 
 
-def _order(dataset: FolderDataset, config: AdapterConfig, sizes: tuple[Size, ...]) -> Order:
+def _order(dataset: Dataset, config: AdapterConfig, sizes: tuple[Size, ...]) -> Order:
     return Order(
         samples=dataset.samples,
         sizes=sizes,
@@ -325,7 +326,7 @@ def _order(dataset: FolderDataset, config: AdapterConfig, sizes: tuple[Size, ...
 
 def _identity(
     bundle: CogVideoX,
-    dataset: FolderDataset,
+    dataset: Dataset,
     config: AdapterConfig,
     size: tuple[int, int, int],
     beginning: str,

@@ -11,12 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vivid_core.data.folder import Task, TrainingSample
+from vivid_core.data.folder import FilePair
+from vivid_core.data.samples import Task, TrainingSample
 from vivid_core.errors import InputError
+from vivid_core.files.parse import build_config
 from vivid_core.train.adapter.buckets import Size, image_size, shortest_video, video_size
 from vivid_core.train.adapter.config import AdapterConfig
 from vivid_core.train.adapter.order import Order
-from vivid_core.train.parse import build_config
 
 SIDES = st.integers(1, 8).map(lambda n: 16 * n)
 SIZES = st.lists(
@@ -40,8 +41,7 @@ def samples(facts: Facts) -> list[TrainingSample]:
     return [
         TrainingSample(
             name=f"s{i}",
-            clip=Path("c"),
-            mask=Path("m"),
+            pixels=FilePair(clip=Path("c"), mask=Path("m")),
             task=task,
             captions=("a",),
             frames=frames,

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from vivid_core.errors import InputError
+from vivid_core.files.parse import build_config, plain_values
 from vivid_core.mask.augment import MASK_MODES
 from vivid_core.train.adapter.config import AdapterConfig, load_adapter_config
 from vivid_core.train.loop import rate_share
-from vivid_core.train.parse import build_config, plain_values
 
 SMALLEST = {"data": "clips", "out": "run"}
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vivid_core.data.folder import Task, TrainingSample
+from vivid_core.data.folder import FilePair
+from vivid_core.data.samples import Task, TrainingSample
 from vivid_core.train.adapter.order import Order, belongs, count_before, share_of
 
 RATIOS = st.floats(min_value=0, max_value=100, allow_nan=False)
@@ -18,8 +19,7 @@ RATIOS = st.floats(min_value=0, max_value=100, allow_nan=False)
 def sample(name: str, *, frames: int = 9, task: Task = "edit") -> TrainingSample:
     return TrainingSample(
         name=name,
-        clip=Path(name),
-        mask=Path(name),
+        pixels=FilePair(clip=Path(name), mask=Path(name)),
         task=task,
         captions=("a",),
         frames=frames,

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vivid_core.errors import InputError
-from vivid_core.train.parse import build_config, plain_values, read_yaml
+from vivid_core.files.parse import build_config, plain_values, read_yaml
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,161 @@
+"""The workflows that build datasets."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from .parts import CLIP, SWAP, click, clip, edit, look, model
+from .templates import Group, Node, Template
+
+NAME = "built_shapes"
+TRAINED = (12, "adapter")
+compare, _ = look("build_dataset", (4, "video"), (4, "effective mask")).nodes
+BUILD = Template(
+    name="vivid_build_dataset",
+    note="## Build a dataset from videos, and train on it\n"
+    "1. **Vivid Sample Dataset** writes procedural clips. For **your own**: a folder of videos in "
+    "ComfyUI's *input* folder, named in *Build Dataset*, and engines with weights.\n"
+    "2. **Vivid Build Dataset** finds what is in them, masks, follows and describes it, and pastes "
+    "masks onto background: samples to add, change and delete. *Cancel* keeps what is done, "
+    "**Run** goes on. Look at the sheet before you train.\n"
+    "3. **Vivid Train Adapter** learns from it; 60 steps show that it runs, not more.\n"
+    f"4. {SWAP}.",
+    groups=(
+        Group(
+            title="1 your videos",
+            nodes=(
+                replace(model(model="vivid-tiny base (bundled)"), width=360),
+                Node(
+                    id=10,
+                    kind="Vivid_SampleDataset",
+                    width=360,
+                    height=540,
+                    title="Your videos here",
+                    values={"clips": 12, "samples": 3},
+                ),
+            ),
+        ),
+        Group(
+            title="2 build",
+            nodes=(
+                Node(
+                    id=20,
+                    kind="Vivid_BuildDataset",
+                    values={
+                        "name": NAME,
+                        "min_seconds": 1.0,
+                        "min_side": 64,
+                        "lossless": True,
+                        "samples": 4,
+                    },
+                    links={"dataset": (10, "dataset")},
+                ),
+            ),
+        ),
+        Group(
+            title="3 train",
+            nodes=(
+                Node(
+                    id=12,
+                    kind="Vivid_TrainAdapter",
+                    values={
+                        "name": NAME,
+                        "steps": 60,
+                        "batch": 8,
+                        "learning_rate": 3e-3,
+                        "ema_decay": 0.9,
+                        "images_per_video": 3.0,
+                        "warmup": 10,
+                        "clip": 1.0,
+                    },
+                    links={"model": (1, "model"), "dataset": (20, "dataset")},
+                ),
+            ),
+        ),
+        Group(
+            title="4 a clip to try it on",
+            nodes=(clip(seed=1000029), replace(click(41.5, 27.5), width=420)),
+        ),
+        Group(
+            title="5 edit, and look",
+            nodes=(
+                Node(
+                    id=8,
+                    kind="Vivid_ApplyAdapter",
+                    values={"adapter": "none"},
+                    links={"model": (1, "model"), "trained": TRAINED},
+                ),
+                replace(
+                    edit((9, "mask"), "delete", fill="off", model=(8, "model")),
+                    height=440,
+                ),
+                replace(compare, height=540),
+            ),
+        ),
+    ),
+)
+
+DELETION = Template(
+    name="vivid_build_deletion",
+    note="## A sample of deletion, step by step\n"
+    "A model learns to delete from clips in which nothing is deleted: a mask lies on background, "
+    "and the clip itself is the truth (VIVID, section 3.2).\n"
+    "1. **Vivid Track Object** follows what is there, so that nothing covers it.\n"
+    "2. **Vivid Animate Mask** stands for the mask of another clip; **Vivid Paste Mask** finds a "
+    "free place and keeps its path, or moves it as the background moves.\n"
+    "3. **Vivid Filter Sample** says whether it is good enough, **Vivid Write Samples** adds it to "
+    "a dataset: run again with another seed for another one.\n"
+    f"4. {SWAP}. **Vivid Build Dataset** does all of it for whole folders.",
+    groups=(
+        Group(title="1 your clip", nodes=(clip(seed=1000029),)),
+        Group(title="2 what is there", nodes=(click(41.5, 27.5),)),
+        Group(
+            title="3 paste",
+            nodes=(
+                Node(
+                    id=3,
+                    kind="Vivid_AnimateMask",
+                    values={"shape": "ellipse", "size_x": 0.22, "size_y": 0.22},
+                    links={"video": CLIP},
+                ),
+                Node(
+                    id=4,
+                    kind="Vivid_PasteMask",
+                    values={"motion": "background"},
+                    links={"video": CLIP, "mask": (3, "mask"), "things": (9, "mask")},
+                ),
+            ),
+        ),
+        Group(
+            title="4 look",
+            nodes=(
+                Node(
+                    id=5,
+                    kind="Vivid_OverlayMask",
+                    links={"video": CLIP, "mask": (4, "mask")},
+                ),
+                Node(
+                    id=6,
+                    kind="Vivid_FilterSample",
+                    links={"video": CLIP, "mask": (4, "mask")},
+                ),
+            ),
+        ),
+        Group(
+            title="5 keep",
+            nodes=(
+                Node(
+                    id=7,
+                    kind="Vivid_WriteSamples",
+                    values={
+                        "name": "deletions",
+                        "task": "delete",
+                        "label": "background",
+                        "lossless": True,
+                    },
+                    links={"video": CLIP, "mask": (4, "mask"), "passed": (6, "passed")},
+                ),
+            ),
+        ),
+    ),
+)

@@ -1,0 +1,222 @@
+"""A built dataset: shards, an index that finds every sample in them, and a manifest of digests.
+
+my_dataset/
+    shards/000000.tar    WebDataset: KEY.source.mp4, KEY.masks.json, KEY.json ...
+    index.parquet        one line a sample: its facts, and where its members lie
+    manifest.json        SHA-256 and size of every file; written last
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import InputError, MediaError
+from ..files.atomic import write_whole, write_whole_file
+from ..files.digest import digest_of
+from ..media import parse_masks, read_clip
+from ..video import Clip, MaskTrack
+from .record import SampleRecord, format_record, parse_record
+from .samples import Dataset, TrainingSample
+from .shards import SHARD_BYTES, Place, ShardedSample, StoredSample, read_place, write_shards
+
+if TYPE_CHECKING:
+    import pyarrow
+
+INDEX, MANIFEST = "index.parquet", "manifest.json"
+FORMAT, VERSION = "vivid-dataset", 1
+SOURCE, MASKS = "source", "masks.json"
+_NEEDS_ARROW = "needs the package pyarrow: pip install pyarrow"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShardPixels:
+    """Clip and mask of a sample in a shard."""
+
+    folder: Path
+    sample: ShardedSample
+
+    def read(self) -> tuple[Clip, MaskTrack]:
+        source = next(name for name in self.sample.places if name.startswith(f"{SOURCE}."))
+        name = f"{self.folder / self.sample.shard}: {self.sample.record.key}"
+        try:
+            clip = read_clip(io.BytesIO(self._bytes(source)))
+            mask = MaskTrack.fit(
+                parse_masks(self._bytes(MASKS).decode("utf-8", "replace"), name=MASKS), clip
+            )
+        except (MediaError, OSError) as error:
+            raise InputError("data", f"{name}: {error}") from error
+        except InputError as error:
+            raise InputError("data", f"{name}: {error.problem}") from error
+        return clip, mask
+
+    def _bytes(self, member: str) -> bytes:
+        return read_place(self.folder, self.sample.shard, self.sample.places[member])
+
+
+def is_built(folder: Path) -> bool:
+    """Whether a folder holds a built dataset."""
+    return (folder / MANIFEST).is_file()
+
+
+def write_built(
+    folder: Path, samples: Iterable[StoredSample], *, shard_bytes: int = SHARD_BYTES
+) -> int:
+    """Write a dataset; gives the number of samples. The same samples give the same bytes.
+
+    Shards of an earlier dataset in the folder are replaced, and those over its end removed.
+    """
+    (folder / MANIFEST).unlink(missing_ok=True)  # what follows is whole only when it is back
+    written = list(write_shards(folder, samples, shard_bytes=shard_bytes))
+    shards = list(dict.fromkeys(sample.shard for sample in written))
+    for stale in sorted((folder / "shards").glob("*.tar")):
+        if stale.relative_to(folder).as_posix() not in shards:
+            stale.unlink()
+    write_index(folder / INDEX, written)
+    files = {name: _file_facts(folder / name) for name in [*shards, INDEX]}
+    data = {"format": FORMAT, "version": VERSION, "samples": len(written), "files": files}
+    write_whole_file(folder / MANIFEST, json.dumps(data, indent=1, sort_keys=True).encode())
+    return len(written)
+
+
+def open_built(folder: Path, on_sample: Callable[[int, int], None]) -> Dataset:
+    """The samples of a built dataset. Raises InputError for files that are gone or cut off.
+
+    Digests are not verified here, see `check`: a terabyte takes hours.
+    """
+    require_files(folder, read_manifest(folder))
+    entries = read_index(folder / INDEX)
+    samples = []
+    for done, entry in enumerate(entries):
+        on_sample(done, len(entries))
+        samples.append(_training_sample(folder, entry))
+    if not samples:
+        raise InputError("data", f"{folder} holds no samples: nothing passed the filters")
+    return Dataset(folder=folder, samples=tuple(samples))
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """Raises InputError for one that is missing, or not of this format."""
+    path = folder / MANIFEST
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+        if (data["format"], data["version"]) != (FORMAT, VERSION):
+            raise ValueError(f"format {data['format']}, version {data['version']}")
+        dict(data["files"]).items()
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError("data", f"{path} is no manifest this pack reads ({error})") from error
+    return data
+
+
+def require_files(folder: Path, manifest: dict[str, Any]) -> None:
+    """Raise InputError that names the first file which is not there with all its bytes."""
+    for name, facts in manifest["files"].items():
+        path = folder / name
+        if not path.is_file():
+            raise InputError(
+                "data", f"{path} is missing: put it back where the dataset's {MANIFEST} has it"
+            )
+        if path.stat().st_size != facts["bytes"]:
+            raise InputError(
+                "data",
+                f"{path} has {path.stat().st_size} bytes, {MANIFEST} says {facts['bytes']}: copy "
+                "it again",
+            )
+
+
+def write_index(path: Path, samples: Sequence[ShardedSample]) -> None:
+    """One line a sample. Raises InputError where pyarrow is not installed."""
+    pa, parquet = _arrow()
+    table = pa.Table.from_pylist([_row(sample) for sample in samples], schema=_schema(pa))
+    with write_whole(path) as unfinished:
+        parquet.write_table(table, unfinished, compression="zstd")
+
+
+def read_index(path: Path) -> list[ShardedSample]:
+    """Raises InputError where it cannot be read."""
+    pa, parquet = _arrow()
+    try:
+        rows = parquet.read_table(path, columns=["record", "shard", "members"]).to_pylist()
+    except (OSError, pa.ArrowException) as error:
+        raise InputError("data", f"{path} cannot be read: {error}") from error
+    return [_entry(row, f"{path}, line {number}") for number, row in enumerate(rows, start=1)]
+
+
+def _arrow() -> tuple[Any, Any]:
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ImportError as error:
+        raise InputError("data", f"a built dataset {_NEEDS_ARROW}") from error
+    return pyarrow, pyarrow.parquet
+
+
+def _schema(pa: Any) -> pyarrow.Schema:
+    text, whole, number = pa.string(), pa.int64(), pa.float64()
+    member = pa.struct([("name", text), ("offset", whole), ("bytes", whole), ("sha256", text)])
+    return pa.schema(
+        [
+            *((name, text) for name in ("key", "subset", "task", "label", "propagation", "fps")),
+            *((name, whole) for name in ("frames", "height", "width")),
+            ("captions", pa.list_(text)),
+            ("box", pa.list_(number)),
+            ("scores", pa.map_(text, number)),
+            *((name, text) for name in ("source", "licence", "origin", "shard")),
+            ("members", pa.list_(member)),
+            ("record", text),
+        ]
+    )
+
+
+def _row(sample: ShardedSample) -> dict[str, Any]:
+    record = sample.record
+    plain = ("key", "subset", "task", "label", "propagation", "fps", "frames", "height", "width")
+    return {
+        **{name: getattr(record, name) for name in plain},
+        "captions": list(record.captions),
+        "box": list(record.box),
+        "scores": sorted(record.scores.items()),
+        "source": record.source.path,
+        "licence": record.source.licence,
+        "origin": record.source.origin,
+        "shard": sample.shard,
+        "members": [
+            {"name": name, "offset": place.offset, "bytes": place.size, "sha256": place.sha256}
+            for name, place in sorted(sample.places.items())
+        ],
+        "record": format_record(record),
+    }
+
+
+def _entry(row: dict[str, Any], where: str) -> ShardedSample:
+    places = {
+        item["name"]: Place(offset=item["offset"], size=item["bytes"], sha256=item["sha256"])
+        for item in row["members"]
+    }
+    record = parse_record(row["record"], where=where)
+    return ShardedSample(record=record, shard=row["shard"], places=places)
+
+
+def _training_sample(folder: Path, entry: ShardedSample) -> TrainingSample:
+    record: SampleRecord = entry.record
+    return TrainingSample(
+        name=record.key,
+        pixels=ShardPixels(folder=folder, sample=entry),
+        task=record.task,
+        captions=record.captions,
+        frames=record.frames,
+        size=(record.height, record.width),
+        masked=record.masked,
+        digest=digest_of({name: place.sha256 for name, place in entry.places.items()}),
+    )
+
+
+def _file_facts(path: Path) -> dict[str, Any]:
+    with path.open("rb") as file:
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    return {"sha256": sha256, "bytes": path.stat().st_size}

@@ -1,0 +1,111 @@
+"""Shards: samples in WebDataset tar files, the same bytes for the same samples.
+
+A member is named KEY.source.mp4, KEY.masks.json, KEY.json ...: what lies behind the first dot says
+what it is, so that any WebDataset reader groups the members of a sample. Owners, modes and times
+are fixed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import tarfile
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..files.atomic import write_whole
+from .record import SampleRecord, format_record
+
+SHARDS = "shards"
+SHARD_BYTES = 1_000_000_000  # a shard begins anew before it grows over this
+RECORD = "json"
+_MODE = 0o644
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredSample:
+    """A sample whose parts lie in files: `members` maps "source.mp4", "masks.json" ... to them."""
+
+    record: SampleRecord
+    members: Mapping[str, Path]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Bytes of a shard. `sha256` is of these bytes alone."""
+
+    offset: int
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShardedSample:
+    """A sample in a shard, which is named relative to the dataset's folder."""
+
+    record: SampleRecord
+    shard: str
+    places: Mapping[str, Place]
+
+
+def write_shards(
+    folder: Path, samples: Iterable[StoredSample], *, shard_bytes: int = SHARD_BYTES
+) -> Iterator[ShardedSample]:
+    """Write samples in their order; gives them once their shard is on disk under its name."""
+    for number, group in enumerate(_grouped(samples, shard_bytes)):
+        name = f"{SHARDS}/{number:06}.tar"
+        with _new_shard(folder / name) as archive:
+            written = [_add_sample(archive, name, sample) for sample in group]
+        yield from written
+
+
+def read_place(folder: Path, shard: str, place: Place) -> bytes:
+    """The bytes of a member. Raises OSError where the shard is missing or shorter."""
+    with (folder / shard).open("rb") as file:
+        file.seek(place.offset)
+        data = file.read(place.size)
+    if len(data) < place.size:
+        raise OSError(f"{shard} ends after {place.offset + len(data)} bytes")
+    return data
+
+
+def _grouped(samples: Iterable[StoredSample], most: int) -> Iterator[list[StoredSample]]:
+    group, total = list[StoredSample](), 0
+    for sample in samples:
+        size = sum(path.stat().st_size for path in sample.members.values())
+        if group and total + size > most:
+            yield group
+            group, total = [], 0
+        group.append(sample)
+        total += size
+    if group:
+        yield group
+
+
+@contextmanager
+def _new_shard(path: Path) -> Iterator[tarfile.TarFile]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with write_whole(path) as unfinished:
+        with tarfile.open(unfinished, "w", format=tarfile.GNU_FORMAT) as archive:
+            yield archive
+
+
+def _add_sample(archive: tarfile.TarFile, shard: str, sample: StoredSample) -> ShardedSample:
+    record = format_record(sample.record).encode()
+    places = {RECORD: _add(archive, f"{sample.record.key}.{RECORD}", record)}
+    for name in sorted(sample.members):
+        data = sample.members[name].read_bytes()
+        places[name] = _add(archive, f"{sample.record.key}.{name}", data)
+    return ShardedSample(record=sample.record, shard=shard, places=places)
+
+
+def _add(archive: tarfile.TarFile, name: str, data: bytes) -> Place:
+    header = tarfile.TarInfo(name)
+    header.size, header.mode, header.mtime = len(data), _MODE, 0
+    archive.addfile(header, io.BytesIO(data))
+    assert archive.fileobj is not None
+    end = archive.fileobj.tell()
+    padded = -(-len(data) // tarfile.BLOCKSIZE) * tarfile.BLOCKSIZE
+    return Place(offset=end - padded, size=len(data), sha256=hashlib.sha256(data).hexdigest())

@@ -1,0 +1,91 @@
+"""The engines of a build by their names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from ..build.config import BuildConfig, EngineNames
+from ..build.engines import Engines
+from ..errors import InputError
+from ..flow.dis import DisFlow
+from ..flow.engine import FlowEngine
+from ..flow.raft import load_raft
+from ..track.engine import Engine
+from ..track.flow import FlowTracker
+from .folder import SCENES
+from .known_truth import KnownTruth
+
+KNOWN = "scenes"
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineLoader:
+    """Loads the engines of a configuration; an `EngineMaker`."""
+
+    names: EngineNames
+    videos: Path
+
+    @classmethod
+    def of(cls, config: BuildConfig) -> EngineLoader:
+        return cls(names=config.engines, videos=config.videos)
+
+    def __call__(self) -> Engines:
+        names, device = self.names, _device(self.names.device)
+        seeing = {
+            role: self._seeing(role, getattr(names, role))
+            for role in ("tagger", "detector", "segmenter", "captioner")
+        }
+        return Engines(
+            **seeing, tracker=_tracker(names.tracker, device), flow=_flow(names.flow, device)
+        )
+
+    def _seeing(self, role: str, named: str) -> KnownTruth:
+        if named == KNOWN:
+            return known_truth(self.videos)
+        raise InputError(f"engines: {role}", f"{named!r} is unknown: known is {KNOWN}")
+
+
+def known_truth(videos: Path) -> KnownTruth:
+    """Of a folder of procedural clips, or of a list or table that lies in one."""
+    folder = videos if videos.is_dir() else videos.parent
+    return KnownTruth.of_folder(folder if (folder / SCENES).is_file() else folder.parent)
+
+
+def _tracker(named: str, device: torch.device) -> Engine:
+    name, weights = _parts(named)
+    if name == "flow" and weights is None:
+        return FlowTracker()
+    if name == "sam2" and weights is not None:
+        from ..track.sam2 import load_sam2
+
+        return load_sam2(weights, device=device)
+    raise InputError("engines: tracker", f"{named!r} is unknown: use flow, or sam2:WEIGHTS")
+
+
+def _flow(named: str, device: torch.device) -> FlowEngine:
+    name, weights = _parts(named)
+    if name == "dis" and weights is None:
+        return DisFlow()
+    if name == "raft" and weights is not None:
+        return load_raft(weights, device=device)
+    raise InputError("engines: flow", f"{named!r} is unknown: use dis, or raft:WEIGHTS")
+
+
+def _parts(named: str) -> tuple[str, Path | None]:
+    """NAME, or NAME:WEIGHTS."""
+    name, _, weights = named.partition(":")
+    return name, Path(weights).expanduser() if weights else None
+
+
+def _device(name: str) -> torch.device:
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        return torch.device(name)
+    except RuntimeError as error:
+        raise InputError(
+            "engines: device", f"{name!r} is no device: use auto, cpu or cuda"
+        ) from error
