@@ -11,7 +11,9 @@ from jaxtyping import Bool, UInt8
 
 from ..errors import InputError
 
-Box = tuple[float, float, float, float]  # left, top, right, bottom in pixels; right and bottom end it
+Box = tuple[
+    float, float, float, float
+]  # left, top, right, bottom in pixels; right and bottom end it
 
 
 @dataclass(frozen=True, kw_only=True)
