@@ -136,7 +136,11 @@ class _TryAgain(EngineError):
 
 
 class _NoRedirection(HTTPRedirectHandler):
-    def redirect_request(self, *_: Any) -> None:
+    """A redirection is answered with its error."""
+
+    def redirect_request(
+        self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str
+    ) -> None:
         return None
 
 

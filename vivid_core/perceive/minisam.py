@@ -23,7 +23,8 @@ from .protocols import Box
 METHOD = 1  # part of the digest
 ENCODER, DECODER = "encoder.onnx", "sam.onnx"  # as the npm package names them
 SIDE = 1024  # pixels of the encoder's square
-MEAN, DEVIATION = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)  # ImageNet, of 255
+_MEAN = np.array((123.675, 116.28, 103.53), np.float32)  # ImageNet, of 255
+_DEVIATION = np.array((58.395, 57.12, 57.375), np.float32)
 OUTSIDE, INSIDE, TOP_LEFT, BOTTOM_RIGHT, NOTHING = 0, 1, 2, 3, -1  # labels of points
 LOW = 256  # side of the decoder's own masks
 
@@ -121,5 +122,5 @@ def model_input(frame: UInt8[np.ndarray, "h w 3"]) -> Float[np.ndarray, "1 3 s s
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     pixels = cv2.resize(frame, size, interpolation=cv2.INTER_LINEAR).astype(np.float32)
     square = np.zeros((SIDE, SIDE, 3), np.float32)
-    square[: size[1], : size[0]] = (pixels - np.float32(MEAN)) / np.float32(DEVIATION)
+    square[: size[1], : size[0]] = (pixels - _MEAN) / _DEVIATION
     return np.ascontiguousarray(square.transpose(2, 0, 1)[None])
