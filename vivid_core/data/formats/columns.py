@@ -51,8 +51,8 @@ class ColumnMap:
     def names(self) -> tuple[str, ...]:
         """Every column that has a meaning."""
         single = (self.video, self.edited, self.mask, self.start, self.stop, self.fps)
-        texts = (*self.captions, self.edited_caption, self.instruction, *self.references)
-        return tuple(name for name in (*single, *texts) if name)
+        texts = (*self.captions, self.edited_caption, self.instruction)
+        return tuple(name for name in (*single, *self.references, *texts) if name)
 
 
 def read_table(path: Path, columns: ColumnMap, root: Path) -> tuple[Record, ...]:
@@ -76,9 +76,9 @@ def write_table(path: Path, records: Iterable[Record], columns: ColumnMap, root:
     Raises InputError for a sample that the form has no column for.
     """
     rows = [row_of_record(record, columns, root) for record in records]
-    names = list(dict.fromkeys(name for row in rows for name in row))
-    ordered = [*columns.order, *(name for name in names if name not in columns.order)]
-    write_rows(path, rows, ordered or list(columns.names), names=ordered != list(columns.order))
+    found = dict.fromkeys(name for row in rows for name in row)
+    known = columns.order or tuple(name for name in columns.names if name in found or not rows)
+    write_rows(path, rows, list(dict.fromkeys([*known, *found])))
 
 
 def record_of_row(row: Row, columns: ColumnMap, root: Path) -> Record:

@@ -23,6 +23,7 @@ from .rows import read_text
 LABELS = "arr_0"  # the only array of an .npz of labels
 MASKLETS = "masklet_continues"
 LARGEST_LABELS = 2**34  # bytes of a label map once unpacked; a small file may hide more
+LARGEST_MASK = 2**28  # pixels
 LARGEST_MASKLETS = 2**30  # bytes of JSON
 
 
@@ -104,9 +105,11 @@ def _masklets(path: Path) -> list[Any]:
 def _decode(path: Path, frame: int, masks: Any, number: int) -> np.ndarray:
     try:
         item = masks[number]
-        height, width = item["size"]
+        height, width = (int(side) for side in item["size"])
+        if not 0 < height * width <= LARGEST_MASK:
+            raise InputError("size", f"is {height}x{width}")
         counts = base64.b64decode(item["counts"], validate=True).decode("ascii")
-        return decode_rle(counts, (int(height), int(width)))
+        return decode_rle(counts, (height, width))
     except (InputError, LookupError, TypeError, ValueError, binascii.Error) as error:
         raise MediaError(
             f"{path}, frame {frame}: has no mask {number}, or it is damaged ({error})"

@@ -25,6 +25,10 @@ class MaskReference:
     number: int = 0
     frames: FrameRange | None = None  # of the masks in the file; all if None
 
+    def __post_init__(self) -> None:
+        if self.number < 0:
+            raise InputError("data", f"a mask has the number {self.number}: they count from 0")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Record:

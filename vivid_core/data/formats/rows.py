@@ -36,13 +36,11 @@ def read_rows(path: Path, order: Sequence[str] = ()) -> list[Row]:
     raise InputError("data", f"{path}: tables end in .csv, .tsv, .json or .jsonl")
 
 
-def write_rows(
-    path: Path, rows: Sequence[Row], columns: Sequence[str], *, names: bool = True
-) -> None:
-    """Write a table in one piece; `names` says whether a CSV starts with the columns' names."""
+def write_rows(path: Path, rows: Sequence[Row], columns: Sequence[str]) -> None:
+    """Write a table in one piece; a CSV starts with the columns' names."""
     suffix = path.suffix.lower()
     if suffix in DELIMITERS:
-        text = _csv_text(rows, columns, DELIMITERS[suffix], names=names)
+        text = _csv_text(rows, columns, DELIMITERS[suffix])
     elif suffix == JSON:
         text = json.dumps([dict(row) for row in rows], ensure_ascii=False, indent=1) + "\n"
     elif suffix == JSON_LINES:
@@ -76,7 +74,7 @@ def _read_csv(path: Path, text: str, delimiter: str, order: Sequence[str]) -> li
     if not lines:
         return []
     first = [cell.strip() for cell in lines[0][1]]
-    has_names = not order or set(first) >= set(order)
+    has_names = not order or bool(set(first) & set(order))
     names = first if has_names else list(order)
     _require_names(path, names)
     return [_row(path, names, number, cells) for number, cells in lines[has_names:]]
@@ -99,11 +97,10 @@ def _row(path: Path, names: list[str], number: int, cells: list[str]) -> Row:
     return dict(zip(names, cells, strict=True))
 
 
-def _csv_text(rows: Sequence[Row], columns: Sequence[str], delimiter: str, *, names: bool) -> str:
+def _csv_text(rows: Sequence[Row], columns: Sequence[str], delimiter: str) -> str:
     text = io.StringIO(newline="")
     writer = csv.writer(text, delimiter=delimiter, lineterminator="\n")
-    if names:
-        writer.writerow(columns)
+    writer.writerow(columns)
     for row in rows:
         cells = [_cell(row.get(column, "")) for column in columns]
         writer.writerow(cells)

@@ -1,4 +1,4 @@
-"""VPData and VPBench: a CSV of parts of videos, and label maps of all their things (Bian et al. 2025).
+"""VPData and VPBench: a CSV of parts of videos, and label maps of their things (Bian et al. 2025).
 
     video_inpainting/videovo/000005000000/all_masks.npz     numbers [frames, height, width]
     videovo/raw_video/000005000/000005000000.0.mp4
