@@ -14,6 +14,7 @@ from .load import ApplyAdapter, LoadAdapter, LoadModel
 from .longvideo import EditLongVideo
 from .mask import AugmentMask, OverlayMask
 from .measure import CompareEdit, MeasureEdit
+from .perceive import CaptionEntity, DetectEntities, LoadEngine, SegmentEntities, TagFrame
 from .pick import PickKeyframe, UseKeyframe
 from .sample import SampleClip
 from .track import LoadTracker, TrackObject
@@ -25,6 +26,7 @@ NODES: list[type[io.ComfyNode]] = [
     LoadAdapter,
     LoadTracker,
     LoadFlow,
+    LoadEngine,
     SampleClip,
     TrackObject,
     AnimateMask,
@@ -41,6 +43,10 @@ NODES: list[type[io.ComfyNode]] = [
     EditLongVideo,
     CompareEdit,
     MeasureEdit,
+    TagFrame,
+    DetectEntities,
+    SegmentEntities,
+    CaptionEntity,
     LoadDataset,
     SampleDataset,
     TrainAdapter,

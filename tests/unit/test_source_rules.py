@@ -18,7 +18,7 @@ CORE_BRINGS = {  # what every supported ComfyUI installs or is
     "psutil", "server", "tokenizers", "torch", "torchvision", "tqdm", "yaml",
 }  # fmt: skip
 MODULE_OF = {"opencv-python": "cv2"}
-OPTIONAL = {"sam2", "ray", "patchmatch", "lpips", "bitsandbytes"}  # the extras of the same names
+OPTIONAL = {"sam2", "ray", "patchmatch", "lpips", "bitsandbytes", "onnxruntime"}  # extras
 
 # The registry flags a pack for the first three whatever they are used for; comfy-test refuses
 # the devices.

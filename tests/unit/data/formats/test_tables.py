@@ -42,18 +42,18 @@ def values_of_records(draw: st.DrawFn) -> dict[str, Any]:
         return ROOT / draw(NAMES)
 
     start = draw(st.integers(0, 1000))
-    return dict(
-        video=path(),
-        frames=draw(st.sampled_from([None, FrameRange(start=start, stop=start + 49)])),
-        fps=draw(st.sampled_from([None, 8.0, 23.976])),
-        mask=MaskReference(path=path()) if draw(st.booleans()) else None,
-        edited=path() if draw(st.booleans()) else None,
-        captions=tuple(draw(st.lists(TEXTS.filter(bool), max_size=3))),
-        edited_caption=draw(TEXTS),
-        instruction=draw(TEXTS),
-        references=tuple(path() for _ in range(draw(st.integers(0, 2)))),
-        extra={"kept": draw(TEXTS)},
-    )
+    return {
+        "video": path(),
+        "frames": draw(st.sampled_from([None, FrameRange(start=start, stop=start + 49)])),
+        "fps": draw(st.sampled_from([None, 8.0, 23.976])),
+        "mask": MaskReference(path=path()) if draw(st.booleans()) else None,
+        "edited": path() if draw(st.booleans()) else None,
+        "captions": tuple(draw(st.lists(TEXTS.filter(bool), max_size=3))),
+        "edited_caption": draw(TEXTS),
+        "instruction": draw(TEXTS),
+        "references": tuple(path() for _ in range(draw(st.integers(0, 2)))),
+        "extra": {"kept": draw(TEXTS)},
+    }
 
 
 @settings(max_examples=25)  # each writes a file and waits for the disk
