@@ -144,9 +144,7 @@ def test_mistakes_are_named(comfy: ComfyServer, folder: str) -> None:
     assert "lora differs since the training" in run.error
 
 
-@pytest.mark.parametrize(
-    ("steps", "gain"), [(30, 1), pytest.param(200, 4, marks=pytest.mark.soak)]
-)
+@pytest.mark.parametrize(("steps", "gain"), [(30, 1), pytest.param(200, 4, marks=pytest.mark.soak)])
 def test_the_bundled_workflow_teaches_to_edit(comfy: ComfyServer, steps: int, gain: float) -> None:
     """From the base; judged on scenes that no training ever sees."""
     graph = json.loads((API / "vivid_train_adapter.json").read_text(encoding="utf-8"))
