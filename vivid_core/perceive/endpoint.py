@@ -138,9 +138,7 @@ class _TryAgain(EngineError):
 class _NoRedirection(HTTPRedirectHandler):
     """A redirection is answered with its error."""
 
-    def redirect_request(
-        self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str
-    ) -> None:
+    def redirect_request(self, *_: Any, **__: Any) -> None:
         return None
 
 

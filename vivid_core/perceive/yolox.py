@@ -41,26 +41,32 @@ class Yolox:
 
     def tags(self, frame: UInt8[np.ndarray, "h w 3"]) -> tuple[str, ...]:
         """Labels of what is surely there, the surest first."""
-        found = (e.label for e in self._found(frame) if e.score >= TAG_SCORE)
+        found = (e.label for e in self._find(frame, COCO_LABELS) if e.score >= TAG_SCORE)
         return tuple(dict.fromkeys(found))
 
     def detect(
         self, frame: UInt8[np.ndarray, "h w 3"], labels: Sequence[str]
     ) -> tuple[Entity, ...]:
-        """Labels that COCO does not know find nothing."""
-        wanted = {plain_label(label) for label in labels}
-        return tuple(entity for entity in self._found(frame) if entity.label in wanted)
+        """Each thing as the likeliest of the labels that are asked for.
 
-    def _found(self, frame: UInt8[np.ndarray, "h w 3"]) -> tuple[Entity, ...]:
+        A cat that looks more like a dog is found where only cats are looked for. Labels that COCO
+        does not know find nothing.
+        """
+        wanted = {plain_label(label) for label in labels}
+        known = tuple(label for label in COCO_LABELS if label in wanted)
+        return self._find(frame, known) if known else ()
+
+    def _find(
+        self, frame: UInt8[np.ndarray, "h w 3"], labels: tuple[str, ...]
+    ) -> tuple[Entity, ...]:
         scale = min(self._side / frame.shape[0], self._side / frame.shape[1])
         (raw,) = self._model.run(images=fit_picture(frame, self._side))
         rows = decode_grid(raw[0].astype(np.float32), self._side)
-        scores = rows[:, 4:5] * rows[:, 5:]
+        columns = [5 + COCO_LABELS.index(label) for label in labels]
+        scores = rows[:, 4:5] * rows[:, columns]
         best = scores.argmax(axis=1)
         entities = [
-            entity_in_frame(
-                COCO_LABELS[best[i]], rows[i, :4] / scale, scores[i, best[i]], frame.shape
-            )
+            entity_in_frame(labels[best[i]], rows[i, :4] / scale, scores[i, best[i]], frame.shape)
             for i in np.flatnonzero(scores.max(axis=1) >= CANDIDATE_SCORE)
         ]
         return suppress_overlaps([e for e in entities if e is not None], OVERLAP)

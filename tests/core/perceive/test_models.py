@@ -17,7 +17,7 @@ from vivid_core.errors import InputError, ModelError
 from vivid_core.perceive.florence import FlorenceTagger, load_florence
 from vivid_core.perceive.grounding import LABELS_AT_ONCE, load_grounding_dino
 from vivid_core.perceive.internvl import LocalChat, load_chat
-from vivid_core.perceive.load import ENGINE_NAMES, ENGINES, load_engine, require_role
+from vivid_core.perceive.load import ENGINES, load_engine, require_role
 from vivid_core.perceive.pretrained import Pretrained, load_pretrained
 from vivid_core.perceive.protocols import Captioner, Detector, Tagger
 
@@ -141,7 +141,7 @@ def test_the_digest_stands_for_the_files(dino_folder, tmp_path):
 
 
 def test_each_engine_asks_for_its_weights(monkeypatch, tmp_path):
-    for name in ENGINE_NAMES:
+    for name in ENGINES:
         if ENGINES[name].weights:
             with pytest.raises(InputError, match=f"{name} needs some"):
                 load_engine(name, None, device=CPU)
