@@ -134,9 +134,8 @@ def save_tiny_florence(folder: Path) -> Path:
     )
     Florence2ForConditionalGeneration(config).save_pretrained(folder)
     pictures = CLIPImageProcessor(
-        size={"height": 64, "width": 64}, do_center_crop=False, resample=3
+        size={"height": 64, "width": 64}, do_center_crop=False, image_seq_length=5
     )
-    pictures.image_seq_length = 5
     tasks = ("pure_text", "description_with_bboxes", "phrase_grounding")
     Florence2Processor(
         pictures, tokenizer, post_processor_config={task: {} for task in tasks}

@@ -66,7 +66,12 @@ class Yolox:
         scores = rows[:, 4:5] * rows[:, columns]
         best = scores.argmax(axis=1)
         entities = [
-            entity_in_frame(labels[best[i]], rows[i, :4] / scale, scores[i, best[i]], frame.shape)
+            entity_in_frame(
+                labels[best[i]],
+                (rows[i, :4] / scale).tolist(),
+                float(scores[i, best[i]]),
+                frame.shape,
+            )
             for i in np.flatnonzero(scores.max(axis=1) >= CANDIDATE_SCORE)
         ]
         return suppress_overlaps([e for e in entities if e is not None], OVERLAP)
