@@ -15,6 +15,7 @@ from .load import ApplyAdapter, LoadAdapter, LoadModel
 from .longvideo import EditLongVideo
 from .mask import AugmentMask, OverlayMask
 from .measure import CompareEdit, MeasureEdit
+from .perceive import CaptionEntity, DetectEntities, LoadEngine, SegmentEntities, TagFrame
 from .pick import PickKeyframe, UseKeyframe
 from .sample import SampleClip
 from .track import LoadTracker, TrackObject
@@ -26,6 +27,7 @@ NODES: list[type[io.ComfyNode]] = [
     LoadAdapter,
     LoadTracker,
     LoadFlow,
+    LoadEngine,
     SampleClip,
     TrackObject,
     AnimateMask,
@@ -42,6 +44,10 @@ NODES: list[type[io.ComfyNode]] = [
     EditLongVideo,
     CompareEdit,
     MeasureEdit,
+    TagFrame,
+    DetectEntities,
+    SegmentEntities,
+    CaptionEntity,
     LoadDataset,
     SampleDataset,
     BuildDataset,

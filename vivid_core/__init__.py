@@ -22,6 +22,16 @@ if TYPE_CHECKING:
     from .cogvideox.merge import export_lora as export_lora
     from .cogvideox.merge import merge_adapter as merge_adapter
     from .cogvideox.save import save_checkpoint as save_checkpoint
+    from .data.formats.catalog import read_dataset as read_dataset
+    from .data.formats.catalog import write_dataset as write_dataset
+    from .data.formats.columns import ColumnMap as ColumnMap
+    from .data.formats.columns import map_from_settings as map_from_settings
+    from .data.formats.columns import unknown_columns as unknown_columns
+    from .data.formats.masks import read_reference as read_reference
+    from .data.formats.masks import write_labels as write_labels
+    from .data.formats.masks import write_masklets as write_masklets
+    from .data.formats.record import MaskReference as MaskReference
+    from .data.formats.record import Record as Record
     from .edit.clip import edit_clip as edit_clip
     from .edit.clip import run_edit as run_edit
     from .edit.cost import CostEstimate as CostEstimate
@@ -54,6 +64,7 @@ if TYPE_CHECKING:
     from .media import save_image as save_image
     from .media import save_masks as save_masks
     from .media import write_clip as write_clip
+    from .perceive.load import load_engine as load_engine
     from .runtime import Progress as Progress
     from .runtime import Runtime as Runtime
     from .scenery.meadow import Meadow as Meadow
@@ -82,6 +93,10 @@ _HOMES = {
     "cogvideox.adapters": "AdapterFile",
     "cogvideox.merge": "export_lora merge_adapter",
     "cogvideox.save": "save_checkpoint",
+    "data.formats.catalog": "read_dataset write_dataset",
+    "data.formats.columns": "ColumnMap map_from_settings unknown_columns",
+    "data.formats.masks": "read_reference write_labels write_masklets",
+    "data.formats.record": "MaskReference Record",
     "edit.clip": "edit_clip run_edit",
     "edit.cost": "CostEstimate estimate_cost",
     "edit.job": "Job Material plan_edit",
@@ -98,6 +113,7 @@ _HOMES = {
     "measure.encoder": "load_clip_model",
     "measure.figures": "Instruments measure_edit",
     "media": "load_image read_clip read_mask save_image save_masks write_clip",
+    "perceive.load": "load_engine",
     "runtime": "Progress Runtime",
     "scenery.meadow": "Meadow draw_meadow",
     "settings": "Settings",

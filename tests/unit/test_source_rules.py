@@ -18,8 +18,8 @@ CORE_BRINGS = {  # what every supported ComfyUI installs or is
     "psutil", "server", "tokenizers", "torch", "torchvision", "tqdm", "yaml",
 }  # fmt: skip
 MODULE_OF = {"opencv-python": "cv2"}
-# The extras of the same names, and of `data`.
-OPTIONAL = {"sam2", "ray", "patchmatch", "lpips", "bitsandbytes", "pyarrow"}
+# The extras of the same names, of `data` and of `onnx`.
+OPTIONAL = {"sam2", "ray", "patchmatch", "lpips", "bitsandbytes", "pyarrow", "onnxruntime"}
 
 # The registry flags a pack for the first three whatever they are used for; comfy-test refuses
 # the devices.

@@ -12,7 +12,7 @@ BLANK = 0  # black, as the paper's x * m (VIVID, sec. 3.1)
 
 
 def masked_crop(
-    frame: UInt8[np.ndarray, "h w 3"], mask: Bool[np.ndarray, "h w"]
+    frame: UInt8[np.ndarray, "h w 3"], mask: Bool[np.ndarray, "mask_h mask_w"]
 ) -> UInt8[np.ndarray, "_ _ 3"]:
     """The pixels that the mask selects, and a little blank around them.
 

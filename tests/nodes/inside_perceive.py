@@ -1,0 +1,133 @@
+"""Checks of the nodes that see, in ComfyUI's Python: run by test_inside.py."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+Check = Callable[[Any], None]
+BOX = {"x": 24, "y": 14, "width": 32, "height": 32}
+SQUARE = (slice(20, 40), slice(30, 50))
+
+
+class Eyes:
+    """Tags, detects and captions a red square."""
+
+    digest = "eyes"
+
+    def __init__(self, nodes: Any) -> None:
+        name = nodes.__name__.replace("nodes", "vivid_core.perceive.protocols")
+        self._protocols = sys.modules.get(name) or __import__(name, fromlist=["Entity"])
+        self.crop: Any = None
+
+    def tags(self, frame: Any) -> tuple[str, ...]:
+        return ("red", "ball", "sky")
+
+    def detect(self, frame: Any, labels: Any) -> tuple[Any, ...]:
+        entity = self._protocols.Entity(label=labels[0], box=(24, 14, 56, 46), score=0.8)
+        return (entity, self._protocols.Entity(label="speck", box=(0, 0, 1, 1), score=0.9))
+
+    def captions(self, crop: Any, label: str) -> Any:
+        self.crop = crop
+        words = f"The video shows a {label}"
+        return self._protocols.Captions(words, words + " again", words + " again and again")
+
+
+def clip() -> torch.Tensor:
+    frames = torch.full((3, 60, 80, 3), 0.15)
+    frames[:, *SQUARE] = torch.tensor((0.9, 0.2, 0.15))
+    return frames
+
+
+def boxes_of_core_become_masks(nodes: Any) -> None:
+    """One box, a list for all frames, a list for each frame: SAM3 Detect gives the last."""
+    for boxes in (BOX, [BOX], [[], [], [BOX | {"score": 0.7}]], [[BOX]]):
+        out = nodes.SegmentEntities.execute(
+            video=clip(), frame=2, engine=flow_tracker(nodes), entities=boxes, pick=1
+        )
+        masks, mask, label, overlay = out.args
+        assert masks.shape == mask.shape == (1, 60, 80) and label == "object"
+        truth = torch.zeros(60, 80)
+        truth[SQUARE] = 1
+        both = (mask[0] * truth).sum() / torch.maximum(mask[0], truth).sum()
+        assert both > 0.9 and overlay.shape == (1, 60, 80, 3)
+
+
+def what_is_tagged_is_found_masked_and_described(nodes: Any) -> None:
+    eyes, frames = Eyes(nodes), clip()
+    (labels,) = nodes.TagFrame.execute(video=frames, frame=0, engine=eyes, keep="things").args
+    assert labels == "ball, sky"
+    kept = nodes.TagFrame.execute(video=frames, frame=0, engine=eyes, keep="background").args
+    assert kept == ("sky",)
+    found, boxes, report = nodes.DetectEntities.execute(
+        video=frames, frame=0, engine=eyes, labels=labels,
+        score=0.3, smallest=0.01, largest=0.9, overlap=0.7,
+    ).args  # fmt: skip
+    assert boxes == [[BOX | {"score": 0.8, "label": "ball"}]]
+    assert report == "1. ball, 80% sure, 32x32 at (24, 14)"
+    _, mask, label, _ = nodes.SegmentEntities.execute(
+        video=frames, frame=0, engine=flow_tracker(nodes), entities=found, pick=1
+    ).args
+    said = nodes.CaptionEntity.execute(video=frames, frame=0, engine=eyes, mask=mask, label=label)
+    assert said.args[0] == "The video shows a ball" and len(said.args) == 3
+    assert eyes.crop.shape[0] < 30 and (eyes.crop[0] == 0).all()
+
+
+def what_cannot_be_done_is_told(nodes: Any) -> None:
+    eyes, frames = Eyes(nodes), clip()
+    segment = nodes.SegmentEntities.execute
+    given = {"video": frames, "frame": 0, "engine": flow_tracker(nodes)}
+    refused("there are none", segment, **given, entities=[[]], pick=1)
+    refused("is 2, but there are 1", segment, **given, entities=[BOX], pick=2)
+    refused("expected x, y", segment, **given, entities=[{"x": 1}], pick=1)
+    refused("no segmenter", segment, **given | {"engine": eyes}, entities=[BOX], pick=1)
+    refused("frames 0 to 2", segment, **given | {"frame": 3}, entities=[BOX], pick=1)
+    load = nodes.LoadEngine.execute
+    refused("yolox needs some", load, engine="yolox", weights="none")
+    mask = torch.ones(1, 60, 80)
+    describe = nodes.CaptionEntity.execute
+    refused("is empty", describe, video=frames, frame=0, engine=eyes, mask=mask, label=" ")
+    refused("is empty", describe, video=frames, frame=0, engine=eyes, mask=0 * mask, label="x")
+
+
+def every_engine_of_the_core_can_be_loaded(nodes: Any) -> None:
+    name = nodes.__name__.replace("nodes", "vivid_core.perceive.load")
+    engines = __import__(name, fromlist=["ENGINES"]).ENGINES
+    (combo,) = [i for i in nodes.LoadEngine.define_schema().inputs if i.id == "engine"]
+    assert combo.options == list(engines)
+
+
+def flow_tracker(nodes: Any) -> Any:
+    return nodes.LoadTracker.execute(engine="flow", weights="none").args[0]
+
+
+def refused(words: str, run: Callable[..., Any], **inputs: Any) -> None:
+    try:
+        run(**inputs)
+    except ValueError as error:
+        assert words in str(error), error
+    else:
+        raise AssertionError(f"{words}: was not refused")
+
+
+CHECKS: dict[str, Check] = {
+    check.__name__: check
+    for check in (
+        boxes_of_core_become_masks,
+        what_is_tagged_is_found_masked_and_described,
+        what_cannot_be_done_is_told,
+        every_engine_of_the_core_can_be_loaded,
+    )
+}
+
+if __name__ == "__main__":
+    repository, base = sys.argv[1:]
+    sys.path.insert(0, str(Path(__file__).parent))
+    from inside_comfyui import load_pack, run_checks, start_comfyui
+
+    start_comfyui(base)
+    run_checks(CHECKS, load_pack(Path(repository)))

@@ -1,0 +1,1 @@
+"""Datasets from videos: what is in them is found, masked, followed and described, or erased."""

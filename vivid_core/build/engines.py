@@ -1,0 +1,35 @@
+"""The engines of a build, and where workers get theirs from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Protocol, runtime_checkable
+
+from ..files.digest import digest_of
+from ..flow.engine import FlowEngine
+from ..perceive.protocols import Captioner, Detector, Segmenter, Tagger
+from ..track.engine import Engine
+
+
+@dataclass(frozen=True, kw_only=True)
+class Engines:
+    """All that sees and follows. `digest` stands for settings and weights of all of them."""
+
+    tagger: Tagger
+    detector: Detector
+    segmenter: Segmenter
+    captioner: Captioner
+    tracker: Engine
+    flow: FlowEngine
+
+    @property
+    def digest(self) -> str:
+        digests = {f.name: getattr(getattr(self, f.name), "digest", "") for f in fields(self)}
+        return digest_of(digests)
+
+
+@runtime_checkable
+class EngineMaker(Protocol):
+    """Loads engines; each worker calls it once, on the machine that it runs on."""
+
+    def __call__(self) -> Engines: ...

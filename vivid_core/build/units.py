@@ -1,0 +1,154 @@
+"""What was made of each video, kept in a work folder: a folder that is there is whole.
+
+    work/entities/KEY/unit.json    clips, samples and rejections of a video
+    work/entities/KEY/...          videos and masks that they name
+    work/deletions/KEY/...         the same for its samples of deletion
+    work/failed/STAGE_KEY.json     what broke, with its traceback
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from ..data.record import SampleRecord
+from ..data.shards import StoredSample
+from ..errors import InputError
+from ..files.atomic import write_whole, write_whole_file
+from ..files.parse import build_config, plain_values
+from .stage import Rejection
+
+Phase = Literal["entities", "deletions"]
+UNIT, FAILED = "unit.json", "failed"
+
+
+@dataclass(frozen=True, kw_only=True)
+class BackgroundArea:
+    """Background of the first frame: COCO run lengths of the clip's size."""
+
+    label: str
+    counts: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClipFacts:
+    """A clip that was looked at. `source` and `occupied` name files of the unit.
+
+    `occupied` holds the masks of all things that were found in it; none where that is empty.
+    """
+
+    key: str
+    start: int
+    stop: int
+    fps: str
+    height: int
+    width: int
+    look: tuple[int, ...]  # see `clips.clip_hash`
+    source: str
+    occupied: str = ""
+    background: tuple[BackgroundArea, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class UnitSample:
+    """A sample, and the files of the unit that hold its members."""
+
+    record: SampleRecord
+    members: dict[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class UnitResult:
+    """All that a video gave in one phase. `made_by` stands for everything that decides it."""
+
+    made_by: str
+    digest: str  # of the source file
+    clips: tuple[ClipFacts, ...] = ()
+    samples: tuple[UnitSample, ...] = ()
+    rejections: tuple[Rejection, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failure:
+    """A video that broke a phase."""
+
+    key: str
+    name: str
+    phase: Phase
+    error: str
+    traceback: str
+
+
+class WorkFolder:
+    """Finished units, and those that failed."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def unit_folder(self, phase: Phase, key: str) -> Path:
+        return self.folder / phase / key
+
+    def load(self, phase: Phase, key: str) -> UnitResult | None:
+        """What was made, if it is there and can be read."""
+        path = self.unit_folder(phase, key) / UNIT
+        if not path.is_file():
+            return None
+        try:
+            return build_config(UnitResult, json.loads(path.read_text()), where=str(path))
+        except (OSError, ValueError, InputError):
+            return None
+
+    @contextmanager
+    def begin(self, phase: Phase, key: str) -> Iterator[Path]:
+        """A folder to fill, which replaces an earlier one at the end; `save` must be called."""
+        target = self.unit_folder(phase, key)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with write_whole(target) as unfinished:
+            unfinished.mkdir()
+            yield unfinished
+            if target.is_dir():  # made by other videos, engines or rules
+                shutil.rmtree(target)
+
+    def save_failure(self, failure: Failure) -> None:
+        path = self._failure_path(failure.phase, failure.key)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole_file(path, json.dumps(plain_values(failure), indent=1).encode())
+
+    def forget_failure(self, phase: Phase, key: str) -> None:
+        self._failure_path(phase, key).unlink(missing_ok=True)
+
+    def failures(self) -> list[Failure]:
+        return [
+            build_config(Failure, json.loads(path.read_text()), where=str(path))
+            for path in sorted((self.folder / FAILED).glob("*.json"))
+        ]
+
+    def samples(self, phase: Phase, result: UnitResult, key: str) -> Iterator[StoredSample]:
+        """A unit's samples with the paths of their members."""
+        folder = self.unit_folder(phase, key)
+        for sample in result.samples:
+            members = {name: folder / file for name, file in sample.members.items()}
+            yield StoredSample(record=sample.record, members=members)
+
+    def clean(self) -> None:
+        """Remove what runs that were killed left unfinished."""
+        for phase in ("entities", "deletions", FAILED):
+            for path in sorted((self.folder / phase).glob(".*.part")):
+                if path.is_dir():
+                    shutil.rmtree(path)
+                else:
+                    path.unlink()
+
+    def _failure_path(self, phase: Phase, key: str) -> Path:
+        return self.folder / FAILED / f"{phase}_{key}.json"
+
+
+def save_unit(folder: Path, result: UnitResult) -> None:
+    """Write what a unit gave into its folder."""
+    text = json.dumps(plain_values(result), indent=1, sort_keys=True)
+    (folder / UNIT).write_text(text)

@@ -1,0 +1,130 @@
+"""Tables on disk as rows of values by column: CSV, TSV, JSON and JSON lines."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ...errors import InputError, MediaError
+from ...files.atomic import write_whole_file
+
+Row = Mapping[str, Any]
+DELIMITERS = {".csv": ",", ".tsv": "\t"}
+JSON, JSON_LINES = ".json", ".jsonl"
+LONGEST_CELL = 2**24  # characters; captions are long, a damaged quote makes one of the whole file
+
+
+def read_rows(path: Path, order: Sequence[str] = ()) -> list[Row]:
+    """The rows of a table, in its order.
+
+    `order` names the columns of a CSV that has no line of names. Raises InputError that names the
+    file, and the line at fault.
+    """
+    suffix = path.suffix.lower()
+    text = read_text(path)
+    if suffix in DELIMITERS:
+        return _read_csv(path, text, DELIMITERS[suffix], order)
+    if suffix == JSON:
+        return _objects(path, _parse(path, text))
+    if suffix == JSON_LINES:
+        lines = enumerate(text.splitlines(), start=1)
+        return _objects(path, [_parse(path, line, n) for n, line in lines if line.strip()])
+    raise InputError("data", f"{path}: tables end in .csv, .tsv, .json or .jsonl")
+
+
+def write_rows(path: Path, rows: Sequence[Row], columns: Sequence[str]) -> None:
+    """Write a table in one piece; a CSV starts with the columns' names."""
+    suffix = path.suffix.lower()
+    if suffix in DELIMITERS:
+        text = _csv_text(rows, columns, DELIMITERS[suffix])
+    elif suffix == JSON:
+        text = json.dumps([dict(row) for row in rows], ensure_ascii=False, indent=1) + "\n"
+    elif suffix == JSON_LINES:
+        text = "".join(json.dumps(dict(row), ensure_ascii=False) + "\n" for row in rows)
+    else:
+        raise InputError("data", f"{path}: tables end in .csv, .tsv, .json or .jsonl")
+    write_whole_file(path, text.encode())
+
+
+def read_text(path: Path) -> str:
+    """A text file's content. Raises InputError for one that is no UTF-8 text."""
+    try:
+        return path.read_bytes().decode("utf-8-sig")
+    except FileNotFoundError as error:
+        raise InputError("data", f"{path}: no such file") from error
+    except OSError as error:
+        raise MediaError(f"{path}: cannot be read ({error.strerror})") from error
+    except UnicodeDecodeError as error:
+        raise InputError("data", f"{path}: is no UTF-8 text ({error})") from error
+
+
+def _read_csv(path: Path, text: str, delimiter: str, order: Sequence[str]) -> list[Row]:
+    before = csv.field_size_limit(LONGEST_CELL)
+    try:
+        reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+        lines = [(reader.line_num, cells) for cells in reader if cells]
+    except csv.Error as error:
+        raise InputError("data", f"{path}: is no CSV: {error}") from error
+    finally:
+        csv.field_size_limit(before)
+    if not lines:
+        return []
+    first = [cell.strip() for cell in lines[0][1]]
+    has_names = not order or bool(set(first) & set(order))
+    names = first if has_names else list(order)
+    _require_names(path, names)
+    return [_row(path, names, number, cells) for number, cells in lines[has_names:]]
+
+
+def _require_names(path: Path, names: list[str]) -> None:
+    if "" in names or len(set(names)) < len(names):
+        raise InputError(
+            "data", f"{path}: the first line has empty or repeated names: {', '.join(names)}"
+        )
+
+
+def _row(path: Path, names: list[str], number: int, cells: list[str]) -> Row:
+    if len(cells) != len(names):
+        raise InputError(
+            "data",
+            f"{path}, line {number}: has {len(cells)} values for {len(names)} columns "
+            f"({', '.join(names)})",
+        )
+    return dict(zip(names, cells, strict=True))
+
+
+def _csv_text(rows: Sequence[Row], columns: Sequence[str], delimiter: str) -> str:
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, delimiter=delimiter, lineterminator="\n")
+    writer.writerow(columns)
+    for row in rows:
+        cells = [_cell(row.get(column, "")) for column in columns]
+        writer.writerow(cells)
+    return text.getvalue()
+
+
+def _cell(value: Any) -> str:
+    return value if isinstance(value, str) else "" if value is None else json.dumps(value)
+
+
+def _parse(path: Path, text: str, line: int | None = None) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        place = f"{path}, line {line}" if line else str(path)
+        raise InputError("data", f"{place}: is no JSON: {error}") from error
+
+
+def _objects(path: Path, values: Any) -> list[Row]:
+    if not isinstance(values, list):
+        raise InputError("data", f"{path}: expected a list, found {type(values).__name__}")
+    for number, value in enumerate(values):
+        if not isinstance(value, dict):
+            raise InputError(
+                "data", f"{path}, item {number}: expected an object, got {type(value).__name__}"
+            )
+    return values

@@ -1,0 +1,46 @@
+"""Taggers and captioners made of anything that answers questions about a picture."""
+
+from __future__ import annotations
+
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from jaxtyping import UInt8
+
+from ..errors import EngineError
+from ..files.digest import digest_of
+from .answers import ATTEMPTS, CAPTION_REQUEST, TAG_REQUEST, ask_for_captions, parse_tags
+from .protocols import Captions
+
+
+@runtime_checkable
+class Chat(Protocol):
+    """Answers a question about a picture. `digest` stands for its settings and weights."""
+
+    @property
+    def digest(self) -> str: ...
+
+    def ask(self, picture: UInt8[np.ndarray, "h w 3"], words: str) -> str: ...
+
+
+class ChatEngine:
+    """Tags frames and captions crops by asking; answers that cannot be used are asked again."""
+
+    def __init__(self, chat: Chat, *, attempts: int = ATTEMPTS) -> None:
+        self._chat, self._attempts = chat, attempts
+
+    @property
+    def digest(self) -> str:
+        return digest_of(self._chat.digest, self._attempts, CAPTION_REQUEST, TAG_REQUEST)
+
+    def tags(self, frame: UInt8[np.ndarray, "h w 3"]) -> tuple[str, ...]:
+        for _ in range(self._attempts):
+            found = parse_tags(self._chat.ask(frame, TAG_REQUEST))
+            if found:
+                return found
+        raise EngineError(f"no tags in {self._attempts} answers: try another model")
+
+    def captions(self, crop: UInt8[np.ndarray, "h w 3"], label: str) -> Captions:
+        return ask_for_captions(
+            lambda words: self._chat.ask(crop, words), label, attempts=self._attempts
+        )
