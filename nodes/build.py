@@ -23,11 +23,8 @@ from .sockets import (
     FLOWS,
     FRAMES,
     MASKS,
-    VividCaptioner,
     VividDataset,
-    VividDetector,
-    VividSegmenter,
-    VividTagger,
+    VividEngine,
     VividTracker,
 )
 
@@ -78,14 +75,12 @@ class BuildDataset(VividNode):
                     tooltip="A folder of clips to build from, of Vivid Sample Dataset. Then the "
                     "folder's name is not used.",
                 ),
-                VividTagger.Input(
+                VividEngine.Input(
                     "tagger", optional=True, tooltip=f"Names what is seen. {_ENGINE}"
                 ),
-                VividDetector.Input("detector", optional=True, tooltip=f"Finds it. {_ENGINE}"),
-                VividSegmenter.Input("segmenter", optional=True, tooltip=f"Masks it. {_ENGINE}"),
-                VividCaptioner.Input(
-                    "captioner", optional=True, tooltip=f"Describes it. {_ENGINE}"
-                ),
+                VividEngine.Input("detector", optional=True, tooltip=f"Finds it. {_ENGINE}"),
+                VividEngine.Input("segmenter", optional=True, tooltip=f"Masks it. {_ENGINE}"),
+                VividEngine.Input("captioner", optional=True, tooltip=f"Describes it. {_ENGINE}"),
                 VividTracker.Input(
                     "tracker",
                     optional=True,
@@ -445,11 +440,14 @@ def _configuration(videos: Path, asked: dict[str, Any]) -> BuildConfig:
 def _engines(videos: Path, connected: dict[str, Any]) -> Engines:
     """Those that are connected; the others know the procedural clips."""
     from ..vivid_core.build.engines import Engines
+    from ..vivid_core.perceive.load import ROLES, require_role
     from ..vivid_core.tiny.engines import known_truth
     from ..vivid_core.track.flow import FlowTracker
 
-    roles = ("tagger", "detector", "segmenter", "captioner")
-    seeing = {role: connected.get(role) for role in roles}
+    seeing = {role: connected.get(role) for role in ROLES}
+    for role, engine in seeing.items():
+        if engine is not None:
+            require_role(engine, role, argument=role)
     if None in seeing.values():
         truth = known_truth(videos)
         seeing = {role: engine or truth for role, engine in seeing.items()}

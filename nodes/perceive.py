@@ -10,7 +10,7 @@ from comfy_api.latest import io
 from . import convert, host, memory, previews
 from .boxes import boxes_of_entities, entities_of_input
 from .load import CATEGORY as LOAD
-from .schema import advanced, require_choices, schema
+from .schema import VividNode, advanced, require_choices, schema
 from .sockets import ENTITIES, FRAMES, MASKS, SEGMENTERS, CoreBoxes, VividEngine, VividEntities
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ LONGEST_SHOWN = 1024  # pixels of a picture that a node shows
 COLORS = ((1.0, 0.35, 0.3), (0.3, 0.75, 1.0), (0.45, 0.9, 0.35), (1.0, 0.8, 0.25))
 
 
-class LoadEngine(io.ComfyNode):
+class LoadEngine(VividNode):
     """Vivid_LoadEngine."""
 
     @classmethod
@@ -88,7 +88,7 @@ class LoadEngine(io.ComfyNode):
             )
 
 
-class TagFrame(io.ComfyNode):
+class TagFrame(VividNode):
     """Vivid_TagFrame."""
 
     @classmethod
@@ -141,7 +141,7 @@ class TagFrame(io.ComfyNode):
         return io.NodeOutput(labels, ui=previews.text(labels or "nothing"))
 
 
-class DetectEntities(io.ComfyNode):
+class DetectEntities(VividNode):
     """Vivid_DetectEntities."""
 
     @classmethod
@@ -243,7 +243,7 @@ class DetectEntities(io.ComfyNode):
         return io.NodeOutput(found, [boxes_of_entities(found)], report, ui=previews.text(report))
 
 
-class SegmentEntities(io.ComfyNode):
+class SegmentEntities(VividNode):
     """Vivid_SegmentEntities."""
 
     @classmethod
@@ -326,7 +326,7 @@ class SegmentEntities(io.ComfyNode):
         )
 
 
-class CaptionEntity(io.ComfyNode):
+class CaptionEntity(VividNode):
     """Vivid_CaptionEntity."""
 
     @classmethod

@@ -16,6 +16,7 @@ _KNOWN = {field.name for field in fields(io.Schema)}
 _FOLDS = "advanced" in signature(io.Combo.Input).parameters
 _CHECKED = "vivid_checked"  # marks an `execute` that is
 _LITERALS = (str, int, float, bool, list, dict)  # of JSON; no socket of ours carries one
+_CARRY_LITERALS = {"BOUNDING_BOX"}  # ComfyUI's own, whose links do
 _NAMES = ("filename_prefix", "name", "folder")  # texts that become part of a path
 _LONGEST_NAME = 160  # bytes between two slashes; systems take 255, of which we add some
 _SHOWN = 60  # characters of a refused value
@@ -91,11 +92,19 @@ def _name_problem(name: str) -> str | None:
 def _socket_problem(one: Any, value: Any) -> str | None:
     if value is None and one.optional:
         return None
+    if value is not None and _CARRY_LITERALS.intersection(_types_of(one)):
+        return None
     if value is None or isinstance(value, _LITERALS):
-        known = getattr(one, "get_io_type", None)  # the oldest supported ComfyUI has none
-        wanted = "link" if known is None else " or ".join(known().split(","))
-        return f"connect a {wanted} here, got {_shown(value)}"
+        return f"connect a {' or '.join(_types_of(one)) or 'link'} here, got {_shown(value)}"
     return None
+
+
+def _types_of(one: Any) -> list[str]:
+    """Of links that a socket takes."""
+    known = getattr(one, "get_io_type", None)  # the oldest supported ComfyUI has it for some
+    if known is not None:
+        return known().split(",")
+    return [str(kind.io_type) for kind in getattr(one, "io_types", ())]
 
 
 def _shown(value: Any) -> str:

@@ -75,7 +75,7 @@ def clip_hash(clip: Stretch) -> tuple[int, ...]:
 
 
 def picture_hash(frame: UInt8[np.ndarray, "h w 3"]) -> int:
-    """A difference hash: whether each pixel of a tiny grey picture is brighter than the one left."""
+    """A difference hash: is each pixel of a tiny grey picture brighter than the one to its left?"""
     grey = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
     small = cv2.resize(grey, (HASH_SIDE + 1, HASH_SIDE), interpolation=cv2.INTER_AREA)
     bits = (small[:, 1:] > small[:, :-1]).ravel()

@@ -1,7 +1,8 @@
 """Run the tasks of a build on Ray: the same tasks, by actors that keep their engines.
 
 Only paths, rules and counts travel between processes; frames and masks stay in files, which all
-workers have to see under the same paths. A worker that dies is started anew and its task done again.
+workers have to see under the same paths. A worker that dies is started anew, and its task is done
+again.
 """
 
 from __future__ import annotations

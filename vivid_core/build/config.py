@@ -9,6 +9,7 @@ from ..data.record import Subset
 from ..data.shards import SHARD_BYTES
 from ..files.parse import build_config, read_yaml
 from ..mask.augment import DEFAULT_RADIUS, MaskLimits
+from ..perceive.load import ROLES, Role
 from ..perceive.selection import DetectionRules
 
 
@@ -16,7 +17,8 @@ from ..perceive.selection import DetectionRules
 class EngineNames:
     """What sees: each is the name of an engine, or NAME:WEIGHTS with a file or folder.
 
-    "scenes" knows the procedural clips of the pack, and needs no weights.
+    "scenes" knows the procedural clips of the pack, and needs no weights; the others are those of
+    `perceive.load`. One that several name is loaded once.
     """
 
     tagger: str = "scenes"
@@ -26,6 +28,11 @@ class EngineNames:
     tracker: str = "flow"
     flow: str = "dis"
     device: str = "auto"
+
+    @property
+    def seeing(self) -> dict[Role, str]:
+        """By what each is asked for."""
+        return {role: getattr(self, role) for role in ROLES}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -167,9 +167,7 @@ class _Pasted:
     values: Float[Tensor, "t h w"]
 
 
-def _build_clip(
-    work: _Work, choices: Sequence[DonorChoice]
-) -> Iterator[UnitSample | Rejection]:
+def _build_clip(work: _Work, choices: Sequence[DonorChoice]) -> Iterator[UnitSample | Rejection]:
     if not work.facts.background:
         yield Rejection(key=work.facts.key, reason="no background")
         return
@@ -238,7 +236,9 @@ def _sample(
         scores=scores.as_dict(),
         donor=pasted.donor.key,
     )
-    return make_sample(work.folder, key, work.origin, content, masks, video=_video(work, len(masks)))
+    return make_sample(
+        work.folder, key, work.origin, content, masks, video=_video(work, len(masks))
+    )
 
 
 def _measure(masks: Sequence[Mask]) -> MaskScores:

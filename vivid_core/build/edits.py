@@ -70,9 +70,7 @@ def build_edits(
     EngineError where an engine cannot be used at all, and what `runtime` raises to stop.
     """
     video = VideoFrames(source.path)
-    whole = Stretch(
-        source=video, frames=source.frames or FrameRange(start=0, stop=len(video))
-    )
+    whole = Stretch(source=video, frames=source.frames or FrameRange(start=0, stop=len(video)))
     survey = survey_frames(_watched(whole, runtime))
     clips: list[ClipFacts] = []
     samples: list[UnitSample] = []

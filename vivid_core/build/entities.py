@@ -1,4 +1,4 @@
-"""Entity selection: which things and which background are in a clip's first frame (VIVID, sec. 3.1)."""
+"""Which things and which background are in a clip's first frame (VIVID, sec. 3.1)."""
 
 from __future__ import annotations
 
@@ -72,15 +72,11 @@ def find_background(
     if not labels:
         return ()
     entities = [
-        entity
-        for entity in engines.detector.detect(frame, labels)
-        if entity.score >= rules.score
+        entity for entity in engines.detector.detect(frame, labels) if entity.score >= rules.score
     ]
     if not entities:
         return ()
     masks = engines.segmenter.masks(frame, [entity.box for entity in entities])
     return tuple(
-        (entity.label, mask)
-        for entity, mask in zip(entities, masks, strict=True)
-        if mask.any()
+        (entity.label, mask) for entity, mask in zip(entities, masks, strict=True) if mask.any()
     )

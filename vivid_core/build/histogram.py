@@ -55,7 +55,10 @@ def _draw(histogram: Histogram) -> NDArray[np.uint8]:
     cv2.line(image, (LEFT, bottom), (SIZE[1] - RIGHT, bottom), GRID, 1)
     for number, count in enumerate(counts.tolist()):
         top = bottom - round((bottom - TOP) * count / counts.max())
-        corners = (round(LEFT + number * width), top), (round(LEFT + (number + 1) * width) - 2, bottom)
+        corners = (
+            (round(LEFT + number * width), top),
+            (round(LEFT + (number + 1) * width) - 2, bottom),
+        )
         if count:
             cv2.rectangle(image, *corners, COLORS[0], -1)
     write_text(image, str(counts.max()), (8, TOP + 6), scale=0.36)

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from ..data.built import ShardPixels, read_index, INDEX
+from ..data.built import INDEX, ShardPixels, read_index
 from ..data.shards import ShardedSample
 from ..errors import InputError
 from ..files.atomic import write_whole

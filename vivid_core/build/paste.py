@@ -25,8 +25,8 @@ ANALYSED_SIDE = 640  # pixels; longer ones are shrunk to find the background's m
 class Ground:
     """A clip's masks of `things`, above 0.5, which a pasted mask keeps clear of.
 
-    `clearance` is a share of the pasted mask's size (square root of its area): no variant of it that
-    a training draws shall reach a thing.
+    `clearance` is a share of the pasted mask's size (square root of its area): no variant of it
+    that a training draws shall reach a thing.
     """
 
     things: Float[Tensor, "t h w"]

@@ -77,7 +77,10 @@ class MaskMeter:
         areas = np.array(self._areas)
         shown = areas > 0
         pairs = shown[1:] & shown[:-1]
-        low, high = np.minimum(areas[1:], areas[:-1])[pairs], np.maximum(areas[1:], areas[:-1])[pairs]
+        low, high = (
+            np.minimum(areas[1:], areas[:-1])[pairs],
+            np.maximum(areas[1:], areas[:-1])[pairs],
+        )
         return MaskScores(
             area=float(areas.max()),
             stability=float((low / high).min()) if pairs.any() else 1.0,

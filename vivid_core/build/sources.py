@@ -108,8 +108,8 @@ def _range(row: dict[str, str], where: str) -> FrameRange | None:
         return FrameRange(start=int(start or 0), stop=int(stop))
     except ValueError as error:
         raise InputError(
-            "videos", f"{where}: start and stop must be frames with start < stop, got "
-            f"{start!r} and {stop!r}"
+            "videos",
+            f"{where}: start and stop must be frames with start < stop, got {start!r} and {stop!r}",
         ) from error
 
 

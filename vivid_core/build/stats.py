@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -51,7 +49,9 @@ class Stats:
         ]
         for task, words in _TASKS:
             of = [r for r in self.records if r.task == task]
-            found.append(Histogram(title=f"mask, {words}: share of the frame", values=_of(of, "area")))
+            found.append(
+                Histogram(title=f"mask, {words}: share of the frame", values=_of(of, "area"))
+            )
         videos = [r for r in self.records if r.subset == "video"]
         found += [
             Histogram(title=f"{title}, of the diagonal a frame", values=_of(videos, name))

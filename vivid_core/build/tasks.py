@@ -102,9 +102,7 @@ class _Stop:
             raise
 
 
-def _finished_or_made(
-    task: Task, engines: Engines, work: WorkFolder, runtime: Runtime
-) -> Outcome:
+def _finished_or_made(task: Task, engines: Engines, work: WorkFolder, runtime: Runtime) -> Outcome:
     key = task.source.key
     if not task.source.path.is_file():
         raise MediaError(f"{task.source.path}: there is no such file: check the path")

@@ -1,9 +1,9 @@
 """What was made of each video, kept in a work folder: a folder that is there is whole.
 
-    work/entities/KEY/unit.json    clips, samples and rejections of a video
-    work/entities/KEY/...          videos and masks that they name
-    work/deletions/KEY/...         the same for its samples of deletion
-    work/failed/STAGE_KEY.json     what broke, with its traceback
+work/entities/KEY/unit.json    clips, samples and rejections of a video
+work/entities/KEY/...          videos and masks that they name
+work/deletions/KEY/...         the same for its samples of deletion
+work/failed/STAGE_KEY.json     what broke, with its traceback
 """
 
 from __future__ import annotations

@@ -28,7 +28,9 @@ def caption_entity(
     except EngineError as error:
         return Rejection(key=key, reason="no caption", detail=str(error))
     problem = check_captions(captions, label)
-    return captions if problem is None else Rejection(key=key, reason="poor caption", detail=problem)
+    return (
+        captions if problem is None else Rejection(key=key, reason="poor caption", detail=problem)
+    )
 
 
 def check_captions(captions: Captions, label: str) -> str | None:

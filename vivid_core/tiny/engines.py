@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -13,6 +14,8 @@ from ..errors import InputError
 from ..flow.dis import DisFlow
 from ..flow.engine import FlowEngine
 from ..flow.raft import load_raft
+from ..perceive.frame_masks import TrackerSegmenter
+from ..perceive.load import ENGINES, load_engine, require_role
 from ..track.engine import Engine
 from ..track.flow import FlowTracker
 from .folder import SCENES
@@ -34,18 +37,26 @@ class EngineLoader:
 
     def __call__(self) -> Engines:
         names, device = self.names, _device(self.names.device)
-        seeing = {
-            role: self._seeing(role, getattr(names, role))
-            for role in ("tagger", "detector", "segmenter", "captioner")
-        }
+        loaded = {named: self._engine(named, device) for named in set(names.seeing.values())}
+        for role, named in names.seeing.items():
+            require_role(loaded[named], role, argument=f"engines: {role}")
         return Engines(
-            **seeing, tracker=_tracker(names.tracker, device), flow=_flow(names.flow, device)
+            **{role: loaded[named] for role, named in names.seeing.items()},
+            tracker=_tracker(names.tracker, device),
+            flow=_flow(names.flow, device),
         )
 
-    def _seeing(self, role: str, named: str) -> KnownTruth:
+    def _engine(self, named: str, device: torch.device) -> Any:
+        """One that sees, for all roles that name it."""
         if named == KNOWN:
             return known_truth(self.videos)
-        raise InputError(f"engines: {role}", f"{named!r} is unknown: known is {KNOWN}")
+        name, weights = _parts(named)
+        if name == "sam2":
+            return TrackerSegmenter(_tracker(named, device))
+        if name not in ENGINES:
+            known = ", ".join((KNOWN, *ENGINES))
+            raise InputError("engines", f"{named!r} is unknown: use {known}; NAME:WEIGHTS")
+        return load_engine(name, weights, device=device)
 
 
 def known_truth(videos: Path) -> KnownTruth:

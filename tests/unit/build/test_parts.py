@@ -38,9 +38,7 @@ def frames_of(count: int) -> ClipFrames:
     st.floats(0, 3),
     st.floats(0.2, 4),
 )
-def test_clips_lie_in_shots_and_are_as_long_as_asked(
-    lengths: list[int], least: float, more: float
-):
+def test_clips_lie_in_shots_and_are_as_long_as_asked(lengths: list[int], least: float, more: float):
     edges = np.cumsum([0, *lengths]).tolist()
     shots = tuple(FrameRange(start=a, stop=b) for a, b in zip(edges, edges[1:], strict=False))
     rules = ClipRules(min_seconds=least, max_seconds=least + more, min_side=1)
@@ -166,9 +164,7 @@ LOOKS = st.lists(st.tuples(*[st.integers(0, 2**64 - 1)] * 3), max_size=8)
 @given(LOOKS, st.integers(0, 20))
 def test_duplicates_are_near_an_earlier_clip(looks: list[tuple[int, int, int]], bits: int):
     clips = [
-        ClipFacts(
-            key=f"c{i}", start=0, stop=1, fps="8", height=1, width=1, look=look, source=""
-        )
+        ClipFacts(key=f"c{i}", start=0, stop=1, fps="8", height=1, width=1, look=look, source="")
         for i, look in enumerate([*looks, *looks])
     ]
     by_key = {clip.key: clip.look for clip in clips}
