@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from io import BytesIO, IOBase
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any
 
 SEGMENT, SEEK_HEAD, SEEK, TRACKS, CLUSTER, VOID, CRC = (
     0x18538067, 0x114D9B74, 0x4DBB, 0x1654AE6B, 0x1F43B675, 0xEC, 0xBF,
@@ -40,7 +40,7 @@ class Element:
 def is_whole(source: Path | str | IOBase) -> bool | None:
     """Whether a file holds all that its segment announces; None where it does not say."""
     if isinstance(source, IOBase):
-        return _is_whole(source)  # pyright: ignore[reportArgumentType]
+        return _is_whole(source)
     with Path(source).open("rb") as file:
         return _is_whole(file)
 
@@ -70,7 +70,7 @@ def set_display_size(path: Path, width: int, height: int) -> None:
         file.write(head_of_table + table + head[_end(seeks) : void.start] + kept + moved + made)
 
 
-def _is_whole(file: BinaryIO) -> bool | None:
+def _is_whole(file: Any) -> bool | None:
     file.seek(0, 2)
     length = file.tell()
     file.seek(0)
