@@ -18,13 +18,13 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from vivid_core.tiny.scenes.shapes import HELD_OUT_SEED, Scene, Thing, draw_scene
+from vivid_core.tiny.scenes.shapes import HELD_OUT_SEED, Scene, ShapeName, Thing, draw_scene
 from vivid_core.track.flow import FlowTracker
 from vivid_core.track.prompts import FramePrompt, PaintedMask
 
 SURE, RIGHT, WANTED = 0.8, 0.7, 0.95
 COLORS = ("red", "green", "blue", "yellow", "cyan", "purple", "orange")
-SHAPES = ("circle", "square", "triangle", "star")
+SHAPES: tuple[ShapeName, ...] = ("circle", "square", "triangle", "star")
 EMPTY = 20  # pixels; with fewer to be seen nothing can be right or wrong
 
 
@@ -167,7 +167,7 @@ def thing(
 ) -> Thing:
     """Of any shape and colour; `start` is where it is on the first frame."""
     made = Thing(
-        shape=str(rng.choice(SHAPES)),
+        shape=SHAPES[int(rng.integers(len(SHAPES)))],
         color=str(rng.choice(COLORS)),
         radius=float(rng.uniform(7, 10)),
         center=start,
@@ -177,7 +177,7 @@ def thing(
         tilt=0.0,
         spin=0.0,
         anchored=False,
-    )  # pyright: ignore[reportArgumentType]
+    )
     return from_start(made, start=start, swing=swing)
 
 

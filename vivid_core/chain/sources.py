@@ -47,14 +47,15 @@ class MaskVideo:
     """A mask video, see `read_mask`. Holds the frames that are asked for only."""
 
     def __init__(self, path: Path) -> None:
-        self._path, self._part = split_part(path)
-        self._frames = VideoLevels(self._path, depth=16, alpha=True)
+        self._named = path
+        self._frames = VideoLevels(split_part(path)[0], depth=16, alpha=True)
 
     def __len__(self) -> int:
         return len(self._frames)
 
     def read(self, frames: FrameRange) -> Float[Tensor, "t h w"]:
-        masks = [mask_of(item, self._path, self._part) for item in self._frames.read(frames)]
+        path, part = split_part(self._named)
+        masks = [mask_of(item, path, part) for item in self._frames.read(frames)]
         return torch.as_tensor((np.stack(masks) > 0.5).astype(np.float32))
 
 

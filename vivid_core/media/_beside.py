@@ -79,9 +79,10 @@ class Beside:
             self._start = video.start_time * video.time_base
         _copy_titles(container, self._output)
         _copy_chapters(container, self._output, self._start)
-        wanted = list(container.streams.audio) if sound != "off" else []
-        for stream in wanted:
+        wanted: list[Stream] = []
+        for stream in container.streams.audio if sound != "off" else ():
             self._tracks[stream.index] = _add_sound(stream, self._output, sound)
+            wanted.append(stream)
         for stream in container.streams.subtitles:
             with suppress(ValueError, av.FFmpegError):  # this kind of file does not take them
                 copy = self._output.add_stream_from_template(stream)
@@ -212,7 +213,7 @@ def _copy_chapters(container: InputContainer, output: OutputContainer, start: Fr
     chapters = container.chapters()
     for chapter in chapters:
         for end in ("start", "end"):
-            chapter[end] = max(0, chapter[end] - round(start / chapter["time_base"]))
+            chapter[end] = max(0, chapter[end] - round(start / (chapter["time_base"] or 1)))
     if chapters:
         output.set_chapters(chapters)
 

@@ -35,7 +35,7 @@ def mask_of(pixels: np.ndarray, path: Path, part: Part | None = None) -> NDArray
     With alpha that is not opaque, `part` says which side of it is meant; without, only white on
     transparent ground is understood. Raises MaskError for anything else.
     """
-    values = pixels.astype(np.float32) / full_scale(pixels)
+    values: NDArray[np.float32] = pixels.astype(np.float32) / np.float32(full_scale(pixels))
     alpha = values[..., 3] if values.shape[2] == 4 and values[..., 3].min() < 1 else None
     if part is not None:
         if alpha is None:

@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from io import BytesIO, IOBase
 from pathlib import Path
-from typing import IO
+from typing import Any
 
-EBML, SEGMENT, SEEK_HEAD, SEEK, TRACKS, CLUSTER, VOID, CRC = (
-    0x1A45DFA3, 0x18538067, 0x114D9B74, 0x4DBB, 0x1654AE6B, 0x1F43B675, 0xEC, 0xBF,
+SEGMENT, SEEK_HEAD, SEEK, TRACKS, CLUSTER, VOID, CRC = (
+    0x18538067, 0x114D9B74, 0x4DBB, 0x1654AE6B, 0x1F43B675, 0xEC, 0xBF,
 )  # fmt: skip
 TRACK, TRACK_TYPE, VIDEO, SEEK_POSITION = 0xAE, 0x83, 0xE0, 0x53AC
 DISPLAY_WIDTH, DISPLAY_HEIGHT, DISPLAY_UNIT = (
@@ -70,7 +70,7 @@ def set_display_size(path: Path, width: int, height: int) -> None:
         file.write(head_of_table + table + head[_end(seeks) : void.start] + kept + moved + made)
 
 
-def _is_whole(file: IO[bytes] | IOBase) -> bool | None:
+def _is_whole(file: Any) -> bool | None:
     file.seek(0, 2)
     length = file.tell()
     file.seek(0)

@@ -231,3 +231,9 @@ def test_a_wrong_duration_stops_nothing_and_a_cut_file_does(tmp_path, picture):
     (tmp_path / "b.mkv").write_bytes(data[: int(len(data) * 0.7)])
     with pytest.raises(MediaError, match="cut off"):
         read_info(tmp_path / "b.mkv")
+
+
+def test_a_stream_of_bytes_is_checked_as_a_file_is(tmp_path, picture):
+    write_clip(tmp_path / "a.mkv", picture, fps=EIGHT)
+    stated_duration(tmp_path / "a.mkv", 9.0)
+    assert read_info(BytesIO((tmp_path / "a.mkv").read_bytes())).frame_count == 9
