@@ -23,11 +23,8 @@ from .sockets import (
     FLOWS,
     FRAMES,
     MASKS,
-    VividCaptioner,
     VividDataset,
-    VividDetector,
-    VividSegmenter,
-    VividTagger,
+    VividEngine,
     VividTracker,
 )
 
@@ -78,14 +75,12 @@ class BuildDataset(io.ComfyNode):
                     tooltip="A folder of clips to build from, of Vivid Sample Dataset. Then the "
                     "folder's name is not used.",
                 ),
-                VividTagger.Input(
+                VividEngine.Input(
                     "tagger", optional=True, tooltip=f"Names what is seen. {_ENGINE}"
                 ),
-                VividDetector.Input("detector", optional=True, tooltip=f"Finds it. {_ENGINE}"),
-                VividSegmenter.Input("segmenter", optional=True, tooltip=f"Masks it. {_ENGINE}"),
-                VividCaptioner.Input(
-                    "captioner", optional=True, tooltip=f"Describes it. {_ENGINE}"
-                ),
+                VividEngine.Input("detector", optional=True, tooltip=f"Finds it. {_ENGINE}"),
+                VividEngine.Input("segmenter", optional=True, tooltip=f"Masks it. {_ENGINE}"),
+                VividEngine.Input("captioner", optional=True, tooltip=f"Describes it. {_ENGINE}"),
                 VividTracker.Input(
                     "tracker",
                     optional=True,

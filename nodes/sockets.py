@@ -11,10 +11,7 @@ VividKeyframe = io.Custom("VIVID_KEYFRAME")  # tuple of vivid_core.video.Keyfram
 VividMaskTrack = io.Custom("VIVID_MASK_TRACK")  # vivid_core.track.store.StoredTrack
 VividTracker = io.Custom("VIVID_TRACKER")  # vivid_core.track.engine.Engine
 VividFlow = io.Custom("VIVID_FLOW")  # vivid_core.flow.engine.FlowEngine
-VividTagger = io.Custom("VIVID_TAGGER")  # vivid_core.perceive.protocols.Tagger
-VividDetector = io.Custom("VIVID_DETECTOR")  # vivid_core.perceive.protocols.Detector
-VividSegmenter = io.Custom("VIVID_SEGMENTER")  # vivid_core.perceive.protocols.Segmenter
-VividCaptioner = io.Custom("VIVID_CAPTIONER")  # vivid_core.perceive.protocols.Captioner
+VividEngine = io.Custom("VIVID_ENGINE")  # see vivid_core.perceive.protocols
 CoreFlow = io.Custom("OPTICAL_FLOW")  # ComfyUI's: a ModelPatcher around torchvision's RAFT
 
 FRAMES = [io.Image, io.Video]
