@@ -444,10 +444,10 @@ def _engines(videos: Path, connected: dict[str, Any]) -> Engines:
     from ..vivid_core.tiny.engines import known_truth
     from ..vivid_core.track.flow import FlowTracker
 
-    seeing = {role: connected.get(role) for role in ROLES}
-    for role, engine in seeing.items():
-        if engine is not None:
-            require_role(engine, role, argument=role)
+    for role in ROLES:
+        if connected.get(role) is not None:
+            require_role(connected[role], role, argument=role)
+    seeing: dict[str, Any] = {role: connected.get(role) for role in ROLES}
     if None in seeing.values():
         truth = known_truth(videos)
         seeing = {role: engine or truth for role, engine in seeing.items()}

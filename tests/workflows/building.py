@@ -107,10 +107,11 @@ DELETION = Template(
     "a dataset: run again with another seed for another one.\n"
     f"4. {SWAP}. **Vivid Build Dataset** does all of it for whole folders.",
     groups=(
-        Group(title="1 your clip", nodes=(clip(seed=1000029),)),
-        Group(title="2 what is there", nodes=(click(41.5, 27.5),)),
         Group(
-            title="3 paste",
+            title="1 your clip, and what is there", nodes=(clip(seed=1000029), click(41.5, 27.5))
+        ),
+        Group(
+            title="2 paste",
             nodes=(
                 Node(
                     id=3,
@@ -127,7 +128,7 @@ DELETION = Template(
             ),
         ),
         Group(
-            title="4 look",
+            title="3 look",
             nodes=(
                 Node(
                     id=5,
@@ -142,7 +143,7 @@ DELETION = Template(
             ),
         ),
         Group(
-            title="5 keep",
+            title="4 keep",
             nodes=(
                 Node(
                     id=7,

@@ -44,6 +44,12 @@ FOUND: dict[str, list[tuple[str, str, str | None]]] = {
     ],
     "Vivid_SampleDataset": [("text", "how many clips, and where", None)],
     "Vivid_LoadDataset": [("text", "how many clips, and where", None)],
+    "Vivid_BuildDataset": [
+        ("text", "samples, rejections by reason, failures, and where it is", None),
+        ("images", "some samples on a sheet", "temp"),
+    ],
+    "Vivid_FilterSample": [("text", "passed, or why not, with figures", None)],
+    "Vivid_WriteSamples": [("text", "how many samples, and where", None)],
     "Vivid_SaveAdapter": [("text", "where the file is", None)],
     "Vivid_MergeAdapter": [("text", "where the file is", None)],
     "Vivid_TrackObject": [("text", "how sure the track is", None)],
@@ -52,6 +58,7 @@ FOUND: dict[str, list[tuple[str, str, str | None]]] = {
 FOR_THE_PAGE = {
     "Vivid_SampleClip", "Vivid_AugmentMask", "Vivid_OverlayMask", "Vivid_AnimateMask",
     "Vivid_PropagateBackgroundMask", "Vivid_PickKeyframe", "Vivid_PlotTraining",
+    "Vivid_PasteMask",
 }  # fmt: skip
 # Their results go to other nodes only.
 SILENT = {
