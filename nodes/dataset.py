@@ -17,7 +17,7 @@ from .sockets import VividDataset
 if TYPE_CHECKING:
     from ..vivid_core.data.samples import Dataset
 
-CATEGORY = "VIVID/7 Train"
+CATEGORY = "VIVID/7 Dataset"
 SHOWN = 8
 
 

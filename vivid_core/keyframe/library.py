@@ -246,7 +246,8 @@ def _read(path: Path) -> CandidateRecord:
 
 def _checked(value: Any, kind: type[Value]) -> Value:
     """A text, or a number from 0."""
-    if type(value) is not kind or not (kind is str or 0 <= value < math.inf):
+    outside = isinstance(value, int | float) and not 0 <= value < math.inf
+    if not isinstance(value, kind) or isinstance(value, bool) or outside:
         raise ValueError(f"{value!r} is not what was written")
     return value
 
