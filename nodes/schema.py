@@ -37,8 +37,11 @@ class VividNode(io.ComfyNode):
 
 
 def _checked(execute: Callable[..., io.NodeOutput]) -> Callable[..., io.NodeOutput]:
+    names = [name for name in signature(execute).parameters if name != "cls"]
+
     @wraps(execute)
-    def checked(cls: type[io.ComfyNode], **given: Any) -> io.NodeOutput:
+    def checked(cls: type[io.ComfyNode], *values: Any, **named: Any) -> io.NodeOutput:
+        given = dict(zip(names, values, strict=False)) | named
         for one in cls.define_schema().inputs:
             if one.id in given:
                 _require_value(one, given[one.id])

@@ -78,7 +78,7 @@ def _places(value: object) -> Iterator[str]:
         if isinstance(item, Path):
             yield str(item)
             yield item.name
-        elif isinstance(item, str) and ("/" in item or "\\" in item or "@" in item):
+        elif isinstance(item, str) and any(mark in item for mark in "/\\@."):
             yield item.rpartition("@")[0] or item
 
 

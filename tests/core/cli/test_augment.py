@@ -92,7 +92,7 @@ def test_a_mask_that_becomes_too_large_is_named(files, capsys):
         (("--radius", "1,inf"), "--radius: need 0 <= low <= high"),
         (("--unit", "pixels"), "--radius: say how many pixels"),
         (("--seed", "-1"), "--seed: must be 0 to"),
-        (("--seed", str(2**63)), "--seed: must be 0 to"),
+        (("--seed", str(2**64)), "--seed: must be 0 to"),
         (("--mask", "gone.mkv"), "--mask: gone.mkv"),
         (("--out", "out.gif"), "--out: "),
         (("--out", "nowhere/masks.json"), "--out: "),
