@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from ..comfyui import wait_until
 from .page import ComfyPage, Renderer
 from .path import PathPage
 from .points import PointsPage
@@ -48,9 +49,9 @@ def test_points_set_while_zoomed_are_exact(
     assert hand.canvas() == canvas  # neither zoomed nor moved with it
     picture = first_frame(page)
     seen = [hand.color(place) for place in PLACES]
-    for place in PLACES:
+    for number, place in enumerate(PLACES, start=1):
         page.tab.mouse.click(*hand.at(place))
-        editor.settle()
+        wait_until(lambda many=number: len(editor.points(0)) == many, 60, "the point is there")
     marks = editor.points(0)
     assert len(marks) == len(PLACES)
     for color, (x, y, _) in zip(seen, marks, strict=True):

@@ -83,7 +83,10 @@ def test_a_click_becomes_a_mask_on_every_frame(comfy: ComfyServer) -> None:
 
 
 def test_damaged_prompts_are_refused_before_anything_runs(comfy: ComfyServer) -> None:
-    for text, words in (("{", "prompts: are no JSON"), ('{"objects": []}', "name no object")):
+    for text, words in (
+        ("{", "prompts: the text is no JSON"),
+        ('{"objects": []}', "name no object"),
+    ):
         with pytest.raises(Rejected) as refused:
             comfy.queue(tracking(text))
         assert words in "\n".join(refused.value.errors)
@@ -255,7 +258,7 @@ def test_background_is_filled_and_the_rest_is_named(comfy: ComfyServer) -> None:
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"path": "{"}, "path: is no JSON"),
+        ({"path": "{"}, "path: the text is no JSON"),
     ],
 )
 def test_animations_are_checked_before_anything_runs(

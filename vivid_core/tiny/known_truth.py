@@ -112,13 +112,13 @@ class KnownTruth:
         return np.stack(found) if found else np.zeros((0, *frame.shape[:2]), bool)
 
     def captions(self, crop: UInt8[np.ndarray, "h w 3"], label: str) -> Captions:
-        color, _, shape = label.partition(" ")
+        shape = label.rpartition(" ")[2]
         short = f"The video shows a {label}"
         medium = f"{short}. The object is a {shape}"
         return Captions(
             short=short,
             medium=medium,
-            long=f"{medium}. The video shows the {color} {shape}, an object in front of others",
+            long=f"{medium}, in front of others",  # twenty words are what vivid-tiny reads
         )
 
     def _masks(self, frame: Frame) -> dict[str, Bool[np.ndarray, "h w"]]:
