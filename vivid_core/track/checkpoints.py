@@ -36,8 +36,8 @@ class Checkpoints:
 
     def save(self, checkpoint: Checkpoint) -> None:
         """Write a checkpoint, and drop every second of the old ones when there are many."""
-        tensors = {
-            key: torch.from_numpy(np.ascontiguousarray(value))
+        tensors = {  # copies, for what a follower remembers may share memory
+            key: torch.from_numpy(np.array(value, order="C"))
             for key, value in checkpoint.state.items()
         }
         metadata = sealed_metadata(tensors, {"made_by": checkpoint.made_by})
