@@ -144,9 +144,10 @@ def test_mistakes_are_named(comfy: ComfyServer, folder: str) -> None:
     assert "lora differs since the training" in run.error
 
 
-@pytest.mark.parametrize(("steps", "gain"), [(30, 1), pytest.param(200, 4, marks=pytest.mark.soak)])
-def test_the_bundled_workflow_teaches_to_edit(comfy: ComfyServer, steps: int, gain: float) -> None:
+@pytest.mark.soak
+def test_the_bundled_workflow_teaches_to_edit(comfy: ComfyServer) -> None:
     """From the base; judged on scenes that no training ever sees."""
+    steps = 200
     graph = json.loads((API / "vivid_train_adapter.json").read_text(encoding="utf-8"))
     graph["12"]["inputs"]["steps"] = steps
     graph["4"]["inputs"]["steps"] = 1  # its edit is not what is judged
@@ -164,7 +165,7 @@ def test_the_bundled_workflow_teaches_to_edit(comfy: ComfyServer, steps: int, ga
     start = prepare_model(base, config, device=torch.device("cpu"))
     untrained = base.with_(transformer=start.transformer.eval(), layout=start.layout)
     before, after = deleted(untrained), deleted(apply_adapter(base, trained))
-    assert after > before + gain, (before, after)
+    assert after > before + 4, (before, after)
 
 
 def deleted(model: CogVideoX) -> float:

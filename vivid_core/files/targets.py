@@ -48,11 +48,17 @@ def _is_same(first: Path, second: Path) -> bool:
 
 
 def _is_inside(path: Path, folder: Path) -> bool:
-    return Path(os.path.realpath(folder)) in Path(os.path.realpath(path)).parents
+    return _real(folder) in _real(path).parents
 
 
 def _plain(path: Path) -> str:
     """What two names share that some system takes for the same."""
-    if "\0" in str(path):
-        return str(path)
-    return unicodedata.normalize("NFC", os.path.realpath(path)).casefold()
+    return unicodedata.normalize("NFC", str(_real(path))).casefold()
+
+
+def _real(path: Path) -> Path:
+    """Where links lead; what can be no file's name leads nowhere."""
+    try:
+        return Path(os.path.realpath(path))
+    except ValueError:  # a NUL, half of a character
+        return path

@@ -73,10 +73,9 @@ _EDGES = " \t\r\n.,;:!?\"'"
 
 def plain_label(label: str) -> str:
     """Small letters, single spaces, no article in front, nothing around."""
-    words = label.lower().strip(_EDGES).split()
-    while len(words) > 1 and words[0] in ARTICLES:
-        words = words[1:]
-    return " ".join(words)
+    plain = " ".join(label.lower().split()).strip(_EDGES)
+    article, _, rest = plain.partition(" ")
+    return plain_label(rest) if rest and article in ARTICLES else plain
 
 
 def bare_phrase(phrase: str) -> str:

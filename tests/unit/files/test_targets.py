@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from vivid_core.errors import InputError, MediaError
@@ -66,6 +66,7 @@ def test_a_folder_that_is_written_holds_no_input(clip: Path) -> None:
 
 
 @given(st.text(st.characters(exclude_characters="/"), min_size=1, max_size=12))
+@example("\ud800").via("half of a character, which no file's name holds")
 def test_any_name_is_taken_or_refused(tmp_path_factory: pytest.TempPathFactory, name: str) -> None:
     folder = tmp_path_factory.getbasetemp()
     try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from vivid_core.perceive.vocabulary import (
@@ -45,6 +45,7 @@ def test_the_background_list_keeps_background_only():
 
 
 @given(LABELS)
+@example(["0.\x1f", "the -an. x"])
 def test_labels_come_out_plain_once_and_in_their_order(labels):
     known = known_labels(labels)
     assert list(known) == list(dict.fromkeys(filter(None, map(plain_label, labels))))
