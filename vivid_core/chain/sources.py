@@ -87,8 +87,8 @@ class RunLengthMasks:
 def open_masks(path: Path) -> MaskSource:
     """The masks of a file: a video, a masks.json, an image, an animation or a folder of images.
 
-    An object or a part of their alpha may be named, see `read_mask`. Images are read at once and held as one
-    byte a pixel. Raises MediaError for anything else.
+    An object or a part of their alpha may be named, see `read_mask`. Images are read at once and
+    held as one byte a pixel. Raises MediaError for anything else.
     """
     file, _ = split_part(path)
     if is_pictures(file) or not file.exists():

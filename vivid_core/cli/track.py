@@ -13,7 +13,7 @@ from ..errors import InputError, MaskError, ModelError
 from ..files.guarded import JsonError, read_text
 from ..files.lock import sole_writer
 from ..files.targets import require_apart
-from ..media import read_mask, require_sound_fits, split_part
+from ..media import rate_words, read_mask, require_sound_fits, split_part
 from ..track.engine import Engine
 from ..track.flow import FlowTracker
 from ..track.frames import VideoFrames
@@ -32,7 +32,9 @@ from ..track.report import report_lines
 from ..track.store import StoredTrack
 from ..track.track import track_objects
 from .shared import (
+    add_fps_argument,
     device_named,
+    fps_named,
     named,
     require_files_apart,
     require_mask_target,
@@ -73,7 +75,11 @@ def add_command(commands: argparse._SubParsersAction) -> None:
         "--box", action="append", default=[], metavar=f"LEFT,TOP,RIGHT,BOTTOM{PLACE}"
     )
     parser.add_argument(
-        "--mask", action="append", default=[], metavar=f"FILE{PLACE}", help="image or masks; an object of several: FILE@#RRGGBB, FILE@LABEL@FRAME",
+        "--mask",
+        action="append",
+        default=[],
+        metavar=f"FILE{PLACE}",
+        help="image or masks; an object of several: FILE@#RRGGBB, FILE@LABEL@FRAME",
     )
     parser.add_argument("--prompts", type=Path, help="JSON of the points editor")
     parser.add_argument("--engine", choices=ENGINES, default="flow", help="flow needs no weights")
@@ -86,6 +92,7 @@ def add_command(commands: argparse._SubParsersAction) -> None:
     parser.add_argument(
         "--work", type=Path, help="folder of the mask track; an interrupted run goes on there"
     )
+    add_fps_argument(parser)
     parser.set_defaults(run=run)
 
 
@@ -110,7 +117,8 @@ def run(arguments: argparse.Namespace) -> None:
 def _track(arguments: argparse.Namespace) -> None:
     prompts = _prompts(arguments)
     engine = _engine(arguments)
-    source = VideoFrames(arguments.video)
+    fps = fps_named(arguments.fps)
+    source = VideoFrames(arguments.video, fps=fps)
     work = _work(arguments)
     runtime = runtime_for(device_named(arguments.device))
     with _prompts_named(arguments):
@@ -121,6 +129,8 @@ def _track(arguments: argparse.Namespace) -> None:
         write_overlay(track, source, arguments.overlay, audio_from=arguments.video)
     for line in report_lines(track.header.report):
         print(line)
+    if rate := rate_words(source.info, fps):
+        print(f"frame rate: {rate}")
     print(f"written: {arguments.out} (track: {work})")
 
 
@@ -131,7 +141,9 @@ def _work(arguments: argparse.Namespace) -> Path:
 
 def _keep_masks(arguments: argparse.Namespace) -> None:
     """Raise InputError where a mask that prompts would be written over."""
-    masks = [("--mask", split_part(Path(item.value))[0]) for item in _places("--mask", arguments.mask)]
+    masks = [
+        ("--mask", split_part(Path(item.value))[0]) for item in _places("--mask", arguments.mask)
+    ]
     written = [("--out", arguments.out), ("--overlay", arguments.overlay)]
     require_apart(masks, [*written, ("--work", _work(arguments))])
 

@@ -6,7 +6,7 @@ from ..files.atomic import require_writable
 from ._beside import SOUND_MODES, SoundMode, require_sound_fits
 from ._formats import BitDepth, written_depth
 from ._images import IMAGE_SUFFIXES, load_image, load_layer, save_image, split_alpha
-from ._info import VideoInfo, frame_times, frames_between, read_info
+from ._info import VideoInfo, frame_times, frames_between, rate_words, read_info
 from ._looks import Looks
 from ._mask_colors import mask_of
 from ._mask_parts import Color, Label, split_part
@@ -48,6 +48,7 @@ __all__ = [
     "mask_of",
     "parse_masks",
     "pixels_to_array",
+    "rate_words",
     "read_clip",
     "read_info",
     "read_mask",

@@ -32,9 +32,10 @@ def read_mask(path: Path | str, *, frames: int | None = None) -> Float[Tensor, "
 
     With `frames`, exactly that many: a single mask serves all, any other length is a MaskError.
     Every colour that is no grey is selected, or with "PATH@3" the label 3 of a palette (a grey of
-    that value), with "PATH@#ff0000" that colour alone. Where pixels are transparent, "PATH@transparent" reads
-    these as the mask (so ComfyUI's mask editor saves it), "PATH@opaque" the others (a cut-out);
-    without either only white on transparent ground is understood, anything else is a MaskError.
+    that value), with "PATH@#ff0000" that colour alone. Where pixels are transparent,
+    "PATH@transparent" reads these as the mask (so ComfyUI's mask editor saves it), "PATH@opaque"
+    the others (a cut-out); without either only white on transparent ground is understood, anything
+    else is a MaskError. So are a folder whose numbers have a gap, and an object on no frame.
     """
     values = _read(*split_part(Path(path)))
     if frames is None or len(values) == frames:

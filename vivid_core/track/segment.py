@@ -47,8 +47,9 @@ def segment_object(
 ) -> Bool[np.ndarray, "h w"]:
     """The object of a prompt on a frame; may be empty.
 
-    The prompt has points, a box or both. `scale` is the size of `rgb` relative to the frame of the prompt. `before` is the mask that
-    points and a box correct, if the object was already followed to here.
+    The prompt has points, a box or both. `scale` is the size of `rgb` relative to the frame of the
+    prompt. `before` is the mask that points and a box correct, if the object was already followed
+    to here.
     """
     scaled = scale_prompt(prompt, scale)
     points, box = list(scaled.points), scaled.box
