@@ -15,6 +15,7 @@ from .prompts import FramePrompt
 from .segment import DISC_SHARE, Segment
 
 LEAST_AGREEMENT = 0.5  # IoU of the median of the moved clicks' masks with the click's own
+LEAST_STEP = 2.0  # pixels, of small frames
 _WAYS = ((1, 0), (0, 1), (-1, 0), (0, -1))
 
 
@@ -27,11 +28,12 @@ def agreement(
 ) -> float:
     """How like the masks of the moved click are to `mask`, the click's own: 0..1, 1 for the same.
 
-    It moves by as much as a click surely covers.
+    It moves by as much as a click surely covers, in four directions of which most have to agree:
+    near the border of what is meant, one leads out of it.
     """
     height, width = view.full_size
     (point,) = prompt.points
-    step = DISC_SHARE * float(np.hypot(height, width))
+    step = max(LEAST_STEP, DISC_SHARE * float(np.hypot(height, width)))
     found = []
     for right, down in _WAYS:
         x = min(max(point.x + step * right, 0.0), width - 1.0)

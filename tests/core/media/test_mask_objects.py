@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -90,7 +91,7 @@ def test_in_folders_an_object_may_be_away_on_some_frames(tmp_path):
 @pytest.mark.parametrize("name", ["m.mkv", "m.mp4"])
 def test_a_colour_of_a_video_is_chosen_in_streams_too(tmp_path, name):
     large = colored().repeat(4, axis=0).repeat(4, axis=1)
-    with VideoWriter(tmp_path / name, fps=8, size=large.shape[:2]) as writer:
+    with VideoWriter(tmp_path / name, fps=Fraction(8), size=large.shape[:2]) as writer:
         for _ in range(3):
             writer.write(large)
     truth = (LABELS == 2).repeat(4, axis=0).repeat(4, axis=1)

@@ -20,16 +20,22 @@ def click(x: float, y: float) -> FramePrompt:
 
 
 class Halves:
-    """Finds the left or the right half of the frame, and counts how often it is asked."""
+    """Finds the left or the right half of the frame, and counts how often it is asked.
 
-    def __init__(self) -> None:
-        self.asked = 0
+    Which one is decided by the side of the click, or with `fickle` by a board of two pixels.
+    """
+
+    def __init__(self, *, fickle: bool = False) -> None:
+        self.asked, self._fickle = 0, fickle
 
     def __call__(self, rgb, prompt, *, scale=1.0, before=None):
         self.asked += 1
         mask = np.zeros(rgb.shape[:2], bool)
         middle = rgb.shape[1] // 2
-        left = prompt.points[0].x * scale < middle if prompt.points else True
+        left = True
+        if prompt.points:
+            x, y = prompt.points[0].x * scale, prompt.points[0].y * scale
+            left = (int(x / 2) + int(y / 2)) % 2 == 0 if self._fickle else x < middle
         mask[:, :middle] = left
         mask[:, middle:] = not left
         return mask
@@ -48,12 +54,20 @@ def box_mask(rgb, prompt, *, scale=1.0, before=None):
     return mask
 
 
-@pytest.mark.parametrize(("x", "steady"), [(20, True), (80, True), (48, False)])
-def test_a_click_on_a_border_is_not_steady(x, steady):
+@pytest.mark.parametrize("x", [20, 47, 48, 80])
+def test_a_click_inside_or_at_a_border_is_steady(x):
+    assert find_agreement(Halves(), x) == 1
+
+
+@pytest.mark.parametrize("x", [20, 47, 48, 80])
+def test_a_click_that_means_another_thing_all_around_is_not(x):
+    assert find_agreement(Halves(fickle=True), x) == 0
+
+
+def find_agreement(segment: Halves, x: float) -> float:
     view = FlowView.of(np.zeros((64, 96, 3), np.uint8))
     prompt = click(x, 30)
-    found = agreement(Halves(), view, prompt, Halves()(view.rgb, prompt))
-    assert (found >= 0.75) is steady
+    return agreement(segment, view, prompt, segment(view.rgb, prompt))
 
 
 def test_only_a_lone_first_click_is_tried_beside_itself():
@@ -70,18 +84,8 @@ def test_only_a_lone_first_click_is_tried_beside_itself():
     assert counts == [5, 1, 1]
 
 
-def unclear(rgb, prompt, *, scale=1.0, before=None):
-    """A little square in one corner or another, by the last digits of the place."""
-    mask = np.zeros(rgb.shape[:2], bool)
-    corner = int(prompt.points[0].x * 7 + prompt.points[0].y * 13) % 4
-    mask[
-        (corner // 2) * 40 : (corner // 2) * 40 + 15, (corner % 2) * 60 : (corner % 2) * 60 + 15
-    ] = 1
-    return mask
-
-
 def test_an_unclear_click_is_told_and_not_sure(two_things, tmp_path):
-    engine = FlowTracker(name="fickle", segment=unclear)
+    engine = FlowTracker(name="fickle", segment=Halves(fickle=True))
     track = track_objects(two_things.source, Prompts.at(20, 31), engine, tmp_path / "t")
     item = track.header.report["shots"][0]["objects"][0]
     assert item["unclear"] == [0] and item["confidence"] <= 0.5
