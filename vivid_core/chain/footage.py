@@ -92,7 +92,7 @@ def look_at(files: VideoFiles, settings: Settings, runtime: Runtime | None = Non
     host = runtime or Runtime()
     outputs = [("out", files.out), ("mask_out", files.mask_out)]
     require_apart([("video", files.source)], outputs)
-    footage = VideoFootage(files.source, read_info(files.source))
+    footage = VideoFootage(files.source, read_info(files.source, fps=files.fps))
     require_sound_fits(files.source, files.out, files.sound)
     _tell_losses(files, footage.info)
     require_inside(settings, files.keyframes, footage)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,8 @@ class VideoFiles:
 
     `keyframes` are numbered through the whole video. `work` is the folder of the journal, one
     that an earlier run began is gone on with; None keeps finished windows in memory. `mask_out`
-    is a file for the effective mask. `sound` is copied untouched, encoded anew, or left out. Raises
-    InputError for targets that cannot be.
+    is a file for the effective mask. `sound` is copied untouched, encoded anew, or left out. `fps`
+    is the rate of a folder of pictures. Raises InputError for targets that cannot be.
     """
 
     source: Path
@@ -30,6 +31,7 @@ class VideoFiles:
     keyframes: tuple[Keyframe, ...] = ()
     mask_out: Path | None = None
     sound: SoundMode = "copy"
+    fps: Fraction | None = None
 
     def __post_init__(self) -> None:
         if not self.out.suffix:
@@ -66,6 +68,7 @@ class LongEditReport:
     windows_reused: int
     frames_skipped: int  # without a mask, or between chains: copied, at no cost
     properties: Kept = Kept()  # of the source, beside its pixels; read from the file itself
+    rate: str = ""  # where the source states none, see `media.rate_words`
 
     @property
     def text(self) -> str:
@@ -78,6 +81,8 @@ class LongEditReport:
                 f"encoding error: {self.written.encoding_error_mean:.2g} on average, at most "
                 f"{self.written.encoding_error_max:.2g}"
             )
+        if self.rate:
+            lines.append(f"frame rate: {self.rate}")
         if self.properties.kept:
             lines.append(f"kept of the source: {'; '.join(self.properties.kept)}")
         if self.properties.lost:
@@ -91,5 +96,6 @@ class LongEditReport:
             "windows_reused": self.windows_reused,
             "frames_skipped": self.frames_skipped,
         }
+        own |= {"frame_rate": self.rate} if self.rate else {}
         own |= {"kept": list(self.properties.kept), "lost": list(self.properties.lost)}
         return report_data(self.edit) | own | asdict(self.written) | {"output": str(self.output)}

@@ -17,7 +17,7 @@ from ..edit.footage import Levels, to_float
 from ..edit.job import Job
 from ..errors import VividError
 from ..inpainter import Inpainter
-from ..media import compare_properties, require_video_target
+from ..media import compare_properties, rate_words, require_video_target
 from ..plan.windows import find_pieces
 from ..runtime import Progress, Runtime
 from ..settings import Settings
@@ -123,6 +123,7 @@ class _Run:
             windows_reused=len(self._job.windows) - self._editor.made,
             frames_skipped=sum(skipped),
             properties=compare_properties(self._files.source, self._files.out),
+            rate=rate_words(self._footage.info, self._files.fps),
         )
 
     def _check(self) -> None:

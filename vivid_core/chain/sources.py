@@ -14,6 +14,8 @@ from ..edit.footage import Depth, Levels
 from ..edit.masks import MaskSource
 from ..errors import InputError, MaskError, MediaError
 from ..media import (
+    Color,
+    Label,
     VideoReader,
     decode_rle,
     is_pictures,
@@ -21,6 +23,7 @@ from ..media import (
     pixels_to_array,
     read_mask,
     read_runs,
+    require_object,
     split_part,
 )
 from ..video import FrameRange
@@ -47,15 +50,17 @@ class MaskVideo:
     """A mask video, see `read_mask`. Holds the frames that are asked for only."""
 
     def __init__(self, path: Path) -> None:
-        self._named = path
-        self._frames = VideoLevels(split_part(path)[0], depth=16, alpha=True)
+        self._path, self._part = split_part(path)
+        if isinstance(self._part, Label | Color):
+            with VideoReader(self._path) as reader:
+                require_object(self._path, self._part, reader)
+        self._frames = VideoLevels(self._path, depth=None, alpha=True)
 
     def __len__(self) -> int:
         return len(self._frames)
 
     def read(self, frames: FrameRange) -> Float[Tensor, "t h w"]:
-        path, part = split_part(self._named)
-        masks = [mask_of(item, path, part) for item in self._frames.read(frames)]
+        masks = [mask_of(item, self._path, self._part) for item in self._frames.read(frames)]
         return torch.as_tensor((np.stack(masks) > 0.5).astype(np.float32))
 
 
@@ -82,8 +87,8 @@ class RunLengthMasks:
 def open_masks(path: Path) -> MaskSource:
     """The masks of a file: a video, a masks.json, an image, an animation or a folder of images.
 
-    A part of their alpha may be named, see `read_mask`. Images are read at once and held as one
-    byte a pixel. Raises MediaError for anything else.
+    An object or a part of their alpha may be named, see `read_mask`. Images are read at once and
+    held as one byte a pixel. Raises MediaError for anything else.
     """
     file, _ = split_part(path)
     if is_pictures(file) or not file.exists():
@@ -92,12 +97,16 @@ def open_masks(path: Path) -> MaskSource:
 
 
 class VideoLevels:
-    """The frames of a video file as whole numbers, by ranges, best in ascending order."""
+    """The frames of a video file as whole numbers, by ranges, best in ascending order.
 
-    def __init__(self, path: Path, *, depth: Depth, alpha: bool = False) -> None:
-        self._path, self._depth, self._channels = path, depth, 4 if alpha else 3
+    Their depth is given, or with None that of the file.
+    """
+
+    def __init__(self, path: Path, *, depth: Depth | None, alpha: bool = False) -> None:
         with VideoReader(path) as reader:
             self.info = reader.info
+        self._path, self._channels = path, 4 if alpha else 3
+        self._depth: Depth = depth or (8 if self.info.bit_depth <= 8 else 16)
         self._reader: VideoReader | None = None
         self._frames: Iterator[Levels] = iter(())
         self._next = 0

@@ -22,9 +22,11 @@ from ..media import load_layer
 from ..settings import DEFAULT_GUIDANCE, DEFAULT_STEPS, Fill, Focus, Rest, Sampler, Settings, Task
 from ..video import Keyframe
 from .shared import (
+    add_fps_argument,
     add_model_arguments,
     add_sound_argument,
     device_named,
+    fps_named,
     is_frame,
     load_model,
     named,
@@ -43,7 +45,7 @@ def add_command(commands: argparse._SubParsersAction) -> None:
         type=Path,
         required=True,
         help="video, image, animation, folder of images or masks.json; FILE@opaque, @transparent: "
-        "that part of its alpha channel",
+        "that part of its alpha channel; @3, @#ff0000: that label or colour alone",
     )
     parser.add_argument("--task", choices=get_args(Task), required=True)
     parser.add_argument("--caption", default="", help="what the mask shall hold")
@@ -94,6 +96,7 @@ def add_command(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--out", type=Path, required=True, help=".mkv is lossless")
     parser.add_argument("--report", type=Path, help="JSON")
     add_sound_argument(parser)
+    add_fps_argument(parser)
     parser.set_defaults(run=run)
 
 
@@ -177,6 +180,7 @@ def _files(arguments: argparse.Namespace) -> VideoFiles:
         work=work,
         keyframes=tuple(_keyframe(text) for text in arguments.keyframe),
         sound=arguments.sound,
+        fps=fps_named(arguments.fps),
         mask_out=_mask_out(out),
     )
 

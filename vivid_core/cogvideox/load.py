@@ -237,14 +237,14 @@ def _load_vae(path: Path, transformer: _Transformer, dtype: torch.dtype) -> nn.M
     from diffusers import AutoencoderKLCogVideoX
 
     if path.is_file():
-        tensors = without_prefix(read_weights(path).tensors, _VAE_PREFIXES)
+        tensors = without_prefix(unscale_fp8(read_weights(path).tensors), _VAE_PREFIXES)
         shapes = {key: tuple(value.shape) for key, value in tensors.items()}
         config = vae_config(shapes, transformer.layout, transformer.width)
     else:
         config = read_json(path / "config.json")
         _require_class(path, config, "AutoencoderKLCogVideoX")
         require_stated(path, config, VAE)
-        tensors = read_folder_weights(path).tensors
+        tensors = unscale_fp8(read_folder_weights(path).tensors)
         _require_vae_parts(path, config, {k: tuple(v.shape) for k, v in tensors.items()})
     _require_latent_channels(path, config.get("latent_channels", LATENT_CHANNELS))
     options = _known_options(AutoencoderKLCogVideoX, config)
@@ -280,7 +280,7 @@ def _load_text_encoder(path: Path, dtype: torch.dtype) -> nn.Module:
                 f"{path}: expected a T5 text encoder, found {config.get('model_type', 'unknown')}"
             )
         require_stated(path, config, TEXT_ENCODER)
-        tensors = text_encoder_tensors(read_folder_weights(path).tensors)
+        tensors = text_encoder_tensors(unscale_fp8(read_folder_weights(path).tensors))
         shapes = {key: tuple(value.shape) for key, value in tensors.items()}
         layers = count_parts(shapes, "encoder.block.")
         require_count(path, "num_layers", config.get("num_layers"), layers)

@@ -6,10 +6,11 @@ from ..files.atomic import require_writable
 from ._beside import SOUND_MODES, SoundMode, require_sound_fits
 from ._formats import BitDepth, written_depth
 from ._images import IMAGE_SUFFIXES, load_image, load_layer, save_image, split_alpha
-from ._info import VideoInfo, frame_times, frames_between, read_info
+from ._info import VideoInfo, frame_times, frames_between, rate_words, read_info
 from ._looks import Looks
-from ._mask_colors import mask_of, split_part
-from ._masks import format_masks, parse_masks, read_mask, read_runs, save_masks
+from ._mask_colors import mask_of
+from ._mask_parts import Color, Label, split_part
+from ._masks import format_masks, parse_masks, read_mask, read_runs, require_object, save_masks
 from ._pictures import is_pictures
 from ._pixels import full_scale, pixels_to_array
 from ._properties import Kept, compare_properties, expected_losses, losses_in_memory
@@ -21,8 +22,10 @@ from ._writer import VideoWriter, require_video_target, write_clip
 __all__ = [
     "IMAGE_SUFFIXES",
     "BitDepth",
+    "Color",
     "Frame",
     "Kept",
+    "Label",
     "Looks",
     "SOUND_MODES",
     "SoundMode",
@@ -45,11 +48,13 @@ __all__ = [
     "mask_of",
     "parse_masks",
     "pixels_to_array",
+    "rate_words",
     "read_clip",
     "read_info",
     "read_mask",
     "read_runs",
     "read_sound",
+    "require_object",
     "require_sound_fits",
     "require_video_target",
     "require_writable",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
@@ -40,15 +40,34 @@ class VideoInfo:
     bit_depth: int
     rotation: int
     variable_frame_rate: bool
+    timed: bool = True  # whether the source states its rate; else it is given or assumed
     looks: Looks = Looks()
 
 
-def read_info(path: Source) -> VideoInfo:
+def read_info(path: Source, *, fps: Fraction | None = None) -> VideoInfo:
     """Read the facts of a video file; reads the whole file, decodes one frame.
 
-    Raises MediaError if it cannot be read, holds no video, or is cut off.
+    `fps` is the rate of pictures that state none: of a folder, of TIFF pages. Raises MediaError if
+    it cannot be read, holds no video, or is cut off, InputError for an `fps` beside a stated one.
     """
-    return describe(path, read_timeline(path))
+    info = describe(path, read_timeline(path))
+    if fps is None:
+        return info
+    if info.timed:
+        raise InputError(
+            "fps",
+            f"{source_name(path)} states when its frames are shown: leave it out, it is for "
+            "folders of images and TIFF pages",
+        )
+    return replace(info, fps=fps, duration_seconds=float(info.frame_count / fps))
+
+
+def rate_words(info: VideoInfo, fps: Fraction | None) -> str:
+    """The rate of pictures that state none, and where it comes from; "" for all else."""
+    if info.timed:
+        return ""
+    why = "as given" if fps is not None else "assumed, since pictures state none: fps sets another"
+    return f"{float(info.fps):.6g} frames a second, {why}"
 
 
 def frame_times(path: Source, *, range: FrameRange | None = None) -> tuple[Fraction, ...]:
@@ -119,6 +138,7 @@ def _describe_pictures(pictures: Pictures, timeline: Timeline) -> VideoInfo:
         bit_depth=8 if first.dtype == np.uint8 else 16,
         rotation=0,
         variable_frame_rate=timeline.variable,
+        timed=pictures.timed,
     )
 
 

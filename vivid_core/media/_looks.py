@@ -17,12 +17,19 @@ FieldOrder = Literal["top", "bottom"]
 _FIELDS: dict[int, FieldOrder] = {2: "top", 3: "bottom", 4: "bottom", 5: "top"}
 CODES: dict[FieldOrder, int] = {"top": 2, "bottom": 3}
 _RESERVED = 0
+HDR_EXTRAS = {  # FFmpeg's side data
+    "MASTERING_DISPLAY_METADATA": "HDR10 mastering data",
+    "CONTENT_LIGHT_LEVEL": "HDR10 light level",
+    "DYNAMIC_HDR_PLUS": "HDR10+ metadata",
+    "DOVI_METADATA": "Dolby Vision metadata",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Looks:
     """Tags are H.273 code points, 2 where the file says nothing. `pixel_aspect` is width / height
-    of one pixel; `fields` is which is shown first, None for whole frames.
+    of one pixel; `fields` is which is shown first, None for whole frames. `hdr_extras` names what
+    an HDR file tells screens beside its tags.
     """
 
     pixel_aspect: Fraction = Fraction(1)
@@ -30,6 +37,7 @@ class Looks:
     transfer: int = UNTAGGED
     matrix: int = UNTAGGED
     fields: FieldOrder | None = None
+    hdr_extras: tuple[str, ...] = ()
 
     @property
     def hdr(self) -> str:
@@ -69,7 +77,15 @@ def looks_of(stream: VideoStream, frame: VideoFrame, *, transposed: bool) -> Loo
         transfer=_stated(frame, context, "color_trc"),
         matrix=_stated(frame, context, "colorspace"),
         fields=None if transposed else fields,
+        hdr_extras=tuple(name for kind, name in HDR_EXTRAS.items() if _has(frame, kind)),
     )
+
+
+def _has(frame: VideoFrame, kind: str) -> bool:
+    try:
+        return frame.side_data.get(kind) is not None
+    except ValueError:  # it holds a kind newer than PyAV
+        return False
 
 
 def _stated(frame: VideoFrame, context: Any, name: str) -> int:

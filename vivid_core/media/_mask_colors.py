@@ -7,34 +7,27 @@ however dark: palettes of labels (DAVIS, VOC) begin at a red of half the light.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import MaskError
+from ._mask_objects import object_mask
+from ._mask_parts import Color, Label, Part
 from ._pixels import full_scale
 
-Part = Literal["transparent", "opaque"]  # of an image's alpha
 NEARLY_BLACK = 1 / 16
 COLORED = 24.5 / 255  # how far the channels of a grey differ at most; lossy ones by less than half
-
-
-def split_part(path: Path) -> tuple[Path, Part | None]:
-    """A path and the part of its alpha that is named behind it."""
-    name, _, part = path.name.rpartition("@")
-    for known in get_args(Part):
-        if name and part == known:
-            return path.with_name(name), known
-    return path, None
 
 
 def mask_of(pixels: np.ndarray, path: Path, part: Part | None = None) -> NDArray[np.float32]:
     """How far each pixel is selected, 0..1 [H, W], of uint8 or uint16 [H, W, 3 or 4].
 
-    With alpha that is not opaque, `part` says which side of it is meant; without, only white on
-    transparent ground is understood. Raises MaskError for anything else.
+    `part` says which object is meant, or with alpha that is not opaque, which side of it; without
+    it only white on transparent ground is understood there. Raises MaskError for anything else.
     """
+    if isinstance(part, Label | Color):
+        return object_mask(pixels, part)
     values: NDArray[np.float32] = pixels.astype(np.float32) / np.float32(full_scale(pixels))
     alpha = values[..., 3] if values.shape[2] == 4 and values[..., 3].min() < 1 else None
     if part is not None:

@@ -16,7 +16,10 @@ from torch import Tensor
 from ..errors import InputError, MaskError, MediaError
 from ..files.atomic import write_whole_file
 from ..files.guarded import JsonError, decode_json, load_json
-from ._mask_colors import Part, mask_of, split_part
+from ._mask_colors import mask_of
+from ._mask_objects import absent, object_mask
+from ._mask_parts import Color, Label, Part, split_part
+from ._numbering import require_no_gap
 from ._pictures import is_pictures, open_pictures
 from ._reader import VideoReader
 from ._rle import decode_rle, encode_rle
@@ -28,9 +31,11 @@ def read_mask(path: Path | str, *, frames: int | None = None) -> Float[Tensor, "
     """A mask in 0..1 (white = edit), as many frames as the file has.
 
     With `frames`, exactly that many: a single mask serves all, any other length is a MaskError.
-    Every colour that is no grey is selected. Where pixels are transparent, "PATH@transparent" reads
-    these as the mask (so ComfyUI's mask editor saves it), "PATH@opaque" the others (a cut-out);
-    without either only white on transparent ground is understood, anything else is a MaskError.
+    Every colour that is no grey is selected, or with "PATH@3" the label 3 of a palette (a grey of
+    that value), with "PATH@#ff0000" that colour alone. Where pixels are transparent,
+    "PATH@transparent" reads these as the mask (so ComfyUI's mask editor saves it), "PATH@opaque"
+    the others (a cut-out); without either only white on transparent ground is understood, anything
+    else is a MaskError. So are a folder whose numbers have a gap, and an object on no frame.
     """
     values = _read(*split_part(Path(path)))
     if frames is None or len(values) == frames:
@@ -78,7 +83,12 @@ def _read_pictures(path: Path, part: Part | None) -> Tensor:
     """Those of a folder, or those inside one file."""
     pictures = open_pictures(path)
     assert pictures is not None, "is_pictures was asked"
-    masks = [mask_of(pixels, path, part) for pixels in pictures.read(0)]
+    if path.is_dir():
+        require_no_gap(path, pictures.files)
+    read = pictures.numbered if isinstance(part, Label) else pictures.read
+    masks = [mask_of(pixels, path, part) for pixels in read(0)]
+    if isinstance(part, Label | Color) and not any(mask.any() for mask in masks):
+        raise absent(path, part, read(0))
     sizes = {mask.shape for mask in masks}
     if len(sizes) > 1:
         listed = ", ".join(f"{w}x{h}" for h, w in sorted(sizes))
@@ -88,10 +98,18 @@ def _read_pictures(path: Path, part: Part | None) -> Tensor:
 
 def _read_video(path: Path, part: Part | None) -> Tensor:
     with VideoReader(path) as reader:
+        if isinstance(part, Label | Color):
+            require_object(path, part, reader)
         values = torch.empty(len(reader), reader.info.height, reader.info.width)
         for target, frame in zip(values, reader, strict=True):
             target.copy_(torch.from_numpy(mask_of(frame.pixels, path, part)))
     return values
+
+
+def require_object(path: Path, part: Label | Color, reader: VideoReader) -> None:
+    """Raise MaskError, which lists what there is, where no frame of a video holds the object."""
+    if not any(object_mask(frame.pixels, part).any() for frame in reader):
+        raise absent(path, part, (frame.pixels for frame in reader))
 
 
 def parse_masks(text: str, *, name: str) -> Float[Tensor, "t h w"]:

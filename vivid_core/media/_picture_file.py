@@ -52,6 +52,16 @@ class PictureFile:
         """The first picture: uint8 or uint16 [H, W, 3 or 4], RGB with straight alpha, upright."""
         return next(self.read(0))
 
+    def numbered(self) -> np.ndarray:
+        """The first picture, a palette's entries as the greys of their numbers."""
+        try:
+            with self._opened() as image:
+                if image.mode == "P":
+                    return np.repeat(np.array(image)[..., None], 3, axis=2)
+        except (UnidentifiedImageError, Image.DecompressionBombError):
+            pass  # what Pillow does not know has no palette
+        return self.first()
+
     def read(self, start: int) -> Iterator[np.ndarray]:
         """Every picture from a number on."""
         if len(self) == 1 and self._data[:4] != b"GIF8":

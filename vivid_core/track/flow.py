@@ -15,11 +15,12 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from jaxtyping import Float32, UInt8
+from jaxtyping import Bool, Float32, UInt8
 
 from ..files.digest import digest_of
 from .engine import States
 from .flow_memory import (
+    DOUBT,
     FlowMemory,
     FlowView,
     forget,
@@ -31,36 +32,45 @@ from .flow_memory import (
 )
 from .flow_move import move_belief
 from .prompts import FramePrompt
-from .segment import segment_object
+from .segment import Segment, segment_object
+from .steady import LEAST_AGREEMENT, agreement, is_lone_click
 from .store import ObjectMask, State
 
-METHOD = 2  # part of the digest: a change of method makes new masks
+METHOD = 3  # part of the digest: a change of method makes new masks
 
 
 class FlowTracker:
-    """The `flow` engine."""
+    """The `flow` engine, or one that finds the thing of points and boxes by other means.
 
-    name = "flow"
+    `segment` does that, under the engine's `name`; `weights` is a digest of what it is made of.
+    """
+
+    def __init__(
+        self, *, name: str = "flow", segment: Segment = segment_object, weights: str = ""
+    ) -> None:
+        self.name, self._segment, self._weights = name, segment, weights
 
     @property
     def digest(self) -> str:
-        return digest_of(self.name, METHOD)
+        return digest_of(self.name, METHOD, *filter(None, [self._weights]))
 
     def view(self, pixels: UInt8[np.ndarray, "h w 3"]) -> FlowView:
         return FlowView.of(pixels)
 
     def follower(self, frames: int = 0) -> FlowFollower:
-        return FlowFollower()
+        return FlowFollower(self._segment)
 
     def restore(self, state: States, view: FlowView) -> FlowFollower:
-        return FlowFollower(unpack(state), view)
+        return FlowFollower(self._segment, unpack(state), view)
 
 
 class FlowFollower:
     """Follows one object; see `engine.Follower`."""
 
-    def __init__(self, memory: FlowMemory | None = None, view: FlowView | None = None) -> None:
-        self._memory, self._view = memory, view
+    def __init__(
+        self, segment: Segment, memory: FlowMemory | None = None, view: FlowView | None = None
+    ) -> None:
+        self._segment, self._memory, self._view = segment, memory, view
 
     def prompt(self, view: FlowView, prompt: FramePrompt) -> ObjectMask:
         """The object of a prompt; on a later frame, its mask is corrected and its colours added."""
@@ -68,14 +78,18 @@ class FlowFollower:
         if self._memory is not None:
             self._advance(view)
             before = self._memory.belief > 0
-        mask = segment_object(view.rgb, prompt, scale=view.scale, before=before)
+        mask = self._find(view, prompt, before)
         self._view = view
         if not mask.any():
             self._memory = self._memory or remember(view, np.ones_like(mask))
             self._memory = forget(self._memory)
             return _object_mask(view, self._memory.belief, "lost", 0.0)
-        self._memory = remember(view, mask, earlier=self._memory)
-        return _object_mask(view, self._memory.belief, "prompted", 1.0)
+        identity = 1.0
+        if before is None and is_lone_click(prompt):
+            steady = agreement(self._segment, view, prompt, mask) >= LEAST_AGREEMENT
+            identity = 1.0 if steady else DOUBT
+        self._memory = remember(view, mask, earlier=self._memory, identity=identity)
+        return _object_mask(view, self._memory.belief, "prompted", identity)
 
     def follow(self, view: FlowView) -> ObjectMask:
         confidence = self._advance(view)
@@ -86,6 +100,15 @@ class FlowFollower:
     def state(self) -> dict[str, np.ndarray]:
         assert self._memory is not None, "there is no state before the first prompt"
         return pack(self._memory)
+
+    def _find(
+        self, view: FlowView, prompt: FramePrompt, before: Bool[np.ndarray, "h w"] | None
+    ) -> Bool[np.ndarray, "h w"]:
+        """The object of a prompt at the view's size; may be empty."""
+        if prompt.mask is None:
+            return self._segment(view.rgb, prompt, scale=view.scale, before=before)
+        pixels = prompt.mask.pixels.astype(np.uint8)
+        return cv2.resize(pixels, view.rgb.shape[1::-1], interpolation=cv2.INTER_AREA) > 0
 
     def _advance(self, view: FlowView) -> float:
         """Go to the next frame; how sure the mask is there, 0..1."""

@@ -103,9 +103,13 @@ class FlowMemory:
 
 
 def remember(
-    view: FlowView, mask: Bool[np.ndarray, "h w"], earlier: FlowMemory | None = None
+    view: FlowView,
+    mask: Bool[np.ndarray, "h w"],
+    earlier: FlowMemory | None = None,
+    *,
+    identity: float = 1.0,
 ) -> FlowMemory:
-    """What a prompted mask teaches."""
+    """What a prompted mask teaches; `identity` is how sure it is that this mask is meant."""
     colors = histogram(view.bins, mask)
     memory = FlowMemory(
         belief=np.clip(signed_distance(mask), -LARGEST_BELIEF, LARGEST_BELIEF),
@@ -117,6 +121,7 @@ def remember(
         step=(0.0, 0.0),
         hidden=0,
         unique=True,
+        identity=identity,
     )
     away = cv2.dilate(mask.astype(np.uint8), np.ones((9, 9), np.uint8)) == 0
     return replace(memory, unique=_candidate(memory, view, away) is None)

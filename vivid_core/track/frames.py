@@ -10,7 +10,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import UInt8
 
-from ..media import VideoReader, pixels_to_array
+from ..media import VideoReader, pixels_to_array, read_info
 from ..video import Clip, FrameRange
 
 BLOCK_FRAMES = 16  # read forward and then given backward; bounds the memory
@@ -54,22 +54,25 @@ class ClipFrames:
 
 
 class VideoFrames:
-    """The frames of a video file; holds one at a time. Raises MediaError as `VideoReader` does."""
+    """The frames of a video file; holds one at a time. Raises MediaError as `VideoReader` does.
 
-    def __init__(self, path: Path) -> None:
+    `fps` is the rate of a folder of pictures, which states none.
+    """
+
+    def __init__(self, path: Path, *, fps: Fraction | None = None) -> None:
         self._reader = VideoReader(path)
-        self._info = self._reader.info
+        self.info = self._reader.info if fps is None else read_info(path, fps=fps)
 
     @property
     def size(self) -> tuple[int, int]:
-        return self._info.height, self._info.width
+        return self.info.height, self.info.width
 
     @property
     def fps(self) -> Fraction:
-        return self._info.fps
+        return self.info.fps
 
     def __len__(self) -> int:
-        return self._info.frame_count
+        return self.info.frame_count
 
     def read(self, frames: FrameRange) -> Iterator[UInt8[np.ndarray, "h w 3"]]:
         with self._reader.over(frames) as reader:

@@ -19,11 +19,12 @@ def report_track(
     """{"shots": [{"start", "stop", "objects": [...]}], "warnings": [...]}.
 
     For each object of a shot: `id`, `name`, `prompted` (frames), `tracked` (how many frames),
-    `lost` ([first, last] of each stretch), `outside` (no prompt in this shot), `largest` ([frame,
-    share of the frame]), `large` ([first, last] of each stretch over a third of the frame), `jumps`
-    ([frame, share before, share there] where it grew suddenly; see `growth`) and `confidence`
-    (mean over the frames where it was found, 0..1; a mask that is doubted for its size counts
-    DOUBTED_CONFIDENCE at most).
+    `lost` ([first, last] of each stretch), `outside` (no prompt in this shot), `unclear` (prompted
+    frames of low confidence, such as a lone click that selects something else a few pixels away),
+    `largest` ([frame, share of the frame]), `large` ([first, last] of each stretch over a third of
+    the frame), `jumps` ([frame, share before, share there] where it grew suddenly; see `growth`)
+    and `confidence` (mean over the frames where it was found, 0..1; a mask that is doubted for its
+    size counts DOUBTED_CONFIDENCE at most).
     """
     data = [
         {
@@ -55,6 +56,7 @@ def _object_data(track: StoredTrack, shot: FrameRange, item: ObjectPrompts) -> d
         "lost": _stretches(found["lost"]),
         "outside": bool(found["outside"]),
         "nothing_at_prompt": [p.frame for p in item.frames if p.frame in found["lost"]],
+        "unclear": [f for f in found["prompted"] if confidences[f] <= DOUBTED_CONFIDENCE],
         "largest": _largest(areas),
         "large": _stretches(growth.large),
         "jumps": [[j.frame, round(j.before, 4), round(j.after, 4)] for j in growth.jumps],
@@ -133,6 +135,11 @@ def _object_warnings(item: dict[str, Any], where: str) -> Iterable[str]:
         yield (
             f"{name}: nothing was found at its prompt on frame {frame}: move the point onto the "
             "object, or draw a box around it"
+        )
+    for frame in item["unclear"]:
+        yield (
+            f"{name}: it is not clear what the prompt on frame {frame} means, a point a few pixels "
+            "beside it selects something else: add a second point, or draw a box around the object"
         )
     if item["lost"]:
         yield (

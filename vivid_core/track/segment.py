@@ -6,6 +6,9 @@ along the edges of the picture.
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Protocol, runtime_checkable
+
 import cv2
 import numpy as np
 from jaxtyping import Bool, UInt8
@@ -21,6 +24,20 @@ BOX_MARGIN = 0.25  # how much of the surroundings of a box the background is lea
 SMALLEST_PIECE = 0.03  # pieces below this share of the largest one are dropped
 
 
+@runtime_checkable
+class Segment(Protocol):
+    """Finds the object of a prompt, as `segment_object` does; it is asked for no painted masks."""
+
+    def __call__(
+        self,
+        rgb: UInt8[np.ndarray, "h w 3"],
+        prompt: FramePrompt,
+        *,
+        scale: float = 1.0,
+        before: Bool[np.ndarray, "h w"] | None = None,
+    ) -> Bool[np.ndarray, "h w"]: ...
+
+
 def segment_object(
     rgb: UInt8[np.ndarray, "h w 3"],
     prompt: FramePrompt,
@@ -30,15 +47,12 @@ def segment_object(
 ) -> Bool[np.ndarray, "h w"]:
     """The object of a prompt on a frame; may be empty.
 
-    `scale` is the size of `rgb` relative to the frame of the prompt. `before` is the mask that
-    points and a box correct, if the object was already followed to here.
+    The prompt has points, a box or both. `scale` is the size of `rgb` relative to the frame of the
+    prompt. `before` is the mask that points and a box correct, if the object was already followed
+    to here.
     """
-    height, width = rgb.shape[:2]
-    if prompt.mask is not None:
-        pixels = prompt.mask.pixels.astype(np.uint8)
-        return cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA) > 0
-    points = [Point(x=p.x * scale, y=p.y * scale, positive=p.positive) for p in prompt.points]
-    box = None if prompt.box is None else _scaled(prompt.box, scale)
+    scaled = scale_prompt(prompt, scale)
+    points, box = list(scaled.points), scaled.box
     if before is not None and before.any() and box is None:
         guess = np.where(before, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
     elif box is not None:
@@ -132,6 +146,10 @@ def _surroundings(size: tuple[int, ...], box: Box | None) -> tuple[slice, slice]
     )
 
 
-def _scaled(box: Box, scale: float) -> Box:
-    left, top, right, bottom = (value * scale for value in box.corners)
-    return Box(left=left, top=top, right=right, bottom=bottom)
+def scale_prompt(prompt: FramePrompt, scale: float) -> FramePrompt:
+    """Points and box of a prompt on a picture of another size."""
+    points = tuple(replace(point, x=point.x * scale, y=point.y * scale) for point in prompt.points)
+    if prompt.box is None:
+        return replace(prompt, points=points)
+    left, top, right, bottom = (value * scale for value in prompt.box.corners)
+    return replace(prompt, points=points, box=Box(left=left, top=top, right=right, bottom=bottom))

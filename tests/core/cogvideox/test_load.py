@@ -123,6 +123,26 @@ def test_a_single_vae_file(tmp_path: Path, bundle, vae, same):
         assert loaded.vae.config[name] == published.config[name]
 
 
+@pytest.mark.parametrize("part", COMPONENTS)
+def test_scaled_fp8_files_of_every_component(tmp_path: Path, bundle, part: str):
+    """Weights stored as ComfyUI's scaled fp8 come back with their scale."""
+    saved = bundle()
+    save_bundle(saved, tmp_path / "base")
+    tensors = {}
+    for key, value in getattr(saved, part).state_dict().items():
+        if key.endswith(".weight") and value.ndim > 1:
+            scale = value.abs().max() / 448  # the largest number of e4m3
+            tensors[f"{key.removesuffix('weight')}scale_weight"] = scale
+            value = (value / scale).to(torch.float8_e4m3fn)
+        tensors[key] = value.contiguous().clone()
+    [file] = (tmp_path / "base" / part).glob("*.safetensors")
+    save_file(tensors, file)
+    loaded = getattr(load_bundle(tmp_path / "base"), part).state_dict()
+    for key, value in getattr(saved, part).state_dict().items():
+        limit = 0.07 * float(value.abs().max())  # 3 bits of mantissa
+        assert float((loaded[key] - value).abs().max()) <= limit, key
+
+
 def test_a_checkpoint_says_itself_what_it_is(tmp_path: Path, bundle, same):
     saved = bundle("vivid")
     save_bundle(bundle(), tmp_path / "base")

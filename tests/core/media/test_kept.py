@@ -87,6 +87,24 @@ def test_hdr_tags_and_depth(tmp_path, write, track, picture, name, transfer):
     assert compare_properties(source, made).lost == ()
 
 
+HDR10 = (
+    "log-level=none:hdr10=1:repeat-headers=1:max-cll=1000,400:master-display="
+    "G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,50)"
+)
+
+
+def test_what_hdr10_tells_screens_is_named_as_lost(tmp_path, write, track, picture):
+    tags = {"color_primaries": 9, "color_trc": 16, "colorspace": 9}
+    options = {"layout": "yuv420p10le", "codec": "libx265", "options": {"x265-params": HDR10}}
+    source = write("s.mp4", track(frames=picture, tags=tags, **options))
+    wanted = ("HDR10 mastering data", "HDR10 light level")
+    assert read_info(source).looks.hdr_extras == wanted
+    said = expected_losses(read_info(source), tmp_path / "o.mov")
+    assert said == tuple(f"its {name}, which no file here keeps" for name in wanted)
+    found = compare_properties(source, copy(source, tmp_path / "o.mov"))
+    assert found.lost == wanted and "transfer PQ" in found.kept
+
+
 @pytest.mark.parametrize("name", CONTAINERS)
 @pytest.mark.parametrize(("parameter", "fields"), [("tff=1", "top"), ("bff=1", "bottom")])
 def test_interlaced_flags(tmp_path, write, track, picture, name, parameter, fields: FieldOrder):

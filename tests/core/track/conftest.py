@@ -96,6 +96,7 @@ class CountingEngine(FlowTracker):
     """The flow engine, noting how many frames were prepared."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.views = 0
 
     def view(self, pixels):
