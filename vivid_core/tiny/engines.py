@@ -38,9 +38,8 @@ class EngineLoader:
     def __call__(self) -> Engines:
         names, device = self.names, _device(self.names.device)
         tracker = _tracker(names.tracker, device)
-        loaded = {
-            named: self._engine(named, device, tracker) for named in set(names.seeing.values())
-        }
+        named_once = dict.fromkeys(names.seeing.values())
+        loaded = {named: self._engine(named, device, tracker) for named in named_once}
         for role, named in names.seeing.items():
             require_role(loaded[named], role, argument=f"engines: {role}")
         return Engines(
