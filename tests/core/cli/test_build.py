@@ -106,7 +106,8 @@ def test_a_check_names_what_was_changed(place: Path, capsys):
     printed = capsys.readouterr()
     assert f"shards/{shard.name} was changed" in printed.out
     assert "masks.json was changed" in printed.out
-    assert printed.err.startswith("vivid build: ") and "2 problems" in printed.err
+    problems = len(printed.out.splitlines())
+    assert printed.err.startswith("vivid build: ") and f" {problems} problems" in printed.err
 
 
 def test_samples_are_counted_and_drawn_without_work_files(place: Path, capsys):
@@ -120,24 +121,27 @@ def test_samples_are_counted_and_drawn_without_work_files(place: Path, capsys):
 
 
 def test_pages_show_samples_and_their_answers_count(place: Path, capsys):
-    assert vivid_build(place, "--pages", 4) == 0
+    count = len(names_of(place))
+    assert vivid_build(place, "--pages", count) == 0
     (look,) = (place / "out").glob("look_*")
     for kind in ("ratings", "review"):
         content = content_of(look / f"{kind}.html")
         shown = {sample["key"] for sample in content["samples"]}
-        assert content["kind"] == kind and len(shown) == 4 and shown <= names_of(place)
+        assert content["kind"] == kind and shown == names_of(place)
         for key in shown:
             assert read_info(look / "clips" / f"{key}_mask.mp4").frame_count >= 1
-    assert vivid_build(place, "--pages", 4) == 2
+    assert vivid_build(place, "--pages", count) == 2
     assert "is there already" in capsys.readouterr().err
     ratings_page = look / "ratings.html"
     ratings = save_answers(ratings_page, {"TA": "no"})
     assert vivid_build(place, "--stats", "--ratings", ratings) == 0
     printed = capsys.readouterr().out
     described = sum("edit" in sample["kind"] for sample in content_of(ratings_page)["samples"])
-    assert described
-    assert "MG: 1.00 of 4 answers" in printed and f"TA: 0.00 of {described} answers" in printed
-    assert f"HQ: {1 - described / 4:.2f} of 4 answers" in printed
+    assert 0 < described < count
+    assert (
+        f"MG: 1.00 of {count} answers" in printed and f"TA: 0.00 of {described} answers" in printed
+    )
+    assert f"HQ: {1 - described / count:.2f} of {count} answers" in printed
     assert vivid_build(place, "--stats", "--ratings", look / "review.json") == 2
     assert "was not saved by the page ratings.html" in capsys.readouterr().err
 
@@ -168,9 +172,7 @@ def test_what_a_review_drops_is_left_out(place: Path, capsys):
         ("engines: {device: abacus}\n", "'abacus' is no device: use auto, cpu or cuda"),
     ],
 )
-def test_mistakes_are_named_in_one_line(
-    built: Path, tmp_path: Path, capsys, text: str, words: str
-):
+def test_mistakes_are_named_in_one_line(built: Path, tmp_path: Path, capsys, text: str, words: str):
     videos = built / "videos" / "clips"
     (tmp_path / "build.yaml").write_text(f"videos: {videos}\nout: out\n{text}")
     assert vivid_build(tmp_path) == 2
