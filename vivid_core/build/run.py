@@ -31,13 +31,17 @@ _PACKED = "packed.json"
 
 @dataclass(frozen=True, kw_only=True)
 class BuildReport:
-    """What a build gave. `rejections` counts by reason, `failures` are videos that broke it."""
+    """What a build gave. `rejections` counts by reason, `failures` are videos that broke it.
+
+    `work_bytes` is what the finished units take beside the dataset.
+    """
 
     folder: Path
     videos: int
     samples: int
     rejections: Mapping[str, int]
     failures: tuple[Failure, ...]
+    work_bytes: int
 
     @property
     def text(self) -> str:
@@ -46,6 +50,10 @@ class BuildReport:
         lines += [f"failed: {item.name}: {item.error}" for item in self.failures]
         if self.failures:
             lines.append(f"tracebacks: {self.folder / 'work' / 'failed'}; run it again to retry")
+        lines.append(
+            f"work files: {self.work_bytes / 1e6:,.1f} MB in {self.folder / 'work'}; they only "
+            "spare the next run what is done, and may be deleted"
+        )
         return "\n".join(lines)
 
 
@@ -98,6 +106,7 @@ class _Build:
             samples=len(kept),
             rejections=rejections,
             failures=failures,
+            work_bytes=self.work.bytes,
         )
         self._write_report(report)
         return report

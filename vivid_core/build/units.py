@@ -135,6 +135,11 @@ class WorkFolder:
             members = {name: folder / file for name, file in sample.members.items()}
             yield StoredSample(record=sample.record, members=members)
 
+    @property
+    def bytes(self) -> int:
+        """Space that its files take."""
+        return sum(path.stat().st_size for path in self.folder.rglob("*") if path.is_file())
+
     def clean(self) -> None:
         """Remove what runs that were killed left unfinished."""
         for phase in ("entities", "deletions", FAILED):

