@@ -102,11 +102,13 @@ class BuildDataset(VividNode):
         cls, folder: str, samples: int, shuffle: int, dataset: Dataset | None = None, **rest: Any
     ) -> io.NodeOutput:
         from ..vivid_core.build.local import run_here
-        from ..vivid_core.build.run import build_dataset
+        from ..vivid_core.build.run import build_dataset, require_videos_apart
 
         require_choices(cls, subsets=rest["subsets"])
         videos = _videos(folder, dataset)
         config = _configuration(videos, rest)
+        reads = "folder" if dataset is None else "dataset"
+        require_videos_apart(config, reads=reads, writes="name")
         report = build_dataset(config, run_here(_engines(videos, rest)), host.runtime())
         return show_dataset(config.out, samples, shuffle, report=report.text)
 
