@@ -111,6 +111,15 @@ class VariantCache:
             )
 
 
+def store_shard(path: Path, tensors: dict[str, Tensor], records: Sequence[dict[str, Any]]) -> None:
+    """Write a shard; the tensors come last and mark it complete."""
+    text = json.dumps(records).encode()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole_file(path.with_suffix(".json"), text)
+    with write_whole(path) as unfinished:
+        save_file(tensors, unfinished, sealed_metadata(tensors, {_SAMPLES: checksum(text)}))
+
+
 def read_shard(path: Path) -> tuple[dict[str, Tensor], list[dict[str, Any]]]:
     """Latents and samples as they were written. Raises ModelError for a shard that is damaged."""
     file = read_weights(path)
@@ -151,7 +160,7 @@ class VariantEncoder:
 
     @torch.no_grad()
     def write_shard(self, path: Path, seeds: Sequence[int]) -> None:
-        """Encode the scenes of these seeds; the tensors come last and mark it complete."""
+        """Encode the scenes of these seeds."""
         targets, conditions, records = [], [], []
         for seed in seeds:
             scene = self._draw(seed)
@@ -169,12 +178,8 @@ class VariantEncoder:
                 conditioning = self._condition(scene)
             targets += list(_half(clean))
             conditions += list(_half(conditioning))
-        path.parent.mkdir(parents=True, exist_ok=True)
-        text = json.dumps(records).encode()
         tensors = {"targets": torch.stack(targets), "conditions": torch.stack(conditions)}
-        write_whole_file(path.with_suffix(".json"), text)
-        with write_whole(path) as unfinished:
-            save_file(tensors, unfinished, sealed_metadata(tensors, {_SAMPLES: checksum(text)}))
+        store_shard(path, tensors, records)
 
     def _condition(self, scene: _Variants) -> Tensor:
         pixels = torch.stack([scene.clips[target] for target, _ in scene.holes])
