@@ -13,10 +13,8 @@ CLIP = {"scene": "moving shapes", "seed": 3, "width": 32, "height": 32, "length"
 # The nodes that an attacked one may be connected to, with values that are quick.
 SOURCES: Graph = {
     "clip": {"class_type": "Vivid_SampleClip", "inputs": CLIP},
-    "model": {
-        "class_type": "Vivid_LoadModel",
-        "inputs": {"model": "vivid-tiny base (bundled)", "offload": "auto"},
-    },
+    "model": {"class_type": "Vivid_LoadModel", "inputs": {"model": "vivid-tiny (bundled)"}},
+    "base": {"class_type": "Vivid_LoadModel", "inputs": {"model": "vivid-tiny base (bundled)"}},
     "adapter": {
         "class_type": "Vivid_LoadAdapter",
         "inputs": {"adapter": "vivid-tiny adapter (bundled)"},
@@ -47,7 +45,8 @@ LINKS = {
     "VIVID_KEYFRAME": ("key", 0),
 }
 LINKED = {"INT": "whole", "FLOAT": "number", "STRING": "text"}
-BOXES = ({"x": 4, "y": 4, "width": 16, "height": 16}, [[{"x": 0, "y": 0, "width": 9, "height": 9}]])
+WITHOUT_ADAPTER = ("Vivid_ApplyAdapter", "Vivid_MergeAdapter", "Vivid_TrainAdapter")
+BOX = {"x": 4, "y": 4, "width": 16, "height": 16}  # ComfyUI takes lists for links
 QUICK = {
     "steps": 1, "candidates": 1, "caption": "a red circle", "labels": "circle", "label": "circle",
     "captions": "a circle\na red circle", "clips": 4, "length": 5, "width": 32, "height": 32,
@@ -61,9 +60,8 @@ TEXTS = (
     "\u00e9" * 300, "%date%", "1: ", "9" * 5000 + ": a", "0", "[", "{}", "[]", "[" * 100_000,
 )  # fmt: skip
 SOCKETS = (None, "x", 3, [], {}, ["clip"], ["none", 0], ["clip", 99], ["clip", "0"], {"a": 1})
-BOX = {"x": 0, "y": 0, "width": 9, "height": 9}
 BAD_BOXES = (
-    [[]], [{}], [[[]]], [None], [[None]], [3, 4, 5, 6], [BOX] * 20_000, BOX | {"x": "a"},
+    [[]], [{}], [None], [3, 4, 5, 6], {}, "x", 3, BOX | {"x": "a"}, BOX | {"width": None},
     BOX | {"width": -5, "height": 1e308}, BOX | {"x": 1e308, "y": 10**40},
     BOX | {"label": ["x" * 9000], "score": "nan"}, BOX | {"score": {}},
 )  # fmt: skip
@@ -99,7 +97,7 @@ class Requests:
         shown = {name: str(inputs[name])[:60] for name in names}
         graph["attacked"] = {"class_type": kind, "inputs": inputs}
         graph["end"] = {"class_type": "PreviewAny", "inputs": {"source": ["attacked", 0]}}
-        for name in ("model", "engine", "tracker", "flow", "data"):
+        for name in ("model", "base", "engine", "tracker", "flow", "data"):
             self._complete(graph[name])
         return f"{kind} {shown}", _reached(graph)
 
@@ -116,6 +114,8 @@ class Requests:
                 asked[name] = spec
         values = {name: self._value(name, spec) for name, spec in asked.items()}
         sources = {source["class_type"]: source["inputs"] for source in SOURCES.values()}
+        if kind in WITHOUT_ADAPTER:
+            values["model"] = ["base", 0]
         return values | deepcopy(sources.get(kind, {}))
 
     def _complete(self, node: dict[str, Any]) -> None:
@@ -129,7 +129,7 @@ class Requests:
             return QUICK[name]
         kinds = [] if isinstance(spec[0], list) else str(spec[0]).split(",")
         if "BOUNDING_BOX" in kinds:
-            return self._dice.choice(BOXES)
+            return dict(BOX)
         if name == "engine" and "VIVID_TRACKER" in kinds:
             return list(LINKS["VIVID_TRACKER"])
         for kind in kinds:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -20,6 +19,7 @@ from ..comfyui import comfy as comfy_server
 from ..soak import record
 from .requests import PROMPTS, Requests
 from .seeing import seeing
+from .stopwatch import Stopwatch
 from .tally import Tally, is_clear
 
 __all__ = ["comfy_server"]
@@ -38,24 +38,22 @@ def comfy(request: pytest.FixtureRequest) -> Iterator[ComfyServer]:
         yield request.getfixturevalue("comfy_server")
 
 
-def answer_of(comfy: ComfyServer, graph: Graph) -> tuple[int, dict[str, Any], float]:
-    """Status, body and seconds of the answer to a request."""
+def answer_of(comfy: ComfyServer, graph: Graph) -> tuple[int, dict[str, Any]]:
+    """Status and body of the answer to a request."""
     request = urllib.request.Request(
         comfy.url + "/prompt",
         json.dumps({"prompt": graph}).encode(),
         {"Content-Type": "application/json"},
     )
-    started = time.monotonic()
     try:
         with urllib.request.urlopen(request, timeout=60) as answer:
             status, body = answer.status, answer.read()
     except urllib.error.HTTPError as error:
         status, body = error.code, error.read()
-    seconds = time.monotonic() - started
     try:
-        return status, json.loads(body), seconds
+        return status, json.loads(body)
     except ValueError:
-        return status, {}, seconds
+        return status, {}
 
 
 def judge_rejection(answer: dict[str, Any]) -> tuple[str, str]:
@@ -72,49 +70,43 @@ def judge_rejection(answer: dict[str, Any]) -> tuple[str, str]:
     return ("clear", words) if errors else ("foreign", json.dumps(answer)[:300])
 
 
-def judge_run(comfy: ComfyServer, prompt: str) -> tuple[str, str, float]:
-    """Of a request that ran, with the seconds of the slowest answer meanwhile."""
-    slowest = 0.0
-
-    def ended() -> Any:
-        nonlocal slowest
-        started = time.monotonic()
-        entry = comfy.get(f"/history/{prompt}").get(prompt)
-        slowest = max(slowest, time.monotonic() - started)
-        return entry
-
-    entry = wait_until(ended, RUN_SECONDS, "the prompt has ended")
+def judge_run(comfy: ComfyServer, prompt: str, watch: Stopwatch) -> tuple[str, str]:
+    """Of a request that ran; the server answers others meanwhile."""
+    entry = wait_until(
+        lambda: watch.time(lambda: comfy.get(f"/history/{prompt}")).get(prompt),
+        RUN_SECONDS,
+        "the prompt has ended",
+    )
     for kind, detail in entry["status"]["messages"]:
         if kind == "execution_error":
             words = f"{detail['exception_type']} {detail['exception_message'].strip()}"
             if not detail["node_type"].startswith(OURS):
-                return "foreign", words, slowest
+                return "foreign", words
             if not detail["exception_type"].startswith("vivid."):
-                return "traceback", words + "".join(detail["traceback"][-3:]), slowest
+                return "traceback", words + "".join(detail["traceback"][-3:])
             clear = is_clear(detail["exception_message"].strip())
-            return "clear" if clear else "unclear", words, slowest
-    return "success", "", slowest
+            return "clear" if clear else "unclear", words
+    return "success", ""
 
 
 def attack(comfy: ComfyServer, graph: Graph) -> tuple[str, str, float]:
-    """Outcome, words, and seconds that the server let somebody wait for an answer."""
-    status, answer, seconds = answer_of(comfy, graph)
+    """Outcome, words, and the seconds of the slowest answer."""
+    watch = Stopwatch(comfy.process.pid)
+    status, answer = watch.time(lambda: answer_of(comfy, graph))
     if status == 200 and not answer.get("node_errors"):
-        outcome, words, slowest = judge_run(comfy, answer["prompt_id"])
-        return outcome, words, max(seconds, slowest)
-    if status >= 500:
-        return "foreign", f"status {status}", seconds
-    return *judge_rejection(answer), seconds
+        outcome, words = judge_run(comfy, answer["prompt_id"], watch)
+    elif status >= 500:
+        outcome, words = "foreign", f"status {status}"
+    else:
+        outcome, words = judge_rejection(answer)
+    return outcome, words, watch.slowest
 
 
 def stalls(comfy: ComfyServer, graph: Graph, seconds: float) -> bool:
-    """Whether a request that let others wait does so every time, beyond what the machine does."""
-    for _ in range(3):
-        idle = answer_of(comfy, {})[2]
-        if seconds - idle < STALL_SECONDS:
-            return False
-        seconds = attack(comfy, graph)[2]
-    return True
+    """Whether a request that let others wait does so every time."""
+    return seconds >= STALL_SECONDS and all(
+        attack(comfy, graph)[2] >= STALL_SECONDS for _ in range(2)
+    )
 
 
 def peak_bytes(comfy: ComfyServer) -> int:
