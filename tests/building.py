@@ -10,7 +10,6 @@ from typing import Any
 from vivid_core.build.config import BuildConfig, ClipRules, Output
 from vivid_core.build.local import run_here
 from vivid_core.build.run import BuildReport, build_dataset
-
 from vivid_core.runtime import Runtime
 from vivid_core.tiny.engines import EngineLoader
 from vivid_core.tiny.folder import write_scene_folder

@@ -90,6 +90,19 @@ def test_a_dataset_lies_outside_of_its_videos(tmp_path: Path, out: str):
     assert files_of(tmp_path) == before
 
 
+def test_a_unit_that_was_changed_is_made_again(
+    videos: Path, built: Path, whole: dict[str, str], tmp_path: Path
+):
+    config = small_config(videos, shutil.copytree(built, tmp_path / "out"))
+    unit = next((tmp_path / "out" / "work" / "entities").rglob("unit.json"))
+    before = unit.read_bytes()
+    for damaged in (before.replace(b'"height": 48', b'"height": 49'), b"[" * 99_999):
+        assert damaged != before
+        unit.write_bytes(damaged)
+        build(config)
+        assert unit.read_bytes() == before and files_of(config.out) == whole
+
+
 def test_a_listed_video_is_not_replaced(tmp_path: Path):
     source = write_videos(tmp_path, clips=1, frames=1)
     (tmp_path / "out").mkdir()
