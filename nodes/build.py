@@ -321,6 +321,8 @@ class WriteSamples(VividNode):
         **words: Any,
     ) -> io.NodeOutput:
         from ..vivid_core.build.collect import add_sample
+        from ..vivid_core.data.built import is_built
+        from ..vivid_core.errors import InputError
 
         require_choices(cls, task=words["task"])
         out = _dataset_folder(name)
@@ -328,6 +330,8 @@ class WriteSamples(VividNode):
         if passed:
             count = add_sample(out, _handmade(video, mask, words), lossless=lossless)
             report = f"{count} samples"
+        elif not is_built(out):
+            raise InputError("passed", f"is off, and {name} holds nothing yet: add one that passes")
         return show_dataset(out, samples, shuffle, report=report)
 
 
