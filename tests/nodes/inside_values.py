@@ -87,6 +87,18 @@ def names_that_no_file_has(nodes: Any) -> None:
             assert error.argument == argument
 
 
+def no_prefix_leads_out_of_its_root(nodes: Any) -> None:
+    host = sys.modules["vivid_pack.nodes.host"]
+    root = Path(BASE[1]) / "saved"
+    root.mkdir()
+    (root / "file").touch()
+    for prefix in ("../x", "/etc/x", "a/../../x", "file/x"):
+        error = refused(lambda p=prefix: host.new_place(p, str(root)))
+        assert error.argument == "filename_prefix"
+    place = host.new_place("a/b", str(root))
+    assert (place.folder, place.name, place.number) == (root / "a", "b", 1)
+
+
 def one_look_at_masks(nodes: Any) -> None:
     convert = sys.modules["vivid_pack.nodes.convert"]
     broken = torch.full((2, 4, 4), float("nan"))
@@ -143,6 +155,7 @@ CHECKS: dict[str, Callable[[Any], None]] = {
         no_node_takes_what_its_schema_does_not_allow,
         sockets_say_what_to_connect,
         names_that_no_file_has,
+        no_prefix_leads_out_of_its_root,
         one_look_at_masks,
         frames_name_the_input,
         a_broken_video_is_explained,
