@@ -132,7 +132,9 @@ class Shards(Store):
         super().__init__(folder)
         latents = torch.from_numpy(PIXELS).half()
         samples = [{"target": 0, "condition": 1, "task": "add", "captions": ["a"]}]
-        store_shard(folder / "1.safetensors", {"targets": latents, "conditions": latents}, samples)
+        store_shard(
+            folder / "1.safetensors", {"targets": latents, "conditions": latents + 1}, samples
+        )
 
     def found(self) -> Any:
         tensors, samples = read_shard(self.folder / "1.safetensors")
