@@ -9,7 +9,7 @@ import folder_paths
 import torch
 from comfy_api.latest import io
 
-from . import previews
+from . import host, previews
 from .memory import HostedModel, normal_tensors
 from .schema import VividNode, require_choices, schema
 from .sockets import VividAdapter, VividModel
@@ -147,6 +147,6 @@ def _new_place(kind: str, prefix: str, suffix: str) -> tuple[Path, str]:
     """A new file or folder below one of ComfyUI's model folders, and how nodes list it."""
     roots = [Path(root) for root in folder_paths.get_folder_paths(kind)]
     root = next((root for root in roots if root.name == kind), roots[0])  # old names come first
-    folder, name, counter, *_ = folder_paths.get_save_image_path(prefix, str(root))
-    path = Path(folder) / f"{name}_{counter:05}_{suffix}"
+    place = host.new_place(prefix, str(root))
+    path = place.folder / f"{place.name}_{place.number:05}_{suffix}"
     return path, f"{kind}/{path.relative_to(root).as_posix()}"

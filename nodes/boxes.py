@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ..vivid_core.perceive.protocols import Entity
 
+MOST_BOXES = 1000  # of one frame
 UNNAMED = "object"  # the label of a box that says nothing of what it holds
 
 
@@ -41,6 +43,9 @@ def entities_of_input(value: Any, frame: int, size: tuple[int, ...]) -> tuple[En
         if len(boxes) > 1 and frame >= len(boxes):
             raise InputError("entities", f"have boxes for frames 0 to {len(boxes) - 1}")
         boxes = boxes[frame if len(boxes) > 1 else 0]
+    if not isinstance(boxes, list) or len(boxes) > MOST_BOXES:
+        given = f"{len(boxes):,} boxes" if isinstance(boxes, list) else repr(boxes)[:60]
+        raise InputError("entities", f"need boxes, {MOST_BOXES:,} at most, got {given}")
     found = [_entity(box, size) for box in boxes]
     return tuple(entity for entity in found if entity is not None)
 
@@ -52,8 +57,10 @@ def _entity(box: Any, size: tuple[int, ...]) -> Entity | None:
     try:
         left, top, width, height = (float(box[key]) for key in ("x", "y", "width", "height"))
         label, score = str(box.get("label") or UNNAMED), float(box.get("score", 1.0))
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        if not all(map(isfinite, (left, top, width, height, score))):
+            raise ValueError("not finite")
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise InputError(
-            "entities", f"a box is {box!r}: expected x, y, width and height in pixels"
+            "entities", f"a box is {box!r:.200}: expected x, y, width and height in pixels"
         ) from error
     return entity_in_frame(label, (left, top, left + width, top + height), score, size)

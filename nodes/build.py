@@ -102,11 +102,13 @@ class BuildDataset(VividNode):
         cls, folder: str, samples: int, shuffle: int, dataset: Dataset | None = None, **rest: Any
     ) -> io.NodeOutput:
         from ..vivid_core.build.local import run_here
-        from ..vivid_core.build.run import build_dataset
+        from ..vivid_core.build.run import build_dataset, require_videos_apart
 
         require_choices(cls, subsets=rest["subsets"])
         videos = _videos(folder, dataset)
         config = _configuration(videos, rest)
+        reads = "folder" if dataset is None else "dataset"
+        require_videos_apart(config, reads=reads, writes="name")
         report = build_dataset(config, run_here(_engines(videos, rest)), host.runtime())
         return show_dataset(config.out, samples, shuffle, report=report.text)
 
@@ -319,6 +321,8 @@ class WriteSamples(VividNode):
         **words: Any,
     ) -> io.NodeOutput:
         from ..vivid_core.build.collect import add_sample
+        from ..vivid_core.data.built import is_built
+        from ..vivid_core.errors import InputError
 
         require_choices(cls, task=words["task"])
         out = _dataset_folder(name)
@@ -326,6 +330,8 @@ class WriteSamples(VividNode):
         if passed:
             count = add_sample(out, _handmade(video, mask, words), lossless=lossless)
             report = f"{count} samples"
+        elif not is_built(out):
+            raise InputError("passed", f"is off, and {name} holds nothing yet: add one that passes")
         return show_dataset(out, samples, shuffle, report=report)
 
 

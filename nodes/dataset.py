@@ -139,6 +139,8 @@ def data_folder(folder: str) -> Path:
     ]
     if not isinstance(folder, str):
         raise InputError("folder", f"must be a text, got a {type(folder).__name__}")
+    if not folder.strip():
+        raise InputError("folder", f"is empty: name a folder of clips in {roots[0]}")
     path = Path(os.path.normpath(roots[0] / folder))
     if not any(path != root and path.is_relative_to(root) for root in roots):
         raise InputError(

@@ -6,6 +6,7 @@ import re
 import sys
 import time
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -198,6 +199,32 @@ def work_folder(kind: str, name: str) -> Path:
     """Where long work is kept, below ComfyUI's output folder; nothing there is ever deleted."""
     safe = "".join(c if c.isalnum() else "_" for c in name)
     return Path(folder_paths.get_output_directory()) / "vivid" / kind / safe
+
+
+@dataclass(frozen=True, kw_only=True)
+class SavePlace:
+    """Where a new file goes: no file of this name with this number is there yet."""
+
+    folder: Path
+    name: str
+    number: int
+    subfolder: str  # below the root
+
+
+def new_place(prefix: str, root: str, size: tuple[int, int] = (0, 0)) -> SavePlace:
+    """For a file below a root; the size (width, height) fills %width% and %height%.
+
+    Raises InputError for a prefix that leads out of the root, or where no folder can be.
+    """
+    from ..vivid_core.errors import InputError
+
+    try:
+        folder, name, number, subfolder, _ = folder_paths.get_save_image_path(prefix, root, *size)
+    except Exception as error:  # ComfyUI has no class of its own for a way out
+        raise InputError(
+            "filename_prefix", f"{prefix!r:.80} cannot lie below {root}: name folders in it"
+        ) from error
+    return SavePlace(folder=Path(folder), name=name, number=number, subfolder=subfolder)
 
 
 def show_result(runtime: Runtime, frames: Tensor) -> None:

@@ -221,11 +221,10 @@ def _journal(source: Path, node: str) -> Path:
 
 def _target(prefix: str, suffix: str, size: tuple[int, int]) -> tuple[Path, dict[str, str]]:
     """A new file below the output folder, and how the page finds it."""
-    folder, name, counter, subfolder, _ = folder_paths.get_save_image_path(
-        prefix, folder_paths.get_output_directory(), *size
-    )
-    filename = f"{name}_{counter:05}_{suffix}"
-    return Path(folder) / filename, {"filename": filename, "subfolder": subfolder, "type": "output"}
+    place = host.new_place(prefix, folder_paths.get_output_directory(), size)
+    filename = f"{place.name}_{place.number:05}_{suffix}"
+    shown = {"filename": filename, "subfolder": place.subfolder, "type": "output"}
+    return place.folder / filename, shown
 
 
 def _found(files: VideoFiles, shown: dict[str, str]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+import folder_paths
 import torch
 from comfy_api.latest import io, ui
 from torch import Tensor
@@ -74,6 +75,7 @@ class CompareEdit(VividNode):
     def execute(
         cls, source: Any, edit: Any, fps: float, filename_prefix: str, mask: Any = None
     ) -> io.NodeOutput:
+        host.new_place(filename_prefix, folder_paths.get_output_directory())
         before = convert.to_clip(source, "source")
         after = convert.to_edit_of(before, edit)
         values = None if mask is None else convert.to_mask(mask, before).values

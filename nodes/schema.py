@@ -7,7 +7,7 @@ from dataclasses import fields
 from functools import wraps
 from inspect import signature
 from math import isfinite
-from numbers import Real
+from numbers import Integral, Real
 from typing import Any
 
 from comfy_api.latest import io
@@ -59,12 +59,24 @@ def _require_value(one: Any, value: Any) -> None:
     if isinstance(one, io.Combo.Input | io.String.Input):
         problem = _text_problem(one, value)
     elif isinstance(one, io.Int.Input | io.Float.Input):
-        if not isinstance(value, Real) or not isfinite(value):
-            problem = f"must be a finite number, got {_shown(value)}"
+        problem = _number_problem(one, value)
     elif not isinstance(one, io.Boolean.Input):
         problem = _socket_problem(one, value)
     if problem:
         raise InputError(one.id, problem)
+
+
+def _number_problem(one: Any, value: Any) -> str | None:
+    """ComfyUI looks at the range of what is typed in, not of what comes through a link."""
+    if not isinstance(value, Real) or not isfinite(value):
+        return f"must be a finite number, got {_shown(value)}"
+    if isinstance(one, io.Int.Input) and not isinstance(value, Integral):
+        return f"must be a whole number, got {_shown(value)}"
+    if one.min is not None and value < one.min:
+        return f"must be {one.min} or more, got {_shown(value)}"
+    if one.max is not None and value > one.max:
+        return f"must be {one.max} or less, got {_shown(value)}"
+    return None
 
 
 def _text_problem(one: Any, value: Any) -> str | None:

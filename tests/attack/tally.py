@@ -46,7 +46,7 @@ class Tally:
     @property
     def words(self) -> str:
         total = sum(self.counts.values())
-        kinds = ("success", "clear", "silent", "traceback", "unclear")
+        kinds = ("success", "clear", "silent", "traceback", "unclear", "stall")
         return f"{total} attacks: " + ", ".join(f"{self.counts[kind]} {kind}" for kind in kinds)
 
     def require_good(self) -> None:

@@ -25,9 +25,11 @@ from vivid_core.keyframe.library import CandidateLibrary
 from vivid_core.mask.animate import parse_path
 from vivid_core.media import read_mask
 from vivid_core.tiny.load import TINY_WEIGHTS
+from vivid_core.tiny.recipe.cache import read_shard, store_shard
 from vivid_core.track.prompts import parse_prompts
 from vivid_core.track.store import ObjectMask, StoredTrack, TrackHeader
 from vivid_core.train.checkpoints import Checkpoints
+from vivid_core.train.state import StateFile
 from vivid_core.video import FrameRange
 
 from ..soak import record
@@ -114,7 +116,32 @@ class States(Store):
         return state and (state["step"], state["weights"].numpy().tobytes())
 
 
-@pytest.mark.parametrize("kind", [Windows, Tracks, Candidates, States])
+class PlainStates(Store):
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.file = StateFile(folder / "state.pt")
+        self.file.save({"step": 3, "weights": torch.from_numpy(PIXELS)})
+
+    def found(self) -> Any:
+        state = self.file.load()
+        return state and (state["step"], state["weights"].numpy().tobytes())
+
+
+class Shards(Store):
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        latents = torch.from_numpy(PIXELS).half()
+        samples = [{"target": 0, "condition": 1, "task": "add", "captions": ["a"]}]
+        store_shard(
+            folder / "1.safetensors", {"targets": latents, "conditions": latents + 1}, samples
+        )
+
+    def found(self) -> Any:
+        tensors, samples = read_shard(self.folder / "1.safetensors")
+        return samples, {name: tensor.numpy().tobytes() for name, tensor in tensors.items()}
+
+
+@pytest.mark.parametrize("kind", [Windows, Tracks, Candidates, States, PlainStates, Shards])
 @pytest.mark.parametrize("count", COUNTS)
 def test_flipped_bits(tmp_path: Path, kind: type[Store], count: int) -> None:
     logging.disable(logging.WARNING)

@@ -84,6 +84,8 @@ def what_cannot_be_done_is_told(nodes: Any) -> None:
     refused("there are none", segment, **given, entities=[[]], pick=1)
     refused("is 2, but there are 1", segment, **given, entities=[BOX], pick=2)
     refused("expected x, y", segment, **given, entities=[{"x": 1}], pick=1)
+    for boxes in (3, "x", [None], [3], [BOX] * 2000, [BOX | {"x": float("nan")}]):
+        refused("entities: ", segment, **given, entities=boxes, pick=1)
     refused("no segmenter", segment, **given | {"engine": eyes}, entities=[BOX], pick=1)
     refused("frames 0 to 2", segment, **given | {"frame": 3}, entities=[BOX], pick=1)
     load = nodes.LoadEngine.execute

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from ..data.shards import ShardedSample
 from ..errors import InputError
 from ..files.atomic import write_whole
 from ..files.digest import digest_of
+from ..files.guarded import load_json
 from ..mask.overlay import overlay_mask
 from ..measure.study import enlarge_pixels, fill_page
 from ..media import write_clip
@@ -70,7 +70,7 @@ def write_pages(folder: Path, *, count: int, seed: int) -> tuple[Path, Path]:
 def read_answers(path: Path, kind: Kind) -> Answers:
     """Raises InputError for a file that such a page did not write."""
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = load_json(path)
         if (data["version"], data["kind"]) != (VERSION, kind):
             raise ValueError(f"holds {data['kind']} of version {data['version']}")
         choices = {

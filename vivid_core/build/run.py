@@ -8,11 +8,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..data.built import is_built, write_built
-from ..data.shards import StoredSample
+from ..data.built import INDEX, MANIFEST, is_built, write_built
+from ..data.shards import SHARDS, StoredSample
 from ..files.atomic import write_whole_file
 from ..files.digest import digest_of
 from ..files.lock import sole_run
+from ..files.targets import require_outside, require_own_folder
 from ..runtime import Progress, Runtime
 from .config import BuildConfig
 from .deletions import choose_donors
@@ -26,6 +27,7 @@ from .tasks import Task, donors_of, work_of
 from .units import Failure, Phase, UnitResult, WorkFolder
 
 REPORT = "report.json"
+WRITTEN = (INDEX, MANIFEST, SHARDS, "work", REPORT)  # below `config.out`
 _PACKED = "packed.json"
 
 
@@ -64,9 +66,25 @@ def build_dataset(config: BuildConfig, execute: Executor, runtime: Runtime) -> B
     how often it was stopped. What `runtime.check_cancelled` raises stops it. Raises InputError for
     a folder or list that cannot be used, MediaError for a full disk.
     """
+    require_videos_apart(config)
     sources = list_sources(config.videos, licence=config.licence, origin=config.origin)
+    listed = (("videos", source.path) for source in sources)
+    require_own_folder("out", config.out, WRITTEN, listed)
     with sole_run(config.out, argument="out"):
         return _Build(config, sources, execute, runtime).run()
+
+
+def require_videos_apart(
+    config: BuildConfig, *, reads: str = "videos", writes: str = "out", file: Path | None = None
+) -> None:
+    """Raise InputError where the dataset would lie in what it is made from, or the reverse.
+
+    `reads` and `writes` are how an error calls them, `file` is the YAML file of a command.
+    """
+    if config.videos.is_dir():
+        require_outside(writes, config.out, [(reads, config.videos)])
+    inputs = [(reads, config.videos), ("config", file)]
+    require_own_folder(writes, config.out, WRITTEN, inputs)
 
 
 class _Build:

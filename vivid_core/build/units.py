@@ -9,6 +9,7 @@ work/failed/STAGE_KEY.json     what broke, with its traceback
 from __future__ import annotations
 
 import json
+import logging
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,11 +19,14 @@ from typing import Literal
 
 from ..data.record import SampleRecord
 from ..data.shards import StoredSample
-from ..errors import InputError
+from ..errors import InputError, MediaError
 from ..files.atomic import write_whole, write_whole_file
+from ..files.guarded import JsonError, load_json
 from ..files.parse import build_config, plain_values
+from ..files.seal import read_sealed, sealed_text
 from .stage import Rejection
 
+log = logging.getLogger(__name__)
 Phase = Literal["entities", "deletions"]
 UNIT, FAILED = "unit.json", "failed"
 
@@ -94,13 +98,14 @@ class WorkFolder:
         return self.folder / phase / key
 
     def load(self, phase: Phase, key: str) -> UnitResult | None:
-        """What was made, if it is there and can be read."""
+        """What was made, if it is there as it was written."""
         path = self.unit_folder(phase, key) / UNIT
         if not path.is_file():
             return None
         try:
-            return build_config(UnitResult, json.loads(path.read_text()), where=str(path))
-        except (OSError, ValueError, InputError):
+            return build_config(UnitResult, read_sealed(path), where=str(path))
+        except (MediaError, InputError) as error:
+            log.warning("%s; it is made anew", error)
             return None
 
     @contextmanager
@@ -123,10 +128,9 @@ class WorkFolder:
         self._failure_path(phase, key).unlink(missing_ok=True)
 
     def failures(self) -> list[Failure]:
-        return [
-            build_config(Failure, json.loads(path.read_text()), where=str(path))
-            for path in sorted((self.folder / FAILED).glob("*.json"))
-        ]
+        """All that can be read: they are for people, and go when their video is tried again."""
+        found = (_read_failure(path) for path in sorted((self.folder / FAILED).glob("*.json")))
+        return [failure for failure in found if failure is not None]
 
     def samples(self, phase: Phase, result: UnitResult, key: str) -> Iterator[StoredSample]:
         """A unit's samples with the paths of their members."""
@@ -155,5 +159,12 @@ class WorkFolder:
 
 def save_unit(folder: Path, result: UnitResult) -> None:
     """Write what a unit gave into its folder."""
-    text = json.dumps(plain_values(result), indent=1, sort_keys=True)
-    (folder / UNIT).write_text(text)
+    (folder / UNIT).write_text(sealed_text(plain_values(result), indent=1))
+
+
+def _read_failure(path: Path) -> Failure | None:
+    try:
+        return build_config(Failure, load_json(path), where=str(path))
+    except (OSError, JsonError, InputError) as error:
+        log.warning("%s: %s; it is left out", path, error)
+        return None

@@ -10,6 +10,7 @@ from typing import get_args
 from torch import Tensor
 
 from ..errors import InputError
+from ..files.lock import sole_writer
 from ..mask.augment import (
     DEFAULT_RADIUS,
     MASK_MODES,
@@ -59,6 +60,11 @@ def run(arguments: argparse.Namespace) -> None:
     require_files_apart(arguments, reads=("mask",), writes=("out",))
     if not 0 <= arguments.seed <= LARGEST_SEED:
         raise InputError("--seed", f"must be 0 to {LARGEST_SEED}, got {arguments.seed}")
+    with sole_writer(arguments.out, argument="--out"):
+        _augment(arguments)
+
+
+def _augment(arguments: argparse.Namespace) -> None:
     radius = _radius(arguments.radius, arguments.unit)
     mask = _mask(arguments.mask)
     with named("--radius", (InputError,)):

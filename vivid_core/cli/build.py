@@ -8,7 +8,7 @@ from pathlib import Path
 from ..build.config import BuildConfig, load_build_config
 from ..build.local import Executor, run_here
 from ..build.pages import rated_shares, read_answers, write_pages
-from ..build.run import build_dataset
+from ..build.run import build_dataset, require_videos_apart
 from ..build.stats import draw_stats, read_stats
 from ..data.check import check_dataset
 from ..errors import InputError
@@ -45,6 +45,7 @@ def add_command(commands: argparse._SubParsersAction) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Build, or look at what was built."""
     config = load_build_config(arguments.config)
+    require_videos_apart(config, file=arguments.config)
     looks = [
         (arguments.check, _check),
         (arguments.stats, lambda c: _stats(c, arguments.ratings)),

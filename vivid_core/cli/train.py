@@ -23,7 +23,7 @@ from ..tiny.recipe.stages import run_stage
 from ..train.adapter.config import AdapterConfig, load_adapter_config
 from ..train.adapter.cost import training_cost
 from ..train.adapter.model import require_trainable
-from ..train.adapter.run import train_adapter
+from ..train.adapter.run import require_inputs_apart, train_adapter
 from ..train.processes import Processes, launched_count, launched_device, open_processes
 from .shared import device_named, runtime_for
 
@@ -61,6 +61,7 @@ def run(arguments: argparse.Namespace) -> None:
         run_stage(load_config(arguments.config), should_stop=wanted)
         return
     config = load_adapter_config(arguments.config)
+    require_inputs_apart(config, arguments.config)
     device = launched_device(config.device) or device_named(config.device)
     bundle = _load(config, device)
     processes = open_processes(device, bundle.dtype)

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import InputError, MediaError
 from ..files.atomic import write_whole, write_whole_file
 from ..files.digest import digest_of
+from ..files.guarded import load_json
 from ..media import parse_masks, read_clip
 from ..video import Clip, MaskTrack
 from .record import SampleRecord, format_record, parse_record
@@ -104,7 +105,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     """Raises InputError for one that is missing, or not of this format."""
     path = folder / MANIFEST
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = load_json(path)
         if (data["format"], data["version"]) != (FORMAT, VERSION):
             raise ValueError(f"format {data['format']}, version {data['version']}")
         dict(data["files"]).items()

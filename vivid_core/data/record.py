@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from ..errors import InputError
+from ..files.guarded import decode_json
 from ..files.parse import build_config, plain_values
 from .samples import Task
 
@@ -81,9 +82,9 @@ def format_record(record: SampleRecord) -> str:
 def parse_record(text: str | bytes, *, where: str) -> SampleRecord:
     """The record of a JSON text. Raises InputError that names what is wrong and `where`."""
     try:
-        data = json.loads(text)
+        data = decode_json(text if isinstance(text, str) else text.decode())
     except ValueError as error:
-        raise InputError("data", f"{where}: is no JSON ({error})") from error
+        raise InputError("data", f"{where}: is no JSON record ({error})") from error
     if not isinstance(data, Mapping):
         raise InputError("data", f"{where}: is no JSON object")
     return build_config(SampleRecord, data, where=where)

@@ -17,11 +17,11 @@ class JsonError(ValueError):
     """Why a text is not taken, in words that go on after the name of the text."""
 
 
-def decode_json(text: str, *, most_bytes: int = MOST_BYTES) -> Any:
+def decode_json(text: str, *, most_bytes: int = MOST_BYTES, finite: bool = True) -> Any:
     """The value of a JSON text.
 
     Raises JsonError for anything else, and for what JSON allows and nobody means: an entry that
-    stands twice, NaN and infinity, endless numbers, texts and depths.
+    stands twice, NaN and infinity (unless `finite` is off), endless numbers, texts and depths.
     """
     if len(text) > most_bytes:
         raise JsonError(f"holds {len(text):,} characters, {most_bytes:,} at most are read")
@@ -29,7 +29,7 @@ def decode_json(text: str, *, most_bytes: int = MOST_BYTES) -> Any:
         value = json.loads(
             text,
             object_pairs_hook=_without_doubles,
-            parse_constant=_refuse_constant,
+            parse_constant=_refuse_constant if finite else float,
             parse_int=_whole,
             parse_float=_finite,
         )

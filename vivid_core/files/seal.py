@@ -22,12 +22,18 @@ from .weights import WeightFile
 
 SEAL = "checksum"  # the entry of a record, and of a safetensors file's metadata
 _BYTES = 16
+CHECKSUM_LETTERS = 2 * _BYTES
 
 
 def file_checksum(path: Path) -> str:
     """Of all bytes of a file. Raises OSError where it cannot be read."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=_BYTES)).hexdigest()
+
+
+def checksum(data: bytes | memoryview) -> str:
+    """Of bytes in memory."""
+    return hashlib.blake2b(data, digest_size=_BYTES).hexdigest()
 
 
 def sealed_text(record: Mapping[str, Any], *, indent: int | None = None) -> str:
@@ -76,7 +82,7 @@ def require_intact(file: WeightFile) -> None:
 
 def _record_checksum(record: Mapping[str, Any]) -> str:
     text = json.dumps(record, sort_keys=True, separators=(",", ":"))
-    return hashlib.blake2b(text.encode(), digest_size=_BYTES).hexdigest()
+    return checksum(text.encode())
 
 
 def _tensors_checksum(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> str:

@@ -31,6 +31,38 @@ def require_apart(inputs: Named, outputs: Named) -> None:
         written.append((name, path))
 
 
+def require_own_folder(name: str, folder: Path, files: Iterable[str], inputs: Named) -> None:
+    """Raise InputError where a folder that a run fills with `files` would harm an input.
+
+    The folder may not be an input, nor may an input be one of the files or lie in one of them. It
+    may hold inputs besides, and lie in a folder that is read.
+    """
+    for other, source in inputs:
+        if source is None:
+            continue
+        if _is_same(folder, source):
+            raise InputError(name, f"{folder} is what {other} reads: choose another folder")
+        for file in files:
+            target = folder / file
+            if _is_same(target, source) or _is_inside(source, target):
+                raise InputError(
+                    name, f"{target} would replace what {other} reads: choose another folder"
+                )
+
+
+def require_outside(name: str, folder: Path, inputs: Named) -> None:
+    """Raise InputError where a folder that a run fills is, holds or lies in an input."""
+    for other, source in inputs:
+        if source is None:
+            continue
+        if _is_same(folder, source) or _is_inside(source, folder) or _is_inside(folder, source):
+            raise InputError(
+                name,
+                f"{folder} and {source}, which {other} reads, lie in each other: choose another "
+                "folder",
+            )
+
+
 def _require_other(name: str, path: Path, other: str, source: Path) -> None:
     if _is_same(path, source):
         raise InputError(name, f"{path} is what {other} reads: choose another name")

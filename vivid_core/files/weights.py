@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import Any
+from typing import Any, BinaryIO
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -74,10 +74,13 @@ def read_weights(path: Path) -> WeightFile:
     )
 
 
-def read_pickle(path: Path) -> Any:
-    """What a pickle of tensors and plain values holds. Raises ModelError for any other."""
+def read_pickle(path: Path, data: BinaryIO | None = None) -> Any:
+    """What a pickle of tensors and plain values holds, of a file or of the `data` in it.
+
+    Raises ModelError for any other.
+    """
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        return torch.load(data or path, map_location="cpu", weights_only=True)
     except Exception as error:  # damaged and hostile pickles raise anything
         raise ModelError(
             f"{path.name}: refused: it is damaged, or a pickle that holds more than tensors and "

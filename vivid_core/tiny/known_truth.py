@@ -7,7 +7,6 @@ nothing downloaded, and be judged by a truth.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from jaxtyping import Bool, UInt8
 
 from ..errors import EngineError
 from ..files.digest import digest_of
+from ..files.guarded import load_json
 from ..media import pixels_to_array
 from ..perceive.protocols import Box, Captions, Entity
 from ..perceive.selection import box_iou
@@ -82,7 +82,7 @@ class KnownTruth:
         """Of the clips that `tiny.folder` wrote there. Raises EngineError where it did not."""
         path = folder / SCENES
         try:
-            facts = json.loads(path.read_text())
+            facts = load_json(path)
             size = {name: int(facts[name]) for name in ("frames", "height", "width")}
             listed = [(int(s["seed"]), bool(s["without_target"])) for s in facts["scenes"]]
         except (OSError, ValueError, KeyError, TypeError) as error:

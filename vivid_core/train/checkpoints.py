@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ..cogvideox.save import write_safetensors
 from ..errors import InputError, ModelError
+from ..files.guarded import decode_json
 from ..files.seal import SEAL, require_intact, sealed_metadata
 from ..files.weights import read_weights
 
@@ -45,8 +46,8 @@ class Checkpoints:
             file = read_weights(files[-1])
             if SEAL in file.metadata:  # earlier versions wrote none
                 require_intact(file)
-            plain = json.loads(file.metadata[_STATE])
-            known = json.loads(file.metadata[_IDENTITY])
+            plain = decode_json(file.metadata[_STATE], finite=False)
+            known = decode_json(file.metadata[_IDENTITY])
             state = _join(plain, file.tensors)
         except (ModelError, KeyError, ValueError, TypeError) as error:
             raise ModelError(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from torch import Tensor
 
 from ..errors import InputError
 from ..files.atomic import write_whole_file
+from ..files.guarded import decode_json, read_text
 from ..metrics.ink import COLORS, GRID, PAPER, Color, write_text
 
 SIZE = (420, 760)  # height, width in pixels
@@ -42,12 +42,12 @@ def read_log(path: Path) -> list[Series]:
     """
     curves: dict[str, dict[int, float]] = {}
     try:
-        for line in path.read_text().splitlines():
-            record = json.loads(line)
+        for line in read_text(path).splitlines():
+            record = decode_json(line, finite=False)
             for name, value in record.items():
                 if name not in _SKIPPED:
                     curves.setdefault(name, {})[int(record["step"])] = float(value)
-    except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
+    except (OSError, ValueError, KeyError, AttributeError, TypeError, OverflowError) as error:
         raise InputError("log", f"{path} is no training log: {error}") from error
     return [_series(name, sorted(values.items())) for name, values in sorted(curves.items())]
 
@@ -57,9 +57,9 @@ def trim_log(path: Path, last_step: int) -> None:
     if not path.is_file():
         return
     kept = []
-    for line in path.read_text().splitlines():
+    for line in path.read_text(errors="replace").splitlines():
         try:
-            record = json.loads(line)
+            record = decode_json(line, finite=False)
         except ValueError:
             continue
         if isinstance(record, dict) and record.get("step", last_step + 1) <= last_step:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import torch
 
-from ..files.atomic import write_whole
+from ..errors import ModelError
+from ..files.atomic import write_whole_file
+from ..files.seal import CHECKSUM_LETTERS, checksum
 from ..files.weights import read_pickle
+
+_HEAD = b"vivid training state\n"  # a checksum follows, then the pickle
+_PLAIN = b"PK"  # how the pickle alone begins
 
 
 @runtime_checkable
@@ -48,11 +54,20 @@ class StateFile:
 
 
 def save_state(path: Path, state: dict[str, Any]) -> None:
-    """Write what a pickle of tensors and plain values can hold."""
+    """Write what a pickle of tensors and plain values can hold, behind its checksum."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with write_whole(path) as unfinished, unfinished.open("wb") as file:
-        torch.save(state, file)
+    buffer = BytesIO()
+    torch.save(state, buffer)
+    data = buffer.getbuffer()
+    write_whole_file(path, _HEAD + checksum(data).encode() + data)
 
 
 def load_state(path: Path) -> dict[str, Any]:
-    return read_pickle(path)
+    """A state as it was saved. Raises ModelError for a file that is damaged."""
+    data = path.read_bytes()
+    if data.startswith(_PLAIN):  # of an earlier version
+        return read_pickle(path)
+    head, start = data[: len(_HEAD)], len(_HEAD) + CHECKSUM_LETTERS
+    if head != _HEAD or data[len(_HEAD) : start] != checksum(data[start:]).encode():
+        raise ModelError(f"{path}: is damaged: delete it to train from the start")
+    return read_pickle(path, BytesIO(data[start:]))

@@ -81,6 +81,38 @@ def test_a_second_run_keeps_everything(
     assert files_of(out) == whole
 
 
+@pytest.mark.parametrize("out", [".", "clips", "clips/new"])
+def test_a_dataset_lies_outside_of_its_videos(tmp_path: Path, out: str):
+    source = write_videos(tmp_path, clips=1, frames=1)
+    before = files_of(tmp_path)
+    with pytest.raises(InputError, match="out: .* lie in each other"):
+        build(small_config(source, tmp_path / out))
+    assert files_of(tmp_path) == before
+
+
+def test_a_unit_that_was_changed_is_made_again(
+    videos: Path, built: Path, whole: dict[str, str], tmp_path: Path
+):
+    config = small_config(videos, shutil.copytree(built, tmp_path / "out"))
+    unit = next((tmp_path / "out" / "work" / "entities").rglob("unit.json"))
+    before = unit.read_bytes()
+    for damaged in (before.replace(b'"height": 48', b'"height": 49'), b"[" * 99_999):
+        assert damaged != before
+        unit.write_bytes(damaged)
+        build(config)
+        assert unit.read_bytes() == before and files_of(config.out) == whole
+
+
+def test_a_listed_video_is_not_replaced(tmp_path: Path):
+    source = write_videos(tmp_path, clips=1, frames=1)
+    (tmp_path / "out").mkdir()
+    shards = (tmp_path / "out" / "shards").absolute()
+    source.rename(shards)
+    (tmp_path / "list.txt").write_text("out/shards/clip_0.mkv")
+    with pytest.raises(InputError, match="out: .*shards would replace what videos reads"):
+        build(small_config(tmp_path / "list.txt", tmp_path / "out"))
+
+
 def test_broken_videos_are_named_and_the_rest_goes_on(videos: Path, tmp_path: Path):
     shutil.copytree(videos.parent, tmp_path / "videos")
     clips = tmp_path / "videos" / "clips"

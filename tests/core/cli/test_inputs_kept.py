@@ -113,7 +113,10 @@ def test_refused_with_the_option_first_and_nothing_changed(
     assert content(folder) == before
 
 
-def test_two_runs_with_one_name(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("command", [EDIT, "augment --mask mask.mkv --mode hull"])
+def test_two_runs_with_one_name(
+    folder: Path, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
     with sole_writer(Path("a.mkv"), argument="--out"):
-        assert main([*EDIT.split(), "--out", "a.mkv"]) == 2
+        assert main([*command.split(), "--out", "a.mkv"]) == 2
     assert "--out: another run writes a.mkv" in capsys.readouterr().err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import subprocess
 import sys
@@ -28,6 +29,30 @@ def write_config(folder: Path, steps: int) -> Path:
         "saving: {every: 10000, log_every: 1}\n"
     )
     return path
+
+
+@pytest.mark.parametrize(
+    ("out", "start", "words"),
+    [
+        ("data", None, "out: .*data is what data reads"),
+        ("run", "run/adapter.safetensors", "out: .* would replace what start_from reads"),
+        ("run", "run/checkpoints/a.safetensors", "out: .* would replace what start_from reads"),
+    ],
+)
+def test_no_training_replaces_what_it_reads(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], out: str, start: str | None, words: str
+):
+    config = write_config(tmp_path, 1)
+    text = config.read_text().replace(f"out: {tmp_path / 'run'}", f"out: {tmp_path / out}")
+    if start:
+        (tmp_path / start).parent.mkdir(parents=True)
+        (tmp_path / start).write_bytes(b"kept")
+        text += f"start_from: {tmp_path / start}\n"
+    config.write_text(text)
+    before = sorted(tmp_path.rglob("*"))
+    assert main(["train", str(config)]) != 0
+    assert re.search(words, capsys.readouterr().err)
+    assert sorted(tmp_path.rglob("*")) == before
 
 
 def test_sigterm_saves_and_the_next_run_goes_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]):

@@ -13,6 +13,7 @@ from torch import nn
 from vivid_core.errors import ModelError, TrainingDiverged
 from vivid_core.train.checkpoints import Checkpoints
 from vivid_core.train.loop import LoopConfig, Trainer, build_optimizers, rate_share
+from vivid_core.train.state import StateFile
 
 
 class Regression:
@@ -107,8 +108,13 @@ def test_the_rate_rises_then_falls():
 
 def test_a_damaged_state_is_named(tmp_path: Path):
     (tmp_path / "state.pt").write_bytes(b"cut off")
-    with pytest.raises(ModelError, match=r"state\.pt: refused: it is damaged"):
+    with pytest.raises(ModelError, match=r"state\.pt: is damaged: delete it"):
         Trainer(Regression(), config(1), tmp_path)
+
+
+def test_a_state_of_an_earlier_version_is_read(tmp_path: Path):
+    torch.save({"step": 3}, tmp_path / "state.pt")
+    assert StateFile(tmp_path / "state.pt").load() == {"step": 3}
 
 
 def test_without_decay_the_rate_stays():

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from vivid_core.errors import InputError, MediaError
 from vivid_core.files.atomic import require_folder_target, require_writable, write_whole_file
 from vivid_core.files.lock import sole_writer
-from vivid_core.files.targets import require_apart
+from vivid_core.files.targets import require_apart, require_outside, require_own_folder
 
 
 @pytest.fixture
@@ -63,6 +63,36 @@ def test_a_folder_that_is_written_holds_no_input(clip: Path) -> None:
     with pytest.raises(InputError, match="--work: .* holds .*, which --video reads"):
         require_apart([("--video", clip)], [("--work", clip.parent)])
     require_apart([("--video", clip)], [("--work", clip.parent / "new"), ("--out", clip / "x")])
+
+
+@pytest.mark.parametrize(
+    ("folder", "source", "harmed"),
+    [
+        ("run", "run", True),
+        ("run", "run/log.jsonl", True),
+        ("run", "run/states/../states/1.pt", True),
+        ("run", "run/clips", False),
+        ("clips/run", "clips", False),
+        ("run", "clips", False),
+    ],
+)
+def test_a_folder_that_a_run_fills(tmp_path: Path, folder: str, source: str, harmed: bool) -> None:
+    """It is no input, and replaces none; there or not there yet."""
+    inputs = [("data", tmp_path / source), ("base", None)]
+    for _ in range(2):
+        if harmed:
+            with pytest.raises(InputError, match="^out: .* data reads: choose another folder"):
+                require_own_folder("out", tmp_path / folder, ("log.jsonl", "states"), inputs)
+        else:
+            require_own_folder("out", tmp_path / folder, ("log.jsonl", "states"), inputs)
+        (tmp_path / folder / "states").mkdir(parents=True, exist_ok=True)
+
+
+@pytest.mark.parametrize("source", ["a", "a/b", "a/b/c", "a/b/../b/c/d"])
+def test_what_is_made_lies_outside_of_what_it_is_made_from(tmp_path: Path, source: str) -> None:
+    with pytest.raises(InputError, match="^out: .* lie in each other: choose another folder"):
+        require_outside("out", tmp_path / "a" / "b", [("videos", tmp_path / source)])
+    require_outside("out", tmp_path / "a" / "x", [("videos", tmp_path / "a" / "b")])
 
 
 @given(st.text(st.characters(exclude_characters="/"), min_size=1, max_size=12))

@@ -30,7 +30,19 @@ def test_later_records_of_a_step_replace_earlier_ones(tmp_path):
     assert curves["image"].points == ((20, pytest.approx(0.3)),)
 
 
-@pytest.mark.parametrize("content", ["no json", "[1, 2]", '{"loss": 1, "image": 2}'])
+def test_losses_that_are_none_are_left_out(tmp_path):
+    log = tmp_path / "log.jsonl"
+    log.write_text('{"step": 1, "loss": 0.5}\n{"step": 2, "loss": NaN}\n')
+    (series,) = read_log(log)
+    assert series.points == ((1, 0.5),)
+    trim_log(log, 2)
+    assert len(log.read_text().splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["no json", "[1, 2]", '{"loss": 1, "image": 2}', '{"step": Infinity, "loss": 1}', "[" * 9999],
+)
 def test_another_file_is_refused(tmp_path, content):
     log = tmp_path / "log.jsonl"
     log.write_text(content)

@@ -15,6 +15,7 @@ from jaxtyping import Bool
 
 from ...errors import InputError, MediaError
 from ...files.atomic import write_whole, write_whole_file
+from ...files.guarded import decode_json
 from ...media import decode_rle, encode_rle, read_mask
 from ...video import FrameRange
 from .record import MaskReference
@@ -94,8 +95,8 @@ def _masklets(path: Path) -> list[Any]:
     if path.is_file() and path.stat().st_size > LARGEST_MASKLETS:
         raise MediaError(f"{path}: is larger than {LARGEST_MASKLETS} bytes: refused")
     try:
-        frames = json.loads(read_text(path))[MASKLETS]
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        frames = decode_json(read_text(path), most_bytes=LARGEST_MASKLETS)[MASKLETS]
+    except (ValueError, KeyError, TypeError) as error:
         raise MediaError(f"{path}: holds no {MASKLETS} ({error})") from error
     if not isinstance(frames, list) or not frames:
         raise MediaError(f"{path}: {MASKLETS} is no list of frames")

@@ -11,6 +11,7 @@ from typing import Any
 
 from ...errors import InputError, MediaError
 from ...files.atomic import write_whole_file
+from ...files.guarded import decode_json
 
 Row = Mapping[str, Any]
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
@@ -113,8 +114,8 @@ def _cell(value: Any) -> str:
 
 def _parse(path: Path, text: str, line: int | None = None) -> Any:
     try:
-        return json.loads(text)
-    except (ValueError, RecursionError) as error:
+        return decode_json(text, most_bytes=max(len(text), 1), finite=False)
+    except ValueError as error:
         place = f"{path}, line {line}" if line else str(path)
         raise InputError("data", f"{place}: is no JSON: {error}") from error
 

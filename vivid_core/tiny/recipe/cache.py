@@ -7,6 +7,7 @@ slow part of training; with shards on disk, a transformer step never runs it.
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -23,13 +24,19 @@ from ...cogvideox.conditioning import build_conditioning
 from ...cogvideox.layout import layout_named
 from ...cogvideox.text import DELETE_CAPTION
 from ...cogvideox.vae import encode
+from ...errors import ModelError
 from ...files.atomic import write_whole, write_whole_file
+from ...files.guarded import JsonError, decode_json, read_text
+from ...files.seal import SEAL, checksum, require_intact, sealed_metadata
 from ...files.weights import read_weights
 from ...mask.augment import MASK_MODES, augment_mask
 from ..build import TRAIN_SIZE
 from ..scenes.captions import background_caption, local_caption, scene_caption
 from ..scenes.shapes import COLORS, SHAPES, Scene, draw_scene, is_held_out
 
+log = logging.getLogger(__name__)
+_SAMPLES = "samples"  # in a shard's metadata: the checksum of the list beside it
+_REMAKE = "run the stage 'encode' again, which makes it anew"
 KeyframeDraw = Literal["none", "first", "last", "both"]
 CAPTIONS_PER_SAMPLE = 4
 TRAIN_RADIUS = (0.05, 0.35)  # of the mask's own size
@@ -88,11 +95,11 @@ class VariantCache:
             self._add(path)
 
     def _add(self, path: Path) -> None:
-        tensors = read_weights(path).tensors
+        tensors, records = read_shard(path)
         first_target, first_condition = len(self.targets), len(self.conditions)
         self.targets += list(tensors["targets"])
         self.conditions += list(tensors["conditions"])
-        for record in json.loads(path.with_suffix(".json").read_text()):
+        for record in records:
             condition = record["condition"]
             self.samples.append(
                 Sample(
@@ -102,6 +109,42 @@ class VariantCache:
                     captions=tuple(record["captions"]),
                 )
             )
+
+
+def store_shard(path: Path, tensors: dict[str, Tensor], records: Sequence[dict[str, Any]]) -> None:
+    """Write a shard; the tensors come last and mark it complete."""
+    text = json.dumps(records).encode()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole_file(path.with_suffix(".json"), text)
+    with write_whole(path) as unfinished:
+        save_file(tensors, unfinished, sealed_metadata(tensors, {_SAMPLES: checksum(text)}))
+
+
+def read_shard(path: Path) -> tuple[dict[str, Tensor], list[dict[str, Any]]]:
+    """Latents and samples as they were written. Raises ModelError for a shard that is damaged."""
+    file = read_weights(path)
+    try:
+        text = read_text(path.with_suffix(".json"))
+        records = decode_json(text)
+    except (OSError, JsonError) as error:
+        raise ModelError(f"{path.with_suffix('.json')}: {error}: {_REMAKE}") from error
+    if SEAL in file.metadata:  # earlier versions wrote none
+        require_intact(file)
+        if file.metadata.get(_SAMPLES) != checksum(text.encode()):
+            raise ModelError(f"{path.with_suffix('.json')}: was changed: {_REMAKE}")
+    return file.tensors, records
+
+
+def is_whole(path: Path) -> bool:
+    """Whether a shard is there; one that is damaged is said to be, and is none."""
+    if not path.exists():
+        return False
+    try:
+        read_shard(path)
+    except ModelError as error:
+        log.warning("%s; it is encoded anew", error)
+        return False
+    return True
 
 
 class VariantEncoder:
@@ -117,7 +160,7 @@ class VariantEncoder:
 
     @torch.no_grad()
     def write_shard(self, path: Path, seeds: Sequence[int]) -> None:
-        """Encode the scenes of these seeds; the tensors come last and mark it complete."""
+        """Encode the scenes of these seeds."""
         targets, conditions, records = [], [], []
         for seed in seeds:
             scene = self._draw(seed)
@@ -135,12 +178,8 @@ class VariantEncoder:
                 conditioning = self._condition(scene)
             targets += list(_half(clean))
             conditions += list(_half(conditioning))
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole_file(path.with_suffix(".json"), json.dumps(records).encode())
-        with write_whole(path) as unfinished:
-            save_file(
-                {"targets": torch.stack(targets), "conditions": torch.stack(conditions)}, unfinished
-            )
+        tensors = {"targets": torch.stack(targets), "conditions": torch.stack(conditions)}
+        store_shard(path, tensors, records)
 
     def _condition(self, scene: _Variants) -> Tensor:
         pixels = torch.stack([scene.clips[target] for target, _ in scene.holes])

@@ -41,7 +41,7 @@ from ..build import (
 from ..load import ADAPTER_FILE, assemble, load_tiny
 from ..scenes.captions import vocabulary
 from ..scenes.shapes import HELD_OUT_SEED
-from .cache import VariantCache, VariantEncoder
+from .cache import VariantCache, VariantEncoder, is_whole
 from .config import EncodeConfig, TrainConfig
 from .diffusion import DiffusionTask
 from .vae import VaeTask
@@ -74,7 +74,7 @@ def _encode(config: TrainConfig, should_stop: Stop) -> None:
         path = config.work / "shards" / folder / f"{seeds[0]:07d}.safetensors"
         if should_stop():
             return
-        if not path.exists():
+        if not is_whole(path):
             variants = replace(config.encode.variants, frames=frames)
             VariantEncoder(vae, variants).write_shard(path, seeds)
             log.info("encoded %s", path.name)

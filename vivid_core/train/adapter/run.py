@@ -27,6 +27,7 @@ from ...errors import InputError
 from ...files.digest import digest_of
 from ...files.lock import sole_run
 from ...files.parse import plain_values
+from ...files.targets import require_own_folder
 from ...media import load_image, save_image
 from ...runtime import Progress, Runtime, duration_text
 from ..board import Board
@@ -108,6 +109,7 @@ def train_adapter(
     used, TrainingDiverged where the loss explodes; the last checkpoint stays in each case.
     """
     require_trainable(bundle)
+    require_inputs_apart(config)
     sizes = train_sizes(bundle, config.recipe)
     processes = processes or Processes()
     require_extras(config)
@@ -127,6 +129,14 @@ def train_adapter(
             training = run.export(notes)
         interruption.pass_on()
     return training
+
+
+def require_inputs_apart(config: AdapterConfig, file: Path | None = None) -> None:
+    """Raise InputError where a training would replace what it reads; `file` is its YAML file."""
+    named = {"start_from": config.start_from, "model": config.model}
+    places = {name: Path(text) for name, text in named.items() if text and Path(text).exists()}
+    inputs = [("data", config.data), ("config", file), ("base", config.base), *places.items()]
+    require_own_folder("out", config.out, (ADAPTER, CHECKPOINTS, CURVES, LOG, EDITS), inputs)
 
 
 class _Run:
