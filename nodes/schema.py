@@ -16,7 +16,7 @@ _KNOWN = {field.name for field in fields(io.Schema)}
 _FOLDS = "advanced" in signature(io.Combo.Input).parameters
 _CHECKED = "vivid_checked"  # marks an `execute` that is
 _LITERALS = (str, int, float, bool, list, dict)  # of JSON; no socket of ours carries one
-_CARRY_LITERALS = {"BOUNDING_BOX"}  # ComfyUI's own, whose links do
+_CARRY_LITERALS = {"BOUNDING_BOX": (list, dict)}  # ComfyUI's own, whose links do
 _NAMES = ("filename_prefix", "name", "folder")  # texts that become part of a path
 _LONGEST_NAME = 160  # bytes between two slashes; systems take 255, of which we add some
 _SHOWN = 60  # characters of a refused value
@@ -107,7 +107,7 @@ def _name_problem(name: str) -> str | None:
 def _socket_problem(one: Any, value: Any) -> str | None:
     if value is None and one.optional:
         return None
-    if value is not None and _CARRY_LITERALS.intersection(_types_of(one)):
+    if any(isinstance(value, _CARRY_LITERALS.get(kind, ())) for kind in _types_of(one)):
         return None
     if value is None or isinstance(value, _LITERALS):
         return f"connect a {' or '.join(_types_of(one)) or 'link'} here, got {_shown(value)}"

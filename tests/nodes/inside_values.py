@@ -45,6 +45,8 @@ def attacks(one: Any) -> tuple[Any, ...]:
         return (*NUMBERS_NO_ONE_MEANS, *beyond, *halves)
     if isinstance(one, io.Boolean.Input):
         return ()
+    if "BOUNDING_BOX" in one.get_io_type():  # boxes are lists and objects: see inside_perceive
+        return tuple(value for value in NOT_ON_SOCKETS if not isinstance(value, list | dict))
     return NOT_ON_SOCKETS[1:] if one.optional else NOT_ON_SOCKETS
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from io import BytesIO
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import Any, BinaryIO
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -74,7 +75,7 @@ def read_weights(path: Path) -> WeightFile:
     )
 
 
-def read_pickle(path: Path, data: BinaryIO | None = None) -> Any:
+def read_pickle(path: Path, data: BytesIO | None = None) -> Any:
     """What a pickle of tensors and plain values holds, of a file or of the `data` in it.
 
     Raises ModelError for any other.
