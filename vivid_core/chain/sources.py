@@ -16,6 +16,7 @@ from ..errors import InputError, MaskError, MediaError
 from ..media import (
     Color,
     Label,
+    Part,
     VideoReader,
     decode_rle,
     is_pictures,
@@ -50,10 +51,11 @@ class MaskVideo:
     """A mask video, see `read_mask`. Holds the frames that are asked for only."""
 
     def __init__(self, path: Path) -> None:
-        self._path, self._part = split_part(path)
-        if isinstance(self._part, Label | Color):
+        self._path, part = split_part(path)
+        if isinstance(part, Label | Color):
             with VideoReader(self._path) as reader:
-                require_object(self._path, self._part, reader)
+                require_object(self._path, part, reader)
+        self._part: Part | None = part
         self._frames = VideoLevels(self._path, depth=None, alpha=True)
 
     def __len__(self) -> int:

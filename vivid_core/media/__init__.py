@@ -9,7 +9,7 @@ from ._images import IMAGE_SUFFIXES, load_image, load_layer, save_image, split_a
 from ._info import VideoInfo, frame_times, frames_between, rate_words, read_info
 from ._looks import Looks
 from ._mask_colors import mask_of
-from ._mask_parts import Color, Label, split_part
+from ._mask_parts import Color, Label, Part, split_part
 from ._masks import format_masks, parse_masks, read_mask, read_runs, require_object, save_masks
 from ._pictures import is_pictures
 from ._pixels import full_scale, pixels_to_array
@@ -27,6 +27,7 @@ __all__ = [
     "Kept",
     "Label",
     "Looks",
+    "Part",
     "SOUND_MODES",
     "SoundMode",
     "Sound",
