@@ -21,16 +21,17 @@ help:
 demo: .venv/.standalone
 	$(BIN)/vivid demo --out demo
 
-# Four at once, each on one core at most: the browser waits more than it works.
+# Five at once, each on one core at most: the browser waits more than it works.
 test: setup comfyui
 	@export OMP_NUM_THREADS=1; \
-	$(BIN)/pytest tests/core tests/unit tests/workflows tests/attack/test_stored.py >.venv/core.log 2>&1 & core=$$!; \
+	$(BIN)/pytest tests/core >.venv/core.log 2>&1 & core=$$!; \
+	$(BIN)/pytest tests/unit tests/workflows tests/attack/test_stored.py >.venv/unit.log 2>&1 & unit=$$!; \
 	$(BIN)/pytest tests/nodes tests/attack/test_server.py >.venv/nodes.log 2>&1 & nodes=$$!; \
 	$(BIN)/pytest tests/e2e -k "vue" >.venv/vue.log 2>&1 & vue=$$!; \
-	trap "kill $$core $$nodes $$vue" INT TERM; \
+	trap "kill $$core $$unit $$nodes $$vue" INT TERM; \
 	$(BIN)/pytest tests/e2e -k "not vue"; status=$$?; \
-	wait $$core || status=1; wait $$nodes || status=1; wait $$vue || status=1; \
-	cat .venv/vue.log .venv/core.log .venv/nodes.log; exit $$status
+	for stream in $$vue $$nodes $$unit $$core; do wait $$stream || status=1; done; \
+	cat .venv/vue.log .venv/unit.log .venv/core.log .venv/nodes.log; exit $$status
 
 # The oldest versions that are promised, in an environment of their own.
 oldest: .venv-oldest/.ready
