@@ -39,7 +39,11 @@ def pages() -> list[ComfyPage]:
 def page(
     request: pytest.FixtureRequest, browser: Browser, comfy: ComfyServer, pages: list[ComfyPage]
 ) -> Iterator[ComfyPage]:
+    """Handed on within a file of tests; each file begins with a page that is opened anew."""
+    if pages and pages[-1].used_by != request.path:
+        pages.pop().tab.close()
     page = pages.pop() if pages else _new_page(browser, comfy)
+    page.used_by = request.path
     failed = request.session.testsfailed
     yield page
     if request.session.testsfailed > failed or page.errors:

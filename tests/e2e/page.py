@@ -91,12 +91,13 @@ class ComfyPage:
     """`tab` is the browser's page; `errors` are those that this pack's code raised.
 
     Opening the page takes seconds, so that tests hand it on: `opened` is the renderer it was last
-    opened with.
+    opened with, `used_by` the file of the last test.
     """
 
     def __init__(self, tab: Page, comfy: ComfyServer) -> None:
         self.tab, self.comfy = tab, comfy
         self.opened: Renderer | None = None
+        self.used_by: Path | None = None
         self.errors: list[str] = []
         tab.on("pageerror", self._on_error)
 
