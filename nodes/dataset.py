@@ -196,7 +196,11 @@ def shown_inputs() -> list[io.Input]:
 
 def dataset_outputs() -> list[io.Output]:
     return [
-        VividDataset.Output("dataset", display_name="dataset", tooltip="For Vivid Train Adapter."),
+        VividDataset.Output(
+            "as_dataset",  # the oldest supported ComfyUI wants another id than an input's
+            display_name="dataset",
+            tooltip="For Vivid Train Adapter.",
+        ),
         io.Image.Output(
             "sheet",
             display_name="sheet",

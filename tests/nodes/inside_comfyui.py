@@ -200,6 +200,14 @@ def newer_fields_are_left_out(nodes: Any) -> None:
     assert made.node_id == "Vivid_Test"
 
 
+def inputs_and_outputs_have_ids_of_their_own(nodes: Any) -> None:
+    """Else the oldest supported ComfyUI loads neither the node nor those after it."""
+    for node in nodes.NODES:
+        schema = node.define_schema()
+        ids = [one.id for one in (*schema.inputs, *schema.outputs) if one.id is not None]
+        assert len(ids) == len(set(ids)), node
+
+
 def the_meadow_has_a_true_mask_and_sound(nodes: Any) -> None:
     import av
 
@@ -276,6 +284,7 @@ CHECKS: dict[str, Callable[[Any], None]] = {
         fills_are_kept,
         the_bar_never_goes_back,
         newer_fields_are_left_out,
+        inputs_and_outputs_have_ids_of_their_own,
         the_meadow_has_a_true_mask_and_sound,
         models_are_found_where_people_keep_them,
         single_files_need_no_base,
