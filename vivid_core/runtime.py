@@ -10,6 +10,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from .errors import InputError
+
 Stage = Literal[
     "survey",
     "encode",
@@ -79,3 +81,13 @@ class Runtime:
         """Report progress, then stop if the host asked for it."""
         self.report(progress)
         self.check_cancelled()
+
+
+def device_named(name: str, *, argument: str) -> torch.device:
+    """The device, "auto" being a GPU where there is one. Raises InputError for no device's name."""
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        return torch.device(name)
+    except RuntimeError as error:
+        raise InputError(argument, f"{name!r} is no device: use auto, cpu or cuda") from error

@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from .. import runtime
 from ..cogvideox.adapters import AdapterFile
 from ..cogvideox.model import CogVideoX
 from ..errors import AdapterError, InputError, MaskError, MediaError, ModelError, VividError
@@ -236,13 +237,10 @@ def add_sound_argument(parser: argparse.ArgumentParser) -> None:
 
 
 def device_named(name: str) -> torch.device:
-    """The device, "auto" being a GPU where there is one."""
+    """A device that can be used here, "auto" being a GPU where there is one."""
+    device = runtime.device_named(name, argument="--device")
     if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-    except RuntimeError as error:
-        raise InputError("--device", f"{name!r} is no device: use auto, cpu or cuda") from error
+        return device
     try:
         torch.zeros(1, device=device).cpu()  # "meta" has no values to give back
     except (RuntimeError, AssertionError, NotImplementedError) as error:

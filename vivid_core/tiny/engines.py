@@ -16,6 +16,7 @@ from ..flow.engine import FlowEngine
 from ..flow.raft import load_raft
 from ..perceive.frame_masks import TrackerSegmenter
 from ..perceive.load import ENGINES, load_engine, require_role
+from ..runtime import device_named
 from ..track.engine import Engine
 from ..track.flow import FlowTracker
 from .folder import SCENES
@@ -36,7 +37,7 @@ class EngineLoader:
         return cls(names=config.engines, videos=config.videos)
 
     def __call__(self) -> Engines:
-        names, device = self.names, _device(self.names.device)
+        names, device = self.names, device_named(self.names.device, argument="engines: device")
         tracker = _tracker(names.tracker, device)
         named_once = dict.fromkeys(names.seeing.values())
         loaded = {named: self._engine(named, device, tracker) for named in named_once}
@@ -98,14 +99,3 @@ def _parts(named: str) -> tuple[str, Path | None]:
     """NAME, or NAME:WEIGHTS."""
     name, _, weights = named.partition(":")
     return name, Path(weights).expanduser() if weights else None
-
-
-def _device(name: str) -> torch.device:
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        return torch.device(name)
-    except RuntimeError as error:
-        raise InputError(
-            "engines: device", f"{name!r} is no device: use auto, cpu or cuda"
-        ) from error

@@ -5,15 +5,16 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from ...errors import InputError, MediaError
 from ...files.atomic import write_whole_file
 from ...files.guarded import decode_json
 
 Row = Mapping[str, Any]
+Made = TypeVar("Made")
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
 JSON, JSON_LINES = ".json", ".jsonl"
 LONGEST_CELL = 2**24  # characters; captions are long, a damaged quote makes one of the whole file
@@ -35,6 +36,23 @@ def read_rows(path: Path, order: Sequence[str] = ()) -> list[Row]:
         lines = enumerate(text.splitlines(), start=1)
         return _objects(path, [_parse(path, line, n) for n, line in lines if line.strip()])
     raise InputError("data", f"{path}: tables end in .csv, .tsv, .json or .jsonl")
+
+
+def read_each(path: Path, make: Callable[[Row], Made]) -> tuple[Made, ...]:
+    """What `make` gives for each row of a table; its errors name the file and the sample."""
+    made = []
+    for number, row in enumerate(read_rows(path), start=1):
+        try:
+            made.append(make(row))
+        except InputError as error:
+            raise InputError("data", f"{path}, sample {number}: {error.problem}") from error
+    return tuple(made)
+
+
+def write_in_order(path: Path, rows: Sequence[Row], order: Sequence[str]) -> None:
+    """Write a table with these columns in front, and what else the rows have behind them."""
+    extra = dict.fromkeys(name for row in rows for name in row if name not in order)
+    write_rows(path, rows, [*order, *extra])
 
 
 def write_rows(path: Path, rows: Sequence[Row], columns: Sequence[str]) -> None:

@@ -15,7 +15,7 @@ from ...errors import InputError
 from ...video import FrameRange
 from .columns import ColumnMap, record_of_row, row_of_record, text_of, whole_of
 from .record import MaskReference, Record, confined, relative
-from .rows import Row, read_rows, write_rows
+from .rows import Row, read_each, write_in_order
 
 COLUMNS = ColumnMap(video="path", captions=("text",))
 JSON_PATH, MASKLET = "json_path", "masklet_id"
@@ -25,20 +25,12 @@ ORDER = ("path", "text", JSON_PATH, MASKLET, FIRST, LAST)
 
 def read_vireset(path: Path, root: Path) -> tuple[Record, ...]:
     """The samples of one CSV; the paths in it start in `root`, or are absolute inside of it."""
-    records = []
-    for number, row in enumerate(read_rows(path), start=1):
-        try:
-            records.append(_record(row, root))
-        except InputError as error:
-            raise InputError("data", f"{path}, sample {number}: {error.problem}") from error
-    return tuple(records)
+    return read_each(path, lambda row: _record(row, root))
 
 
 def write_vireset(path: Path, records: Iterable[Record], root: Path) -> None:
     """Raises InputError for a sample whose mask is no masklet."""
-    rows = [_row(record, root) for record in records]
-    extra = dict.fromkeys(name for row in rows for name in row if name not in ORDER)
-    write_rows(path, rows, [*ORDER, *extra])
+    write_in_order(path, [_row(record, root) for record in records], ORDER)
 
 
 def _record(row: Row, root: Path) -> Record:

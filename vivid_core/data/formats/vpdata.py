@@ -17,7 +17,7 @@ from pathlib import Path, PurePosixPath
 from ...errors import InputError
 from .columns import ColumnMap, record_of_row, row_of_record, text_of, whole_of
 from .record import MaskReference, Record, confined, relative
-from .rows import Row, read_rows, write_rows
+from .rows import Row, read_each, write_in_order
 
 COLUMNS = ColumnMap(
     video="path", start="start_frame", stop="end_frame", fps="fps", captions=("caption",)
@@ -32,20 +32,12 @@ PEXELS_FOLDER = 9  # letters of a name that name its folder
 
 def read_vpdata(path: Path, root: Path) -> tuple[Record, ...]:
     """The samples of one CSV; `root` is the folder that the three above lie in."""
-    records = []
-    for number, row in enumerate(read_rows(path), start=1):
-        try:
-            records.append(_record(row, root))
-        except InputError as error:
-            raise InputError("data", f"{path}, sample {number}: {error.problem}") from error
-    return tuple(records)
+    return read_each(path, lambda row: _record(row, root))
 
 
 def write_vpdata(path: Path, records: Iterable[Record], root: Path) -> None:
     """Raises InputError for a sample without a label map's mask, or one that lies elsewhere."""
-    rows = [_row(record, root) for record in records]
-    extra = dict.fromkeys(name for row in rows for name in row if name not in ORDER)
-    write_rows(path, rows, [*ORDER, *extra])
+    write_in_order(path, [_row(record, root) for record in records], ORDER)
 
 
 def _record(row: Row, root: Path) -> Record:
