@@ -86,9 +86,10 @@ class Checkpoints:
         return sorted(self.folder.glob("step_*.safetensors"))
 
     def _remove_unfinished(self) -> None:
-        """What a killed run was writing."""
-        for path in self.folder.glob(".step_*.part"):
-            path.unlink(missing_ok=True)
+        """What a killed run was writing, under safetensors' own name or under ours."""
+        for pattern in (".tmp*", ".step_*.part"):
+            for path in self.folder.glob(pattern):
+                path.unlink(missing_ok=True)
 
     def _require_same(self, known: Mapping[str, Mapping[str, str]]) -> None:
         for what, entries in self.identity.items():

@@ -33,7 +33,7 @@ def test_a_training_that_is_killed_while_saving_ends_in_the_same_bits(tmp_path: 
         timeout=PATIENCE,
     )
     assert done.returncode == 0, done.stderr
-    assert int(done.stdout) > 0, "none of the kills came while a file was being written"
+    assert int(done.stdout) >= kills * 2 // 3  # of the third kind some come after the save
     whole, killed = (tmp_path / name for name in ("whole", "killed"))
     assert losses(killed) == losses(whole)
     newest = max((whole / CHECKPOINTS).iterdir()).name
@@ -45,8 +45,8 @@ def test_a_training_that_is_killed_while_saving_ends_in_the_same_bits(tmp_path: 
         assert all(torch.equal(found[key], wanted[key]) for key in wanted)
     if kills > 3:
         record(
-            "training killed (SIGKILL) while saving",
-            f"{kills} kills, {done.stdout} of them with a file half written: the same bits",
+            "training killed while saving",
+            f"{kills} kills, {done.stdout} of them left something unfinished: the same bits",
         )
 
 
