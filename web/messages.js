@@ -150,6 +150,9 @@ export class Messages {
     notice.grown = Math.max(node.size[1], node.computeSize()[1])
     node.setSize([node.size[0], notice.grown])
     this.app.graph?.setDirtyCanvas(true, true)
+    afterDrawing(() => {
+      notice.grown = Math.max(notice.grown, node.size[1])
+    })
   }
 
   addNotice(node) {
@@ -284,6 +287,11 @@ function removeWidget(node, widget) {
 function optionsOf({ options }) {
   const values = options?.values ?? []
   return typeof values === 'function' ? values() : values
+}
+
+// Older pages give a node the room that its widgets want when they draw it.
+function afterDrawing(action) {
+  requestAnimationFrame(() => requestAnimationFrame(action))
 }
 
 // How high something is at a width, before the host shows it.

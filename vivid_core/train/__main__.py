@@ -3,5 +3,6 @@
 import sys
 
 from ..cli import main
+from .processes import leave
 
-sys.exit(main(["train", *sys.argv[1:]]))
+leave(main(["train", *sys.argv[1:]]))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from inspect import signature
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 from torch import nn
@@ -212,6 +214,20 @@ def _words(problem: Exception) -> str:
 def launched_count() -> int:
     """How many processes this one was launched with, itself included."""
     return int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def leave(code: int) -> NoReturn:
+    """End this process with an exit code, whatever PyTorch left of a group of processes.
+
+    Threads of such a group may live on, and want the interpreter when it has begun to end: then the
+    system would end a training that is done with SIGABRT.
+    """
+    if launched_count() > 1:
+        logging.shutdown()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)
 
 
 def _is_launched() -> bool:
