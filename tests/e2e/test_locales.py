@@ -15,7 +15,7 @@ _ADD = """([kind, x]) => {
   const node = window.LiteGraph.createNode(kind)
   if (x < 200) window.app.graph.clear()
   window.app.graph.add(node)
-  node.pos = [x, 120]
+  node.pos = [x, 260]  // older pages have their menu over what is higher
   window.app.canvas.ds.reset()
   window.app.canvas.selectNode(node)
 }"""
@@ -61,7 +61,7 @@ def test_nodes_speak_the_language(
 
 def test_help_is_that_of_the_language(page: ComfyPage, repository: Path, language: str) -> None:
     page.start()
-    page.tab.evaluate(_ADD, [KIND, 640])  # older pages have their menu over what is left of it
+    page.tab.evaluate(_ADD, [KIND, 120])
     with page.tab.expect_response(lambda answer: f"docs/{KIND}/{language}.md" in answer.url) as got:
         page.tab.get_by_test_id("info-button").click()
     assert got.value.ok
