@@ -138,8 +138,9 @@ export function addWeightsPanel(node, addView) {
   addStyle()
   const panel = new WeightsPanel(node.comfyClass)
   const widget = addView(node, 'weights_panel', panel.element, FOLDED_HEIGHT)
-  widget.options.getMinHeight = widget.options.getMaxHeight = () => panel.height
+  // Older pages leave room for hidden widgets.
   const room = () => (widget.hidden ? 0 : panel.height)
+  widget.options.getMinHeight = widget.options.getMaxHeight = room
   let held = room()
   const fit = () => {
     const height = node.size[1] + room() - held
