@@ -11,12 +11,13 @@ import pytest
 from .page import ComfyPage, Renderer
 
 KIND, MEASURED = "Vivid_EditVideo", "Vivid_EstimateCost"
-_ADD = """([kind, x]) => {
+_ADD = """async ([kind, x]) => {
   const node = window.LiteGraph.createNode(kind)
   if (x < 200) window.app.graph.clear()
   window.app.graph.add(node)
-  node.pos = [x, 260]  // older pages have their menu over what is higher
+  node.pos = [x, 120]
   window.app.canvas.ds.reset()
+  await new Promise((drawn) => setTimeout(drawn, 500))  // older pages know its place only then
   window.app.canvas.selectNode(node)
 }"""
 _NODE = """() => {
