@@ -23,7 +23,7 @@ from .edit_inputs import (
     task_input,
     work_inputs,
 )
-from .memory import HostedModel
+from .memory import Hosted
 from .schema import VividNode, require_choices, schema
 from .sockets import MASKS, VividKeyframe, VividModel
 from .video import read_recording
@@ -80,7 +80,7 @@ class EditVideo(VividNode):
 
     @classmethod
     def execute(
-        cls, model: HostedModel, video: Any, mask: Any, keyframe: Any = None, **settings: Any
+        cls, model: Hosted, video: Any, mask: Any, keyframe: Any = None, **settings: Any
     ) -> io.NodeOutput:
         from ..vivid_core.edit.clip import run_edit
         from ..vivid_core.edit.job import plan_edit
@@ -140,7 +140,7 @@ class EstimateCost(VividNode):
     @classmethod
     def execute(
         cls,
-        model: HostedModel,
+        model: Hosted,
         width: int,
         height: int,
         length: int,
@@ -159,7 +159,7 @@ class EstimateCost(VividNode):
             length = len(values) if len(values) > 1 else length
         asked = Settings(task="delete", grow=0, **settings)
         job = plan_unseen(model.bundle, asked, frames=length, size=(height, width), mask=values)
-        speed = matmul_speed(memory.load_device(), model.bundle.dtype)
+        speed = matmul_speed(memory.load_device(), model.dtype)
         cost = estimate_cost(model.bundle, job, speed=speed)
         if cost is None:
             words = f"{model.bundle.name} cannot tell what an edit costs"

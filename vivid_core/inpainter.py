@@ -65,7 +65,8 @@ class Limits:
     `longest` is the most frames of one window, `train_size` the (height, width) it was trained at:
     larger regions are scaled down to that area. `known_ends` says which frames of a window may be
     finished before it runs: the first one, or both ends. `samplers` begin with the default one;
-    `guidance` names its scales, the caption's first. `demo_of` is what a demo model was made for,
+    there are none where the model brings its own, whatever the settings say. `guidance` names its
+    scales, the caption's first. `demo_of` is what a demo model was made for,
     in words; empty for a model that is meant for footage.
     """
 
@@ -81,8 +82,8 @@ class Limits:
     def __post_init__(self) -> None:
         if self.grid.legal_frames(self.longest) != self.longest:
             raise ValueError(f"the longest window must be a legal length, got {self.longest}")
-        if not self.tasks or not self.samplers or not self.guidance or min(self.train_size) < 1:
-            raise ValueError(f"tasks, samplers, guidance and sizes are needed, got {self}")
+        if not self.tasks or not self.guidance or min(self.train_size) < 1:
+            raise ValueError(f"tasks, guidance and sizes are needed, got {self}")
 
     @property
     def both_ends(self) -> bool:
@@ -107,7 +108,7 @@ class Limits:
             raise InputError(
                 "task", f"{name} cannot {settings.task}: it can {', '.join(self.tasks)}"
             )
-        if settings.sampler is not None and settings.sampler not in self.samplers:
+        if self.samplers and settings.sampler not in (None, *self.samplers):
             raise InputError(
                 "sampler",
                 f"{name} has no {settings.sampler!r}: choose {' or '.join(self.samplers)}",
