@@ -65,6 +65,13 @@ class EditVideo(VividNode):
                     tooltip="Finished frames that the rest of the clip shall follow.",
                 ),
                 rest_input(),
+                io.MultiType.Input(
+                    "affected_mask",
+                    types=MASKS,
+                    optional=True,
+                    tooltip="For VOID: what the thing in the mask affects and what goes with it: "
+                    "its shadow, its reflection, what it holds up. May change too.",
+                ),
             ],
             outputs=edit_outputs(),
         )
@@ -80,14 +87,20 @@ class EditVideo(VividNode):
 
     @classmethod
     def execute(
-        cls, model: Hosted, video: Any, mask: Any, keyframe: Any = None, **settings: Any
+        cls,
+        model: Hosted,
+        video: Any,
+        mask: Any,
+        keyframe: Any = None,
+        affected_mask: Any = None,
+        **settings: Any,
     ) -> io.NodeOutput:
         from ..vivid_core.edit.clip import run_edit
         from ..vivid_core.edit.job import plan_edit
 
         require_choices(cls, **settings)
         source = read_recording(video)
-        material = edit_material(source.clip, mask, keyframes=keyframe)
+        material = edit_material(source.clip, mask, keyframes=keyframe, affected=affected_mask)
         job = plan_edit(model.bundle, material, edit_settings(**settings))
         prepare(model, job)
         runtime = host.runtime()

@@ -230,11 +230,20 @@ def edit_settings(*, grow: int, **settings: Any) -> Settings:
     return Settings(grow=None if grow == DEFAULT_GROWTH else grow, **settings)
 
 
-def edit_material(clip: Clip, mask: Any, *, keyframes: Any = None) -> Material:
-    """What it is asked of; `mask` and `keyframes` as they come through their sockets."""
+def edit_material(
+    clip: Clip, mask: Any, *, keyframes: Any = None, affected: Any = None
+) -> Material:
+    """What it is asked of; masks and `keyframes` as they come through their sockets."""
     from ..vivid_core.edit.job import Material
+    from ..vivid_core.video import MaskTrack
 
-    return Material(clip=clip, mask=convert.to_mask(mask, clip), keyframes=keyframes or ())
+    values = None if affected is None else convert.mask_values(affected, "affected_mask")
+    return Material(
+        clip=clip,
+        mask=convert.to_mask(mask, clip),
+        keyframes=keyframes or (),
+        affected=None if values is None else MaskTrack(values=values),
+    )
 
 
 def prepare(model: Hosted, job: Job) -> None:

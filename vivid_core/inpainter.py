@@ -67,7 +67,8 @@ class Limits:
     finished before it runs: the first one, or both ends. `samplers` begin with the default one;
     there are none where the model brings its own, whatever the settings say. `guidance` names its
     scales, the caption's first. `demo_of` is what a demo model was made for,
-    in words; empty for a model that is meant for footage.
+    in words; empty for a model that is meant for footage. `reads_affected`: it tells what is
+    removed from what that only affects, by the levels of a region's hole.
     """
 
     grid: Grid
@@ -78,6 +79,7 @@ class Limits:
     guidance: tuple[str, ...] = ("caption",)
     known_ends: Literal["first", "both"] = "first"
     demo_of: str = ""
+    reads_affected: bool = False
 
     def __post_init__(self) -> None:
         if self.grid.legal_frames(self.longest) != self.longest:
@@ -143,8 +145,9 @@ class Draw:
 class Region:
     """A window of time of the part of the frame that is edited, at a legal size and length.
 
-    `pixels` are float32 in 0..1; `hole` is 0 where they are given (keyframes included) and above
-    it where they are to be made; None where a model edits everything.
+    `pixels` are float32 in 0..1; `hole` is 0 where they are given (keyframes included) and over
+    0.5 where they are to be made, less than 1 where they are only affected by what is removed;
+    None where a model edits everything.
     """
 
     pixels: Float[Tensor, "t h w 3"]

@@ -55,6 +55,7 @@ class CoreModel:
             tasks=self.family.tasks,
             samplers=(),  # chosen where the model was connected
             known_ends=self.family.known_ends,
+            reads_affected=self.family.affected,
         )
 
     @property
