@@ -8,6 +8,7 @@ from .adapter import MergeAdapter, SaveAdapter
 from .animate import AnimateMask
 from .background import FillBackground, LoadFlow, PropagateBackgroundMask
 from .build import BuildDataset, FilterSample, PasteMask, WriteSamples
+from .core_model.node import UseCoreModel
 from .dataset import LoadDataset, SampleDataset
 from .edit import EditVideo, EstimateCost
 from .keyframe import EditKeyframe, PropagateKeyframes
@@ -23,6 +24,7 @@ from .train import PlotTraining, TrainAdapter
 
 NODES: list[type[io.ComfyNode]] = [
     LoadModel,
+    UseCoreModel,
     ApplyAdapter,
     LoadAdapter,
     LoadTracker,

@@ -10,7 +10,7 @@ import torch
 from comfy_api.latest import io
 
 from . import host, previews
-from .memory import HostedModel, normal_tensors
+from .memory import Hosted, normal_tensors, own_model
 from .schema import VividNode, require_choices, schema
 from .sockets import VividAdapter, VividModel
 from .train import CATEGORY
@@ -123,7 +123,7 @@ class MergeAdapter(VividNode):
     @classmethod
     def execute(
         cls,
-        model: HostedModel,
+        model: Hosted,
         adapter: Adapter,
         strength: float,
         format: str,
@@ -133,13 +133,14 @@ class MergeAdapter(VividNode):
         from ..vivid_core.cogvideox.save import save_bundle
 
         require_choices(cls, format=format)
+        bundle = own_model(model, "merge LoRAs into it by ComfyUI's own nodes").bundle
         with normal_tensors():
             if format == FOLDER:
                 path, choice = _new_place(DIFFUSERS, filename_prefix, "")
-                save_bundle(merged_bundle(model.bundle, adapter, strength=strength), path)
+                save_bundle(merged_bundle(bundle, adapter, strength=strength), path)
             else:
                 path, choice = _new_place(MODELS, filename_prefix, SUFFIX)
-                save_merged(path, model.bundle, adapter, strength=strength)
+                save_merged(path, bundle, adapter, strength=strength)
         return io.NodeOutput(choice, ui=previews.text(f"written: models/{choice}"))
 
 

@@ -23,7 +23,7 @@ from .edit_inputs import (
     task_input,
     work_inputs,
 )
-from .memory import HostedModel
+from .memory import Hosted
 from .schema import VividNode, require_choices, schema
 from .sockets import MASKS, VividKeyframe, VividModel
 from .video import read_recording
@@ -65,6 +65,13 @@ class EditVideo(VividNode):
                     tooltip="Finished frames that the rest of the clip shall follow.",
                 ),
                 rest_input(),
+                io.MultiType.Input(
+                    "affected_mask",
+                    types=MASKS,
+                    optional=True,
+                    tooltip="For VOID: what the thing in the mask affects and what goes with it: "
+                    "its shadow, its reflection, what it holds up. May change too.",
+                ),
             ],
             outputs=edit_outputs(),
         )
@@ -80,14 +87,20 @@ class EditVideo(VividNode):
 
     @classmethod
     def execute(
-        cls, model: HostedModel, video: Any, mask: Any, keyframe: Any = None, **settings: Any
+        cls,
+        model: Hosted,
+        video: Any,
+        mask: Any,
+        keyframe: Any = None,
+        affected_mask: Any = None,
+        **settings: Any,
     ) -> io.NodeOutput:
         from ..vivid_core.edit.clip import run_edit
         from ..vivid_core.edit.job import plan_edit
 
         require_choices(cls, **settings)
         source = read_recording(video)
-        material = edit_material(source.clip, mask, keyframes=keyframe)
+        material = edit_material(source.clip, mask, keyframes=keyframe, affected=affected_mask)
         job = plan_edit(model.bundle, material, edit_settings(**settings))
         prepare(model, job)
         runtime = host.runtime()
@@ -140,7 +153,7 @@ class EstimateCost(VividNode):
     @classmethod
     def execute(
         cls,
-        model: HostedModel,
+        model: Hosted,
         width: int,
         height: int,
         length: int,
@@ -159,7 +172,7 @@ class EstimateCost(VividNode):
             length = len(values) if len(values) > 1 else length
         asked = Settings(task="delete", grow=0, **settings)
         job = plan_unseen(model.bundle, asked, frames=length, size=(height, width), mask=values)
-        speed = matmul_speed(memory.load_device(), model.bundle.dtype)
+        speed = matmul_speed(memory.load_device(), model.dtype)
         cost = estimate_cost(model.bundle, job, speed=speed)
         if cost is None:
             words = f"{model.bundle.name} cannot tell what an edit costs"

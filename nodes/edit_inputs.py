@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from comfy_api.latest import io
 
 from . import convert, previews
-from .memory import HostedModel
+from .memory import Hosted
 from .schema import advanced
 from .sockets import FRAMES, MASKS, VividModel
 
@@ -153,7 +153,8 @@ def paste_inputs() -> list[io.Input]:
             "sampler",
             options=SAMPLERS,
             default="ddim",
-            tooltip="ddim: even and predictable. dpm: often good with fewer steps.",
+            tooltip="ddim: even and predictable. dpm: often good with fewer steps. Not read where "
+            "Vivid Use Core Model brings a sampler.",
             **advanced(),
         ),
         io.Int.Input(
@@ -229,14 +230,23 @@ def edit_settings(*, grow: int, **settings: Any) -> Settings:
     return Settings(grow=None if grow == DEFAULT_GROWTH else grow, **settings)
 
 
-def edit_material(clip: Clip, mask: Any, *, keyframes: Any = None) -> Material:
-    """What it is asked of; `mask` and `keyframes` as they come through their sockets."""
+def edit_material(
+    clip: Clip, mask: Any, *, keyframes: Any = None, affected: Any = None
+) -> Material:
+    """What it is asked of; masks and `keyframes` as they come through their sockets."""
     from ..vivid_core.edit.job import Material
+    from ..vivid_core.video import MaskTrack
 
-    return Material(clip=clip, mask=convert.to_mask(mask, clip), keyframes=keyframes or ())
+    values = None if affected is None else convert.mask_values(affected, "affected_mask")
+    return Material(
+        clip=clip,
+        mask=convert.to_mask(mask, clip),
+        keyframes=keyframes or (),
+        affected=None if values is None else MaskTrack(values=values),
+    )
 
 
-def prepare(model: HostedModel, job: Job) -> None:
+def prepare(model: Hosted, job: Job) -> None:
     """Bring the model to its device, with room for what the job needs beside it, if it runs."""
     from ..vivid_core.edit.cost import activation_bytes
 

@@ -22,7 +22,7 @@ from .edit_inputs import (
     task_input,
     work_inputs,
 )
-from .memory import HostedModel
+from .memory import Hosted
 from .schema import VividNode, advanced, require_choices, schema
 from .sockets import VividKeyframe
 from .video import read_recording
@@ -106,7 +106,7 @@ class EditKeyframe(VividNode):
     @classmethod
     def execute(
         cls,
-        model: HostedModel,
+        model: Hosted,
         video: Any,
         mask: Any,
         frame: int,
@@ -214,7 +214,7 @@ class PropagateKeyframes(VividNode):
     @classmethod
     def execute(
         cls,
-        model: HostedModel,
+        model: Hosted,
         video: Any,
         mask: Any,
         first_frame: int,
@@ -238,15 +238,14 @@ class PropagateKeyframes(VividNode):
         return edit_output(source, result, lead=planned.way)
 
 
-def _captions(
-    model: HostedModel, text: str, settings: dict[str, Any]
-) -> tuple[list[str], Settings]:
-    """One a line, and the settings with the first; a single empty one where nobody reads them."""
+def _captions(model: Hosted, text: str, settings: dict[str, Any]) -> tuple[list[str], Settings]:
+    """One a line, and the settings with the first; a single one where nobody reads them."""
     lines = [line.strip() for line in text.splitlines() if line.strip()] or [""]
     asked = edit_settings(caption=lines[0], **settings)
     if model.bundle.reads_caption(asked):
         return lines, asked
-    return [""], replace(asked, caption="")
+    unread = "" if asked.task == "delete" else lines[0]
+    return [unread], replace(asked, caption=unread)
 
 
 def _again(previous: Any, first: int, last: int, frames: int) -> Again | None:

@@ -192,15 +192,16 @@ class ApplyAdapter(VividNode):
 
     @classmethod
     def execute(
-        cls, model: memory.HostedModel, adapter: str, strength: float, trained: Any = None
+        cls, model: memory.Hosted, adapter: str, strength: float, trained: Any = None
     ) -> io.NodeOutput:
         if trained is None and adapter == host.NO_ADAPTER:
             return io.NodeOutput(model)
         from ..vivid_core.cogvideox.adapter import apply_adapter
 
+        own = memory.own_model(model, "give its MODEL a LoRA by ComfyUI's own node")
         with memory.normal_tensors():
             chosen = _read_adapter(adapter) if trained is None else trained
-            return io.NodeOutput(model.adapted(apply_adapter(model.bundle, chosen, strength)))
+            return io.NodeOutput(own.adapted(apply_adapter(own.bundle, chosen, strength)))
 
 
 class LoadAdapter(VividNode):

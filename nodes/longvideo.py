@@ -22,7 +22,7 @@ from .edit_inputs import (
     task_input,
     work_inputs,
 )
-from .memory import HostedModel
+from .memory import Hosted
 from .schema import VividNode, advanced, require_choices, schema
 from .sockets import MASKS, VividKeyframe, VividModel
 from .video import on_disk
@@ -156,7 +156,7 @@ class EditLongVideo(VividNode):
     @classmethod
     def execute(
         cls,
-        model: HostedModel,
+        model: Hosted,
         video: Any,
         mask: Any,
         later_captions: str,

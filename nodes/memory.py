@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import comfy.model_management as management
 import torch
@@ -13,6 +13,7 @@ from comfy.model_patcher import ModelPatcher
 
 if TYPE_CHECKING:
     from ..vivid_core.cogvideox.model import CogVideoX
+    from ..vivid_core.inpainter import Inpainter
 
 ALL_OF_IT = 1e32  # bytes; what ComfyUI itself passes for "no limit"
 
@@ -54,9 +55,25 @@ class WholePatcher(ModelPatcher):
             return super().detach(unpatch_all)
 
 
+class Hosted(Protocol):
+    """What a VIVID_MODEL socket carries."""
+
+    @property
+    def bundle(self) -> Inpainter: ...
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of the weights."""
+        ...
+
+    def prepare(self, activation_bytes: int) -> None:
+        """Make room for an edit, and bring every part to the device it runs on."""
+        ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class HostedModel:
-    """What a VIVID_MODEL socket carries: a model, and ComfyUI's handle on each of its parts.
+    """A model that Vivid Load Model loaded, and ComfyUI's handle on each of its parts.
 
     `patchers` is empty when the model moves its own parts block by block (offload).
     """
@@ -80,6 +97,10 @@ class HostedModel:
         parts = {name: place(part, placement) for name, part in bundle.parts.items()}
         return cls(bundle=bundle.with_(placement=placement, **parts))
 
+    @property
+    def dtype(self) -> torch.dtype:
+        return self.bundle.dtype
+
     def adapted(self, bundle: CogVideoX) -> HostedModel:
         """The same model with an adapter, under the same kind of care."""
         if not self.patchers:
@@ -97,6 +118,18 @@ class HostedModel:
         parts = zip(self.bundle.parts, self.patchers, strict=True)
         chosen = [patcher for name, patcher in parts if transformer or name != "transformer"]
         management.load_models_gpu(chosen, memory_required=activation_bytes, force_full_load=True)
+
+
+def own_model(model: Hosted, purpose: str) -> HostedModel:
+    """A model of ours, for what no other can do. Raises InputError for one of ComfyUI's."""
+    from ..vivid_core.errors import InputError
+
+    if isinstance(model, HostedModel):
+        return model
+    raise InputError(
+        "model",
+        f"{model.bundle.name} was loaded by ComfyUI: {purpose}, or connect Vivid Load Model",
+    )
 
 
 def loaded(patcher: ModelPatcher) -> torch.nn.Module:

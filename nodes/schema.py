@@ -16,7 +16,8 @@ _KNOWN = {field.name for field in fields(io.Schema)}
 _FOLDS = "advanced" in signature(io.Combo.Input).parameters
 _CHECKED = "vivid_checked"  # marks an `execute` that is
 _LITERALS = (str, int, float, bool, list, dict)  # of JSON; no socket of ours carries one
-_CARRY_LITERALS = {"BOUNDING_BOX": (list, dict)}  # ComfyUI's own, whose links do
+# ComfyUI's own, whose links do.
+_CARRY_LITERALS = {"BOUNDING_BOX": (list, dict), "CONDITIONING": (list,)}
 _NAMES = ("filename_prefix", "name", "folder")  # texts that become part of a path
 _LONGEST_NAME = 160  # bytes between two slashes; systems take 255, of which we add some
 _SHOWN = 60  # characters of a refused value

@@ -9,7 +9,7 @@ from comfy_api.latest import io
 
 from . import convert, host, previews
 from .dataset import check_folder, data_folder
-from .memory import HostedModel, load_device
+from .memory import Hosted, HostedModel, load_device, own_model
 from .schema import VividNode, require_choices, schema
 from .sockets import VividAdapter, VividDataset, VividModel
 from .train_inputs import basic_inputs, memory_inputs, recipe_inputs
@@ -111,7 +111,7 @@ class TrainAdapter(VividNode):
     @classmethod
     def execute(
         cls,
-        model: HostedModel,
+        model: Hosted,
         dataset: Dataset | None = None,
         start: Adapter | None = None,
         **settings: Any,
@@ -123,6 +123,7 @@ class TrainAdapter(VividNode):
         require_choices(cls, optimizer=settings["optimizer"])
         if not settings["name"].strip():
             raise InputError("name", "is empty: name the training")
+        model = own_model(model, "train with a model that this pack loads")
         config = _configuration(settings, model, _data(settings["folder"], dataset), start)
         if settings["estimate_only"]:
             return wait(cls, _estimate(model, config), {})

@@ -65,8 +65,10 @@ class Limits:
     `longest` is the most frames of one window, `train_size` the (height, width) it was trained at:
     larger regions are scaled down to that area. `known_ends` says which frames of a window may be
     finished before it runs: the first one, or both ends. `samplers` begin with the default one;
-    `guidance` names its scales, the caption's first. `demo_of` is what a demo model was made for,
-    in words; empty for a model that is meant for footage.
+    there are none where the model brings its own, whatever the settings say. `guidance` names its
+    scales, the caption's first. `demo_of` is what a demo model was made for,
+    in words; empty for a model that is meant for footage. `reads_affected`: it tells what is
+    removed from what that only affects, by the levels of a region's hole.
     """
 
     grid: Grid
@@ -77,12 +79,13 @@ class Limits:
     guidance: tuple[str, ...] = ("caption",)
     known_ends: Literal["first", "both"] = "first"
     demo_of: str = ""
+    reads_affected: bool = False
 
     def __post_init__(self) -> None:
         if self.grid.legal_frames(self.longest) != self.longest:
             raise ValueError(f"the longest window must be a legal length, got {self.longest}")
-        if not self.tasks or not self.samplers or not self.guidance or min(self.train_size) < 1:
-            raise ValueError(f"tasks, samplers, guidance and sizes are needed, got {self}")
+        if not self.tasks or not self.guidance or min(self.train_size) < 1:
+            raise ValueError(f"tasks, guidance and sizes are needed, got {self}")
 
     @property
     def both_ends(self) -> bool:
@@ -107,7 +110,7 @@ class Limits:
             raise InputError(
                 "task", f"{name} cannot {settings.task}: it can {', '.join(self.tasks)}"
             )
-        if settings.sampler is not None and settings.sampler not in self.samplers:
+        if self.samplers and settings.sampler not in (None, *self.samplers):
             raise InputError(
                 "sampler",
                 f"{name} has no {settings.sampler!r}: choose {' or '.join(self.samplers)}",
@@ -142,8 +145,9 @@ class Draw:
 class Region:
     """A window of time of the part of the frame that is edited, at a legal size and length.
 
-    `pixels` are float32 in 0..1; `hole` is 0 where they are given (keyframes included) and above
-    it where they are to be made; None where a model edits everything.
+    `pixels` are float32 in 0..1; `hole` is 0 where they are given (keyframes included) and over
+    0.5 where they are to be made, less than 1 where they are only affected by what is removed;
+    None where a model edits everything.
     """
 
     pixels: Float[Tensor, "t h w 3"]

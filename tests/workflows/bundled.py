@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from .building import BUILD, DELETION
+from .core_model import CORE_LOOP, CORE_REMOVE
 from .keyframes import LONG, LOOP, MIDDLE
 from .parts import CLIP, SWAP, click, clip, edit, look, model, point, track
 from .templates import Group, Node, Template
@@ -280,4 +281,6 @@ TEMPLATES = (
     TRAIN,
     BUILD,
     DELETION,
+    CORE_REMOVE,
+    CORE_LOOP,
 )

@@ -22,7 +22,25 @@ CORE: dict[str, dict[str, Any]] = {
         "widgets": {"filename_prefix": "video/ComfyUI", "format": "auto", "codec": "auto"},
         "inputs": [("video", "VIDEO")],
         "outputs": [],
-    }
+    },
+    "UNETLoader": {
+        "display_name": "Load Diffusion Model",
+        "widgets": {"unet_name": "", "weight_dtype": "default"},
+        "inputs": [],
+        "outputs": [("MODEL", "MODEL")],
+    },
+    "CLIPLoader": {
+        "display_name": "Load CLIP",
+        "widgets": {"clip_name": "", "type": "wan", "device": "default"},
+        "inputs": [],
+        "outputs": [("CLIP", "CLIP")],
+    },
+    "VAELoader": {
+        "display_name": "Load VAE",
+        "widgets": {"vae_name": ""},
+        "inputs": [],
+        "outputs": [("VAE", "VAE")],
+    },
 }
 ADDED_FOR_SERVERS = {"SaveVideo": {"format.codec": "auto"}}  # what newer ComfyUI calls its codec
 GAP, GROUP_GAP, TITLE, GROUP_TITLE = 30, 50, 30, 60  # pixels of the graph
@@ -31,6 +49,7 @@ BYPASSED = 4
 COLORS = {"1": "#3f789e", "2": "#8a6d3b", "3": "#8A8", "4": "#a1309b", "5": "#88A"}
 HEIGHT = {
     "Vivid_LoadModel": 300,
+    "Vivid_UseCoreModel": 360,
     "Vivid_ApplyAdapter": 120,
     "Vivid_LoadAdapter": 70,
     "Vivid_LoadTracker": 110,
@@ -62,6 +81,9 @@ HEIGHT = {
     "Vivid_SaveAdapter": 130,
     "Vivid_MergeAdapter": 170,
     "SaveVideo": 470,
+    "UNETLoader": 82,
+    "CLIPLoader": 106,
+    "VAELoader": 58,
 }
 WIDTH = {
     "Vivid_TrackObject": 460,
@@ -85,6 +107,7 @@ class Node:
     bypassed: bool = False  # for later; a server's graph does without it
     height: int = 0  # pixels of the graph; 0: as its kind
     width: int = 0
+    offers: tuple[dict[str, str], ...] = ()  # files that ComfyUI fetches where they are missing
 
     @property
     def tall(self) -> int:
@@ -256,7 +279,11 @@ class Writer:
             "inputs": inputs,
             "outputs": outputs,
             **({"title": node.title} if node.title else {}),
-            "properties": {"Node name for S&R": node.kind, "cnr_id": own},
+            "properties": {
+                "Node name for S&R": node.kind,
+                "cnr_id": own,
+                **({"models": list(node.offers)} if node.offers else {}),
+            },
             "widgets_values": list(self._values(node).values()),
         }
 

@@ -63,7 +63,7 @@ FOR_THE_PAGE = {
 # Their results go to other nodes only.
 SILENT = {
     "Vivid_LoadModel", "Vivid_LoadAdapter", "Vivid_ApplyAdapter", "Vivid_LoadTracker",
-    "Vivid_LoadFlow",
+    "Vivid_LoadFlow", "Vivid_UseCoreModel", "UNETLoader", "CLIPLoader", "VAELoader",
     "Vivid_UseKeyframe", "CreateVideo", "LoadVideo", "GetVideoComponents", "LoadImage",
 }  # fmt: skip
 

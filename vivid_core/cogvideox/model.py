@@ -39,6 +39,7 @@ class CogVideoX(ModelBundle):
             guidance=("caption",) if self.layout.video_guidance is None else ("caption", "video"),
             known_ends="both" if self.knows_last_frame else "first",
             demo_of=self.demo_of,
+            reads_affected=self.layout.mask_encoding == "vae",
         )
 
     def check(self, settings: Settings) -> None:

@@ -225,7 +225,7 @@ class Editor:
     ) -> tuple[Painted, Float[Tensor, "t h w 3"]]:
         """What the model makes of a window, in the frame's own pixels and order."""
         window, job = material.window, self.job
-        pixels, hole = material.base, material.hole.clone()
+        pixels, hole = material.base, self._levels(window, material.hole)
         if material.finished:
             pixels = pixels.clone()
             for frame, finished in material.finished.items():
@@ -247,6 +247,13 @@ class Editor:
         require_finite(painted.pixels, self._model.name)
         edited = from_region(plan, painted.pixels[0, : len(window)])
         return painted, edited.flip(0) if window.reverse else edited
+
+    def _levels(self, window: Window, hole: Tensor) -> Float[Tensor, "t h w"]:
+        """The hole with what is only affected told apart, where that is known."""
+        levels = self.job.masks.levels(window.frames)
+        if levels is None:
+            return hole.clone()
+        return torch.where((levels > 0) & (hole > 0), levels, hole)
 
     def _composite(self, material: _Material, plan: FocusPlan, edited: Tensor) -> Tensor:
         base, hole = plan.crop(material.base), plan.crop(material.hole)
@@ -317,7 +324,7 @@ class Editor:
     ) -> str:
         """Stands for everything that makes a window."""
         job, settings, window = self.job, self.job.settings, self.job.windows[index]
-        anchor = self._anchors.get(window.shot)
+        anchor, levels = self._anchors.get(window.shot), job.masks.levels(window.frames)
         background = "" if self._filled is None else self._filled.digest(window.frames)
         others = [
             [(frame, pixel_digest(pixels)) for frame, pixels in frames.items()]
@@ -330,6 +337,7 @@ class Editor:
             [window.start, window.stop, window.reverse, window.chained, list(window.joined)],
             asdict(job.focus[index]),
             [pixel_digest(source), pixel_digest(job.masks.read(window.frames)), background],
+            *([] if levels is None else [pixel_digest(levels)]),
             others,
             None if anchor is None else [anchor.mean, anchor.spread],
             job.footage.depth,
@@ -401,10 +409,16 @@ def to_region(
 ) -> Region:
     """Whole frames as the model sees them: the focus crop of these times at its own size."""
     small = plan.to_model(plan.crop(pixels)[times].permute(0, 3, 1, 2))
-    mask = plan.to_model(plan.crop(hole)[times][:, None], mask=True)[:, 0]
-    if plan.content != (plan.height, plan.width):
-        mask = (mask > 0).float()
-    return Region(pixels=small.permute(0, 2, 3, 1), hole=mask)
+    seen = plan.crop(hole)[times][:, None]
+    if plan.content == (plan.height, plan.width):
+        mask = plan.to_model(seen, mask=True)
+    else:  # of several levels in a pixel of the model's, the highest counts
+        levels = [float(level) for level in seen.unique() if level > 0]
+        touched = [plan.to_model((seen == v).float(), mask=True) > 0 for v in levels]
+        mask = torch.zeros(len(times), 1, *plan.model)
+        for level, where in zip(levels, touched, strict=True):
+            mask = torch.where(where, level, mask)
+    return Region(pixels=small.permute(0, 2, 3, 1), hole=mask[:, 0])
 
 
 def from_region(plan: FocusPlan, pixels: Float[Tensor, "t h w 3"]) -> Float[Tensor, "t h2 w2 3"]:

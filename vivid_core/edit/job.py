@@ -24,11 +24,16 @@ from .masks import EffectiveMasks, WholeFrames
 
 @dataclass(frozen=True, kw_only=True)
 class Material:
-    """A clip in memory, where to edit it, and frames of the result that are given."""
+    """A clip in memory, where to edit it, and frames of the result that are given.
+
+    `affected` is what the thing in the mask affects (its shadow, its reflection), for models that
+    take that away too.
+    """
 
     clip: Clip
     mask: MaskTrack
     keyframes: tuple[Keyframe, ...] = ()
+    affected: MaskTrack | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,12 +141,22 @@ def plan_edit(
     """
     model.check(settings)
     clip = material.clip
+    if material.affected is not None and not model.limits.reads_affected:
+        raise InputError(
+            "affected_mask",
+            f"{model.name} makes no difference between a thing and what it affects: add that to "
+            "the mask, or load VOID, which does",
+        )
     return plan_job(
         model.limits,
         settings,
         footage=ClipFootage(clip, depth),
         masks=EffectiveMasks(
-            material.mask, frames=len(clip), size=clip.size, growth=settings.growth(clip.size)
+            material.mask,
+            frames=len(clip),
+            size=clip.size,
+            growth=settings.growth(clip.size),
+            affected=material.affected,
         ),
         shots=find_shots(clip.frames),
         keyframes=material.keyframes,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
@@ -18,6 +19,9 @@ from ..mask.grow import grow_mask
 from ..video import FrameRange, inversion_warnings
 
 READ_FRAMES = 16
+# VOID's quadmask has 63 where what is removed and what it affects overlap, 127 where it is only
+# affected, 255 where all is kept and 0 where it is removed: here the other way round, in 0..1.
+OVERLAP, AFFECTED = (255 - 63) / 255, (255 - 127) / 255
 Values = TypeVar("Values", Tensor, NDArray[Any])
 
 
@@ -90,11 +94,23 @@ def effective_mask(mask: Float[Tensor, "t h w"], growth: int) -> Float[Tensor, "
     return grow_mask(mask, growth) if growth else (mask > 0.5).float()
 
 
+def affected_levels(
+    removed: Float[Tensor, "t h w"], affected: Float[Tensor, "t h w"]
+) -> Float[Tensor, "t h w"]:
+    """1 where something is removed, OVERLAP where it affects that too, AFFECTED elsewhere, or 0.
+
+    Both are 0 or 1.
+    """
+    inside = torch.where(affected > 0, OVERLAP, 1.0)
+    return torch.where(removed > 0, inside, affected * AFFECTED)
+
+
 class EffectiveMasks:
     """The effective mask of every frame of a clip, and what a plan asks of it.
 
-    `boxes` is where each frame's mask lies, `area` how many pixels it selects in all; `share` of
-    the clip's pixels the user selected.
+    What the edited thing affects (`affected`: its shadow, its reflection) may change as well and
+    is part of it, but is not grown. `boxes` is where each frame's mask lies, `area` how many pixels
+    it selects in all; `share` of the clip's pixels the user selected.
     """
 
     def __init__(
@@ -105,6 +121,7 @@ class EffectiveMasks:
         size: tuple[int, int],
         growth: int,
         packed: bool = False,
+        affected: MaskSource | None = None,
         watch: Callable[[], None] = lambda: None,
     ) -> None:
         """Reads the whole source once; `watch` is called for every few frames.
@@ -112,17 +129,27 @@ class EffectiveMasks:
         `packed` holds some hundred bytes a frame instead of one mask. Raises MaskError for a
         source of another length or size, or that selects nothing.
         """
-        _require_length(len(source), frames)
-        self.size, self._store = size, _Packed(size) if packed else _Held(size)
+        _require_length("mask", len(source), frames)
+        new = partial(_Packed, size) if packed else _Held
+        self.size, self._store = size, new()
+        self._parts = None if affected is None else (new(), new())
+        count = len(source)
+        if affected is not None:
+            _require_length("affected_mask", len(affected), frames)
+            count = max(count, len(affected))
         boxes: list[Bounds | None] = []
         selected = area = 0
-        for start in range(0, len(source), READ_FRAMES):
+        for start in range(0, count, READ_FRAMES):
             watch()
-            stop = min(start + READ_FRAMES, len(source))
-            values = source.read(FrameRange(start=start, stop=stop))
-            _require_size(values, size)
+            span = FrameRange(start=start, stop=min(start + READ_FRAMES, count))
+            values = _read_part("mask", source, span, size)
             selected += int((values > 0.5).sum())
             grown = effective_mask(values, growth)
+            if affected is not None and self._parts is not None:
+                other = (_read_part("affected_mask", affected, span, size) > 0.5).float()
+                for store, part in zip(self._parts, (grown, other), strict=True):
+                    store.add(part)
+                grown = torch.maximum(grown, other)
             area += int(grown.sum())
             boxes += [Bounds.around(mask[None]) for mask in grown]
             self._store.add(grown)
@@ -130,7 +157,7 @@ class EffectiveMasks:
             raise MaskError(
                 "mask", "is empty on every frame: paint the area to edit white (white = edit)"
             )
-        self.share = selected / (len(source) * size[0] * size[1])
+        self.share = selected / (count * size[0] * size[1])
         repeats = frames // len(boxes)
         self.area = area * repeats
         self.boxes: Sequence[Bounds | None] = boxes * repeats
@@ -150,7 +177,18 @@ class EffectiveMasks:
 
     def read(self, frames: FrameRange) -> Float[Tensor, "t h w"]:
         """0 or 1, of a range of frames."""
-        return self._store.read([f % self._store.count for f in range(frames.start, frames.stop)])
+        return self._read(self._store, frames)
+
+    def levels(self, frames: FrameRange) -> Float[Tensor, "t h w"] | None:
+        """What is removed and what that affects, as `affected_levels` has it; None if not told."""
+        if self._parts is None:
+            return None
+        removed, affected = (self._read(store, frames) for store in self._parts)
+        return affected_levels(removed, affected)
+
+    @staticmethod
+    def _read(store: _Held | _Packed, frames: FrameRange) -> Float[Tensor, "t h w"]:
+        return store.read([f % store.count for f in range(frames.start, frames.stop)])
 
     def box(self, frames: Iterable[int]) -> Bounds:
         """The smallest that holds the masks of these frames. One of them has to have a mask."""
@@ -162,7 +200,7 @@ class EffectiveMasks:
 class _Held:
     """Masks as they are."""
 
-    def __init__(self, size: tuple[int, int]) -> None:
+    def __init__(self) -> None:
         self._masks: list[Tensor] = []
 
     @property
@@ -214,19 +252,29 @@ class WholeFrames:
         return torch.ones(len(frames), *self._size)
 
 
-def _require_length(given: int, frames: int) -> None:
+def _read_part(
+    name: str, source: MaskSource, span: FrameRange, size: tuple[int, int]
+) -> Float[Tensor, "t h w"]:
+    """Masks of a range of frames; a source of one frame serves all."""
+    one = len(source) == 1
+    values = source.read(FrameRange(start=0, stop=1) if one else span)
+    _require_size(name, values, size)
+    return values.expand(span.stop - span.start, -1, -1) if one else values
+
+
+def _require_length(name: str, given: int, frames: int) -> None:
     if given not in (1, frames):
         raise MaskError(
-            "mask",
+            name,
             f"has {given} frames but the clip has {frames}: give one mask a frame, or a single "
             "one for all frames",
         )
 
 
-def _require_size(values: Tensor, size: tuple[int, int]) -> None:
+def _require_size(name: str, values: Tensor, size: tuple[int, int]) -> None:
     height, width = values.shape[1:]
     if (height, width) != size:
         raise MaskError(
-            "mask",
+            name,
             f"is {width}x{height} but the clip is {size[1]}x{size[0]}: resize the mask to the clip",
         )

@@ -223,8 +223,17 @@ def _model_lines(report: EditReport) -> list[str]:
         f"{clip}, {report.windows} window(s) of time",
         f"focus crop {crop_width}x{crop_height} at ({x}, {y}), "
         f"seen by the model at {report.model_size[1]}x{report.model_size[0]}",
+        *_work_lines(report),
+    ]
+
+
+def _work_lines(report: EditReport) -> list[str]:
+    """Nothing where the model cannot tell."""
+    if report.planned_pflops is None and report.spent_pflops is None:
+        return []
+    return [
         f"{report.tokens:,} tokens; planned {flops_text(report.planned_pflops)}, "
-        f"spent {flops_text(report.spent_pflops)}",
+        f"spent {flops_text(report.spent_pflops)}"
     ]
 
 

@@ -1,0 +1,1 @@
+"""Models that ComfyUI itself loads, as inpainters: a window of pixels in, pixels out."""
