@@ -10,6 +10,7 @@ from .background import FillBackground, LoadFlow, PropagateBackgroundMask
 from .build import BuildDataset, FilterSample, PasteMask, WriteSamples
 from .dataset import LoadDataset, SampleDataset
 from .edit import EditVideo, EstimateCost
+from .handout import FrameForEditing
 from .keyframe import EditKeyframe, PropagateKeyframes
 from .load import ApplyAdapter, LoadAdapter, LoadModel
 from .longvideo import EditLongVideo
@@ -39,6 +40,7 @@ NODES: list[type[io.ComfyNode]] = [
     EditVideo,
     EditKeyframe,
     PickKeyframe,
+    FrameForEditing,
     UseKeyframe,
     PropagateKeyframes,
     EditLongVideo,
