@@ -19,7 +19,7 @@ const COMPARE = 'Vivid_CompareEdit'
 const REPORTS = [
   'Vivid_EditVideo', 'Vivid_EstimateCost', 'Vivid_EditKeyframe', 'Vivid_PropagateKeyframes',
   'Vivid_EditLongVideo', 'Vivid_PropagateBackgroundMask', 'Vivid_FillBackground', 'Vivid_MeasureEdit',
-  'Vivid_LoadDataset', 'Vivid_SampleDataset', 'Vivid_TrainAdapter'
+  'Vivid_LoadDataset', 'Vivid_SampleDataset', 'Vivid_TrainAdapter', 'Vivid_OverlayMask'
 ]
 const TRACK = 'Vivid_TrackObject'
 const ANIMATE = 'Vivid_AnimateMask'

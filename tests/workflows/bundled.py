@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from .building import BUILD, DELETION
-from .keyframes import LONG, LOOP, MIDDLE
+from .keyframes import FROM_IMAGE_MODEL, LONG, LOOP, MIDDLE
 from .parts import CLIP, SWAP, click, clip, edit, look, model, point, track
 from .templates import Group, Node, Template
 from .training import TRAIN
@@ -280,4 +280,5 @@ TEMPLATES = (
     TRAIN,
     BUILD,
     DELETION,
+    FROM_IMAGE_MODEL,
 )

@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vivid_core.errors import InputError
@@ -30,9 +30,8 @@ def dot(x: int, y: int, radius: int = 1000) -> dict[str, object]:
 
 def painting(**frames: list[dict[str, object]]) -> Painting:
     """Strokes by frame, named f0, f8, ..."""
-    return parse_painting(
-        json.dumps({"frames": {k.removeprefix("f"): v for k, v in frames.items()}})
-    )
+    by_number = {name.removeprefix("f"): strokes for name, strokes in frames.items()}
+    return parse_painting(json.dumps({"frames": by_number}))
 
 
 places = st.integers(-2000, 12_000)
@@ -47,6 +46,7 @@ strokes = st.one_of(
 )
 
 
+@settings(max_examples=25)
 @given(
     st.dictionaries(st.integers(0, 5).map(str), st.lists(strokes, max_size=4), max_size=4),
     st.integers(0, 99),
@@ -63,6 +63,7 @@ def test_frames_without_paint_keep_every_value(frames, seed):
         assert ((result[frame] == 0) | (result[frame] == 1) | ~changed).all()
 
 
+@settings(max_examples=40)
 @given(
     st.lists(st.tuples(places, places), min_size=1, max_size=3), st.integers(1, 2500),
     st.integers(4, 60), st.integers(4, 60),
@@ -85,10 +86,8 @@ def test_a_stroke_covers_what_is_near_its_line(line, radius, height, width):
 
 
 def test_strokes_are_done_in_turn():
-    drawn = [
-        Stroke(kind="brush", radius=2000, at=MIDDLE),
-        Stroke(kind="eraser", radius=900, at=MIDDLE),
-    ]
+    disc = Stroke(kind="brush", radius=2000, at=MIDDLE)
+    drawn = [disc, Stroke(kind="eraser", radius=900, at=MIDDLE)]
     ring = paint_frame(np.zeros((40, 40)), drawn)
     assert ring[20, 20] == 0 and ring[20, 26] == 1 and ring[20, 35] == 0
     assert paint_frame(np.zeros((40, 40)), drawn[::-1])[20, 20] == 1
@@ -126,12 +125,11 @@ def test_a_cleared_frame_ends_a_shape_until_the_next_paint():
 
 
 def test_paint_has_to_lie_within_the_clip():
-    for run in (
-        lambda p: retouch(torch.zeros(4, 8, 8), p),
-        lambda p: paint_over_time(p, 4, (8, 8)),
-    ):
-        with pytest.raises(InputError, match="frame 9, the clip has frames 0 to 3"):
-            run(painting(f9=[dot(*MIDDLE)]))
+    late, outside = painting(f9=[dot(*MIDDLE)]), "frame 9, the clip has frames 0 to 3"
+    with pytest.raises(InputError, match=outside):
+        retouch(torch.zeros(4, 8, 8), late)
+    with pytest.raises(InputError, match=outside):
+        paint_over_time(late, 4, (8, 8))
     with pytest.raises(InputError, match="nothing is painted yet"):
         paint_over_time(painting(f1=[{"clear": True}]), 4, (8, 8))
 
