@@ -11,6 +11,7 @@ from .build import BuildDataset, FilterSample, PasteMask, WriteSamples
 from .core_model.node import UseCoreModel
 from .dataset import LoadDataset, SampleDataset
 from .edit import EditVideo, EstimateCost
+from .handout import FrameForEditing
 from .keyframe import EditKeyframe, PropagateKeyframes
 from .load import ApplyAdapter, LoadAdapter, LoadModel
 from .longvideo import EditLongVideo
@@ -41,6 +42,7 @@ NODES: list[type[io.ComfyNode]] = [
     EditVideo,
     EditKeyframe,
     PickKeyframe,
+    FrameForEditing,
     UseKeyframe,
     PropagateKeyframes,
     EditLongVideo,

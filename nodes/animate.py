@@ -1,4 +1,4 @@
-"""A mask for what is not there yet: painted shapes, or a shape that moves along a path."""
+"""A mask for what is not there yet: painted over time, or a shape that moves along a path."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from comfy_api.latest import io
 
-from . import convert, host, previews
+from . import convert, frames, host, previews, waiting
 from .background import flow_engine
 from .mask import CATEGORY
 from .schema import VividNode, advanced, require_choices, schema
@@ -17,9 +17,14 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from ..vivid_core.mask.animate import MaskKey
+    from ..vivid_core.mask.paint import Painting
 
-PAINTED = "painted"
-SHAPES = ["ellipse", "box", "diamond", PAINTED]
+PAINTED, BRUSH = "painted", "brush"
+SHAPES = ["ellipse", "box", "diamond", PAINTED, BRUSH]
+NOTHING_PAINTED = (
+    "Vivid Animate Mask waits for you: paint on a few frames (Paint above the picture), the frames "
+    "between them follow by themselves; then run again"
+)
 NOTHING, BACKGROUND, MASK = "nothing", "background", "mask"
 CENTER = '[{"frame": 0, "x": 0.5, "y": 0.5}]'
 
@@ -34,8 +39,16 @@ class AnimateMask(VividNode):
             display_name="Vivid Animate Mask",
             category=CATEGORY,
             description="Draws a mask for something that is not there yet: a shape along a path, "
-            "or a few painted masks, become one mask a frame.",
-            search_aliases=["moving mask", "mask path", "keyframe mask", "spline", "roto"],
+            "or a few painted frames, become one mask a frame. Repaints single frames of a mask.",
+            search_aliases=[
+                "moving mask",
+                "mask path",
+                "keyframe mask",
+                "spline",
+                "roto",
+                "paint mask",
+                "mask editor",
+            ],
             has_intermediate_output=True,
             inputs=[
                 *_SIZE,
@@ -66,6 +79,23 @@ class AnimateMask(VividNode):
                     optional=True,
                     tooltip="For following another thing: its mask, one a frame.",
                 ),
+                io.String.Input(
+                    "paint",
+                    multiline=True,
+                    default="",
+                    optional=True,
+                    tooltip="Strokes of a brush by frame, as JSON. The editor on the node writes "
+                    "it. They retouch the frame they are on; with the shape 'brush' they are all "
+                    "there is, and the frames between turn into each other.",
+                ),
+                io.MultiType.Input(
+                    "track",
+                    types=MASKS,
+                    optional=True,
+                    tooltip="A mask to retouch, one a frame, such as that of Vivid Track Object: "
+                    "every frame stays as it is, but for what is painted on it. Shape and path "
+                    "are not read then.",
+                ),
             ],
             outputs=[io.Mask.Output("mask", display_name="mask", tooltip="One mask a frame.")],
         )
@@ -92,22 +122,28 @@ class AnimateMask(VividNode):
         shape: str,
         path: str,
         video: Any = None,
+        paint: str = "",
+        track: Any = None,
         **settings: Any,
     ) -> io.NodeOutput:
+        from ..vivid_core.mask.paint import parse_painting, retouch
+
         require_choices(cls, shape=shape, **settings)
+        painting = parse_painting(paint)
         settings["frames"] = _numbers(settings["frames"])
         clip = None if video is None else convert.to_clip(video)
-        if clip is not None:
-            (height, width), length = clip.size, len(clip)
-        settings["motion"] = _motion(clip, settings)
-        masks = settings.pop("masks", None)
-        values = None if masks is None else convert.mask_values(masks, "masks")
-        if shape == PAINTED:
-            drawn = _painted(_given(values), path, length, settings)
+        canvas = (length, height, width) if clip is None else (len(clip), *clip.size)
+        if track is not None:
+            base = _kept(track, clip)
+        elif shape == BRUSH:
+            if not painting.frames:
+                return waiting.wait(cls, NOTHING_PAINTED, _frames_of(clip))
+            mask = convert.to_socket(_brushed(painting, canvas, clip, settings))
+            return io.NodeOutput(mask, ui=_shown(clip, mask) | frames.show_masks(mask, "between"))
         else:
-            drawn = _moved(_drawn(shape, (height, width), settings), path, length, settings)
-        mask = convert.to_socket(drawn)
-        return io.NodeOutput(mask, ui=_shown(clip, mask))
+            base = _animated(shape, path, canvas, clip, settings)
+        mask = convert.to_socket(retouch(base, painting))
+        return io.NodeOutput(mask, ui=_shown(clip, mask) | frames.show_masks(base, "base"))
 
 
 _SIZE = [
@@ -120,7 +156,8 @@ _SHAPE = [
         "shape",
         options=SHAPES,
         default="ellipse",
-        tooltip="What moves. painted: the connected masks.",
+        tooltip="What moves. painted: the connected masks. brush: what you paint on the node, on "
+        "a few frames.",
     ),
     io.Float.Input(
         "size_x",
@@ -167,6 +204,43 @@ _SHAPE = [
         **advanced(),
     ),
 ]
+
+
+def _animated(
+    shape: str, path: str, canvas: tuple[int, int, int], clip: Any, settings: dict[str, Any]
+) -> Tensor:
+    """The shape along its path, on every frame."""
+    length, *size = canvas
+    settings["motion"] = _motion(clip, settings)
+    masks = settings.pop("masks", None)
+    values = None if masks is None else convert.mask_values(masks, "masks")
+    if shape == PAINTED:
+        return _painted(_given(values), path, length, settings)
+    return _moved(_drawn(shape, (size[0], size[1]), settings), path, length, settings)
+
+
+def _brushed(
+    painting: Painting, canvas: tuple[int, int, int], clip: Any, settings: dict[str, Any]
+) -> Tensor:
+    from ..vivid_core.mask.paint import paint_over_time
+
+    length, height, width = canvas
+    motion = _motion(clip, settings)
+    return paint_over_time(painting, length, (height, width), ease=settings["ease"], motion=motion)
+
+
+def _kept(track: Any, clip: Any) -> Tensor:
+    """The connected mask, one a frame of the clip."""
+    from ..vivid_core.errors import MaskError
+    from ..vivid_core.video import MaskTrack
+
+    values = convert.mask_values(track, "track")
+    if clip is None:
+        return values
+    try:
+        return MaskTrack.fit(values, clip).values
+    except MaskError as error:
+        raise MaskError("track", error.problem) from error
 
 
 def _drawn(shape: Any, size: tuple[int, int], settings: dict[str, Any]) -> Tensor:
@@ -247,7 +321,10 @@ def _shown(clip: Any, mask: Tensor) -> dict[str, Any]:
 
     if clip is None:
         return previews.animation(previews.mask_as_image(mask))
-    from .frames import editor_frames
-
     over = overlay_mask(clip.frames, mask.cpu(), DEFAULT_COLOR)
-    return previews.animation(over, float(clip.fps)) | editor_frames(clip)
+    return previews.animation(over, float(clip.fps)) | _frames_of(clip)
+
+
+def _frames_of(clip: Any) -> dict[str, Any]:
+    """The clip's frames for the editor, if there is a clip."""
+    return {} if clip is None else frames.editor_frames(clip)

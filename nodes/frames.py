@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import folder_paths
 import numpy as np
@@ -50,6 +50,29 @@ def editor_frames(clip: Clip) -> dict[str, Any]:
     source = ClipFrames(clip)
     digest = survey_frames(source.read(FrameRange(start=0, stop=len(source)))).digest
     return show_frames(source, digest)
+
+
+def show_masks(masks: Tensor, kind: Literal["base", "between"]) -> dict[str, Any]:
+    """What the mask painter gets: masks [T, H, W] as transparency of white pictures.
+
+    "base" is what strokes are done on, "between" what unpainted frames became.
+    """
+    from ..vivid_core.files.digest import pixel_digest
+
+    values = masks.cpu()
+    folder, subfolder = host.temp_folder("painted")
+    name = pixel_digest(values)
+    files = [f"{name}_{number:05}.png" for number in range(len(values))]
+    if not (folder / files[-1]).exists():
+        for file, mask in zip(files, values, strict=True):
+            alpha = Image.fromarray(_bytes(mask.numpy()))
+            picture = Image.merge("LA", (Image.new("L", alpha.size, 255), alpha))
+            picture.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
+            picture.save(folder / file)
+    height, width = values.shape[1:]
+    data = {"subfolder": subfolder, "type": "temp", "kind": kind, "files": files}
+    data |= {"width": width, "height": height}
+    return {"vivid_masks": (data,)}
 
 
 def are_there(data: dict[str, Any]) -> bool:

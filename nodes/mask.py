@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from comfy_api.latest import io
 
 from . import convert, previews
 from .schema import VividNode, advanced, require_choices, schema
-from .sockets import FRAMES, MASKS
+from .sockets import FRAMES, MASKS, VividModel
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from ..vivid_core.inpainter import MaskReader
+    from ..vivid_core.video import Clip
 
 CATEGORY = "VIVID/2 Mask"
 MASK_MODES = ["none", "expand", "hull", "box", "hull+expand", "box+expand"]
+THE_MASK, SEEN = "mask", "what the model edits"
 COLORS = {
     "blue": (0.16, 0.78, 1.0),
     "green": (0.25, 0.95, 0.35),
@@ -143,21 +150,81 @@ class OverlayMask(VividNode):
                 io.Boolean.Input(
                     "outline", default=True, tooltip="Draw a contour where the mask passes 0.5."
                 ),
+                io.Combo.Input(
+                    "show",
+                    options=[THE_MASK, SEEN],
+                    default=THE_MASK,
+                    optional=True,
+                    tooltip="mask: as it is. what the model edits: as the model reads it, on its "
+                    "coarser grid of space and time.",
+                ),
+                VividModel.Input(
+                    "model",
+                    optional=True,
+                    tooltip="Whose grid is shown. Without one: that of VIVID's own layout on "
+                    "CogVideoX.",
+                ),
             ],
             outputs=[
-                io.Image.Output("overlay", display_name="overlay", tooltip="The tinted frames.")
+                io.Image.Output("overlay", display_name="overlay", tooltip="The tinted frames."),
+                io.String.Output(
+                    "report", display_name="report", tooltip="How much is selected, and by what."
+                ),
+                io.Mask.Output("seen", display_name="mask", tooltip="The mask that is shown."),
             ],
         )
 
     @classmethod
     def execute(
-        cls, video: Any, mask: Any, color: str, opacity: float, outline: bool
+        cls,
+        video: Any,
+        mask: Any,
+        color: str,
+        opacity: float,
+        outline: bool,
+        show: str = THE_MASK,
+        model: Any = None,
     ) -> io.NodeOutput:
         from ..vivid_core.mask.overlay import overlay_mask
 
-        require_choices(cls, color=color)
+        require_choices(cls, color=color, show=show)
         clip = convert.to_clip(video)
-        values = convert.mask_values(mask)
+        values, words = convert.mask_values(mask), "the mask"
+        if show == SEEN:
+            values, words = _seen(model, clip, values)
         shown = overlay_mask(clip.frames, values, COLORS[color], opacity, outline=outline)
         result = convert.to_socket(shown)
-        return io.NodeOutput(result, ui=previews.animation(result, float(clip.fps)))
+        report = f"{words} selects {float((values > 0.5).float().mean()):.1%} of the pixels"
+        return io.NodeOutput(
+            result,
+            report,
+            convert.to_socket(values),
+            ui=previews.animation(result, float(clip.fps)) | previews.text(report),
+        )
+
+
+def _seen(model: Any, clip: Clip, mask: Tensor) -> tuple[Tensor, str]:
+    """The mask as a model reads it, and in words whose and how."""
+    from ..vivid_core.edit.seen import seen_mask
+
+    reader = _reader(model)
+    values = seen_mask(reader, clip, convert.to_mask(mask, clip))
+    whose = "VIVID's own layout (no model is connected)" if model is None else model.bundle.name
+    before = float((mask > 0.5).float().mean())
+    return values, f"{whose}: {reader.mask_rule}. Of a mask of {before:.1%}, what it edits"
+
+
+def _reader(model: Any) -> MaskReader:
+    from ..vivid_core.cogvideox.masks import default_reading
+    from ..vivid_core.errors import InputError
+    from ..vivid_core.inpainter import MaskReader
+
+    if model is None:
+        return default_reading()
+    if not isinstance(model.bundle, MaskReader):
+        raise InputError(
+            "model",
+            f"{model.bundle.name} does not say how it reads masks: disconnect it to see VIVID's "
+            "own layout",
+        )
+    return model.bundle

@@ -9,7 +9,7 @@ from comfy_api.latest import io
 from . import convert, gallery, previews, waiting
 from .keyframe import CATEGORY, MOST_FRAMES
 from .schema import VividNode, schema
-from .sockets import VividKeyframe
+from .sockets import VividFrame, VividKeyframe
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -119,19 +119,27 @@ class UseKeyframe(VividNode):
             inputs=[
                 io.Image.Input(
                     "image",
-                    tooltip="The finished frame, of the clip's size. Of several the first counts.",
+                    tooltip="The finished frame, of the clip's size. Of several the first counts. "
+                    "With crop: the edited picture of Vivid Frame for Editing.",
                 ),
                 io.Int.Input(
                     "frame",
                     default=0,
                     min=0,
                     max=MOST_FRAMES,
-                    tooltip="The frame of the clip that it stands for, counted from 0.",
+                    tooltip="The frame of the clip that it stands for, counted from 0. With crop: "
+                    "not read, the crop knows.",
                 ),
                 VividKeyframe.Input(
                     "keyframe",
                     optional=True,
                     tooltip="More keyframes of the same clip. At the same frame the new one wins.",
+                ),
+                VividFrame.Input(
+                    "crop",
+                    optional=True,
+                    tooltip="From Vivid Frame for Editing: the picture goes back to its place in "
+                    "the frame, inside the mask.",
                 ),
             ],
             outputs=[
@@ -139,19 +147,31 @@ class UseKeyframe(VividNode):
                     "keyframes",
                     display_name="keyframe",
                     tooltip="All of them, for Vivid Propagate Keyframes.",
-                )
+                ),
+                io.Image.Output(
+                    "stitched",
+                    display_name="frame",
+                    tooltip="The picture as a keyframe: with crop the whole frame, the edit in "
+                    "its place.",
+                ),
             ],
         )
 
     @classmethod
-    def execute(cls, image: Any, frame: int, keyframe: Any = None) -> io.NodeOutput:
+    def execute(
+        cls, image: Any, frame: int, keyframe: Any = None, crop: Any = None
+    ) -> io.NodeOutput:
         from ..vivid_core.video import Keyframe
 
         pixels = convert.to_clip(image, "image").frames[0]
         alpha = image[0, ..., 3].cpu().float() if image.shape[-1] == 4 else None
-        mine = Keyframe(frame=frame, pixels=pixels, finished=False, alpha=alpha)
-        others = [other for other in keyframe or () if other.frame != frame]
-        return io.NodeOutput(tuple(sorted([*others, mine], key=lambda one: one.frame)))
+        if crop is None:
+            mine = Keyframe(frame=frame, pixels=pixels, finished=False, alpha=alpha)
+        else:
+            mine = crop.keyframe(pixels, alpha)
+        others = [other for other in keyframe or () if other.frame != mine.frame]
+        keyframes = tuple(sorted([*others, mine], key=lambda one: one.frame))
+        return io.NodeOutput(keyframes, convert.to_socket(mine.pixels[None]))
 
 
 def _picked(batch: Tensor, text: str) -> Picked | str:

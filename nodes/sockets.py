@@ -8,6 +8,7 @@ VividModel = io.Custom("VIVID_MODEL")  # memory.HostedModel
 VividAdapter = io.Custom("VIVID_ADAPTER")  # vivid_core.cogvideox.adapter.Adapter
 VividDataset = io.Custom("VIVID_DATASET")  # vivid_core.data.samples.Dataset
 VividKeyframe = io.Custom("VIVID_KEYFRAME")  # tuple of vivid_core.video.Keyframe
+VividFrame = io.Custom("VIVID_FRAME")  # vivid_core.keyframe.handout.Handout
 VividMaskTrack = io.Custom("VIVID_MASK_TRACK")  # vivid_core.track.store.StoredTrack
 VividTracker = io.Custom("VIVID_TRACKER")  # vivid_core.track.engine.Engine
 VividFlow = io.Custom("VIVID_FLOW")  # vivid_core.flow.engine.FlowEngine

@@ -210,6 +210,23 @@ class Work:
 
 
 @runtime_checkable
+class MaskReader(Protocol):
+    """A model, or what is known of one, that can say what it makes of a mask."""
+
+    @property
+    def limits(self) -> Limits: ...
+
+    @property
+    def mask_rule(self) -> str:
+        """How the mask is read, in words."""
+        ...
+
+    def seen_mask(self, hole: Float[Tensor, "t h w"]) -> Float[Tensor, "t h w"]:
+        """A region's hole as it is really read, over the region's own pixels: 0..1, 1 = made."""
+        ...
+
+
+@runtime_checkable
 class Inpainter(Protocol):
     """A model that edits a window of pixels inside a hole."""
 

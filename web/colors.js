@@ -8,6 +8,7 @@ const TYPES = {
   VIVID_FLOW: '#7e9cd8',
   VIVID_MASK_TRACK: '#4db6ac',
   VIVID_KEYFRAME: '#ffb74d',
+  VIVID_FRAME: '#ff8a65',
   VIVID_DATASET: '#a1887f'
 }
 

@@ -1,7 +1,8 @@
 // The path editor: where a shape is at some frames; the result is a JSON text.
 // Plain DOM; knows nothing of ComfyUI.
 
-import { FrameEditor, clamp, isNumber, isPlain, make, readJson, roundTo } from './frame_view.js'
+import { clamp, isNumber, isPlain, make, readJson, roundTo } from './frame_view.js'
+import { PlainFrames } from './plain_frames.js'
 
 const COLOR = '#29c7ff'
 const OTHER = '#9fb3bd'
@@ -30,14 +31,12 @@ const OUTLINES = {
   }
 }
 
-export class PathEditor extends FrameEditor {
+export class PathEditor extends PlainFrames {
   margin = AROUND
 
   constructor(options) {
     super(options)
-    this.plain = null // {width, height, length}, as long as there are no pictures
     this.motion = {}
-    this.hasClip = false
     const tools = [this.buildField('scale', 0.05), this.buildField('angle', 1)]
     this.build({ className: 've-path', legend: LEGEND, empty: EMPTY, tools })
     // In front of the host, whose wheel may zoom everything before it gets here.
@@ -80,36 +79,11 @@ export class PathEditor extends FrameEditor {
 
   // --- what is shown ---
 
-  // The frame to draw on while there are no pictures; a new size makes the old ones worthless.
-  setSize(width, height, length) {
-    const { plain } = this
-    const same = plain?.width === width && plain.height === height && plain.length === length
-    if (same) return
-    this.plain = width > 0 && height > 0 ? { width, height, length } : null
-    if (this.hasClip) this.refresh()
-    else this.show(null)
-  }
-
-  // Whether a clip is connected: its size and length count then, not those of setSize().
-  setClip(connected) {
-    if (this.hasClip && !connected) this.show(null)
-    this.hasClip = connected
-  }
-
   // What travels, and how: shape "ellipse", "box", "diamond" or another; sizeX and sizeY as shares
   // of the frame; ease "smooth", "linear" or "ease"; `follows`: the path moves with something.
   setMotion(motion) {
     this.motion = motion
     this.draw()
-  }
-
-  get size() {
-    return this.data ?? this.plain
-  }
-
-  get frameCount() {
-    if (this.data) return this.pictured
-    return this.plain?.length ?? 0
   }
 
   marks() {

@@ -4,9 +4,11 @@ import { app } from '../../scripts/app.js'
 import { api } from '../../scripts/api.js'
 import { addStageColor, addTypeColors } from './colors.js'
 import { CompareView } from './compare_view.js'
+import { EditorTabs } from './editor_tabs.js'
 import { button, make } from './frame_view.js'
 import { KeyframeGallery } from './keyframe_gallery.js'
 import { Messages, Notice, isText, useNative } from './messages.js'
+import { PaintEditor } from './paint_editor.js'
 import { PathEditor } from './path_editor.js'
 import { PointsEditor } from './points_editor.js'
 import { forgetSizes, tellSize } from './preview_size.js'
@@ -17,7 +19,7 @@ const COMPARE = 'Vivid_CompareEdit'
 const REPORTS = [
   'Vivid_EditVideo', 'Vivid_EstimateCost', 'Vivid_EditKeyframe', 'Vivid_PropagateKeyframes',
   'Vivid_EditLongVideo', 'Vivid_PropagateBackgroundMask', 'Vivid_FillBackground', 'Vivid_MeasureEdit',
-  'Vivid_LoadDataset', 'Vivid_SampleDataset', 'Vivid_TrainAdapter'
+  'Vivid_LoadDataset', 'Vivid_SampleDataset', 'Vivid_TrainAdapter', 'Vivid_OverlayMask'
 ]
 const TRACK = 'Vivid_TrackObject'
 const ANIMATE = 'Vivid_AnimateMask'
@@ -35,6 +37,7 @@ const NO_REPORT = 'The report appears here after a run.'
 
 const SIZE_SETTINGS = ['width', 'height', 'length'] // a connected clip has its own
 const PATH_SETTINGS = [...SIZE_SETTINGS, 'shape', 'size_x', 'size_y', 'ease', 'follow']
+const BRUSH = 'brush' // the shape that is painted
 const CLEARED = 'vivid_cleared_until'
 const LINKED = 'This input is connected: what comes in through the link is used, not this.'
 
@@ -151,8 +154,8 @@ function showCandidates(gallery, output) {
   gallery.say(output?.text?.[0] ?? '')
 }
 
-// `Editor` on a node, for the text of the widget `name`; show(editor, output) after a run.
-function addEditor(node, Editor, name, show = showFrames) {
+// `Editor` for the text of a node's widget `name`.
+function makeEditor(node, Editor, name) {
   const text = node.widgets.find((widget) => widget.name === name)
   // Setting the value of a multiline text calls its callback.
   const onChange = (value) => {
@@ -160,21 +163,32 @@ function addEditor(node, Editor, name, show = showFrames) {
     noteChange()
   }
   const editor = new Editor({ onChange })
-  holdNotice(node, editor.element)
-  const view = addView(node, `${name}_editor`, editor.element, EDITOR_HEIGHT)
   const read = () => {
     editor.setValue(text.value ?? '')
     editor.setReadOnly(isLinked(node, name) ? LINKED : '')
   }
-  hideBehind(text, view)
-  forwardWheel(editor.element)
-  growTo(node, EDITOR_SIZE)
   after(text, 'callback', () => editor.setValue(text.value ?? ''))
   after(node, 'onConfigure', read)
   after(node, 'onConnectionsChange', read)
+  read()
+  return editor
+}
+
+// An editor, or several behind tabs, in the place of the texts of these widgets; show(editor,
+// output) after a run.
+function placeEditor(node, editor, names, show = showFrames) {
+  holdNotice(node, editor.element)
+  const view = addView(node, `${names[0]}_editor`, editor.element, EDITOR_HEIGHT)
+  for (const name of names) hideBehind(node.widgets.find((widget) => widget.name === name), view)
+  forwardWheel(editor.element)
+  growTo(node, EDITOR_SIZE)
   after(node, 'onRemoved', () => editor.remove())
   node.vividShow = (output) => show(editor, output)
-  read()
+}
+
+function addEditor(node, Editor, name, show = showFrames) {
+  const editor = makeEditor(node, Editor, name)
+  placeEditor(node, editor, [name], show)
   return editor
 }
 
@@ -202,26 +216,39 @@ function addPoints(node) {
   keepFrames(node, editor)
 }
 
+// A shape along a path, and strokes of a brush by frame.
 function addPath(node) {
-  const editor = addEditor(node, PathEditor, 'path')
-  keepFrames(node, editor)
+  const path = makeEditor(node, PathEditor, 'path')
+  const paint = makeEditor(node, PaintEditor, 'paint')
+  const tabs = new EditorTabs({ Path: path, Paint: paint })
+  placeEditor(node, tabs, ['path', 'paint'])
+  keepFrames(node, tabs)
+  after(node, 'vividShow', (output) => {
+    const data = output?.vivid_masks?.[0]
+    if (!data) return
+    const { width, height, files } = data
+    if (!isLinked(node, 'video')) paint.setSize(width, height, files.length)
+    paint.showMasks(data.kind, files.map((file) => addressOf(data, file)))
+  })
   const named = (name) => node.widgets.find((widget) => widget.name === name)
   const read = () => {
     const value = (name) => named(name)?.value
     const connected = isLinked(node, 'video')
-    editor.setClip(connected)
+    for (const editor of tabs.all) editor.setClip(connected)
     for (const name of SIZE_SETTINGS) {
       const widget = named(name)
       if (widget) widget.disabled = connected
     }
-    editor.setSize(value('width'), value('height'), value('length'))
-    editor.setMotion({
+    const size = SIZE_SETTINGS.map(value)
+    for (const editor of tabs.all) editor.setSize(...size)
+    path.setMotion({
       shape: value('shape'),
       sizeX: value('size_x'),
       sizeY: value('size_y'),
       ease: value('ease'),
       follows: value('follow') !== 'nothing'
     })
+    offerPaint(node, tabs, value('shape') === BRUSH || isLinked(node, 'track'))
   }
   for (const name of PATH_SETTINGS) {
     const widget = named(name)
@@ -230,6 +257,13 @@ function addPath(node) {
   after(node, 'onConfigure', read)
   after(node, 'onConnectionsChange', read)
   read()
+}
+
+// The tab that counts comes to the front when that changes; which one is seen stays a free choice.
+function offerPaint(node, tabs, paints) {
+  if (paints === (node.vividPaints ?? false)) return
+  node.vividPaints = paints
+  tabs.choose(paints ? 'Paint' : 'Path')
 }
 
 // What is cleared is remembered with the node, not sent: it changes nothing of the result.

@@ -13,6 +13,7 @@ WORKFLOWS = [
     "vivid_add_object",
     "vivid_change_object",
     "vivid_inpaint_background",
+    "vivid_keyframe_from_image_model",
     "vivid_long_video",
     "vivid_middle_keyframe",
     "vivid_remove_object",

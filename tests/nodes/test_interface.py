@@ -80,9 +80,13 @@ def test_every_node_has_a_help_page(comfy: ComfyServer, vivid_nodes: Nodes) -> N
 
 def test_browser_code_is_served(comfy: ComfyServer) -> None:
     served = {path for path in comfy.get("/extensions") if path.startswith(f"/extensions/{PACK}/")}
-    views = ("compare_view", "frame_view", "keyframe_gallery", "path_editor", "points_editor")
+    views = (
+        "compare_view", "frame_view", "keyframe_gallery", "paint_editor", "path_editor",
+        "points_editor",
+    )  # fmt: skip
     shared = (
-        "vivid", "colors", "lightbox", "messages", "preview_size", "shown", "weights_panel", "zoom"
+        "vivid", "colors", "editor_tabs", "lightbox", "messages", "plain_frames", "preview_size",
+        "shown", "weights_panel", "zoom",
     )  # fmt: skip
     assert served == {f"/extensions/{PACK}/{name}.js" for name in (*shared, *views)}
 

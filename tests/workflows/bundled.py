@@ -6,7 +6,7 @@ import json
 
 from .building import BUILD, DELETION
 from .core_model import CORE_LOOP, CORE_REMOVE
-from .keyframes import LONG, LOOP, MIDDLE
+from .keyframes import FROM_IMAGE_MODEL, LONG, LOOP, MIDDLE
 from .parts import CLIP, SWAP, click, clip, edit, look, model, point, track
 from .templates import Group, Node, Template
 from .training import TRAIN
@@ -283,4 +283,5 @@ TEMPLATES = (
     DELETION,
     CORE_REMOVE,
     CORE_LOOP,
+    FROM_IMAGE_MODEL,
 )

@@ -87,6 +87,64 @@ MIDDLE = Template(
     ),
 )
 
+FROM_IMAGE_MODEL = Template(
+    name="vivid_keyframe_from_image_model",
+    note="## A keyframe from any image model\n"
+    "1. **Vivid Frame for Editing** hands out frame 8: the part around the mask, at a size image "
+    "models like (here 0.25 megapixels).\n"
+    "2. **Your image model here**: core's own nodes paint the mask purple in its place, so that "
+    "this runs with nothing downloaded. Put yours there: *image* and *mask* go in, as for Flux "
+    "Fill (Browse Templates, *Flux.1 Fill*: **InpaintModelConditioning** takes both) or "
+    "Qwen-Image-Edit (*image* to **TextEncodeQwenImageEdit** and **VAE Encode**); the decoded "
+    "image goes to the *image* of 3. Set **megapixels** to 1.\n"
+    "3. **Vivid Use Keyframe**, with *crop*: the picture is back in its frame, and nothing outside "
+    "the mask has changed.\n"
+    "4. **Vivid Propagate Keyframes**: the clip follows it both ways in time.\n"
+    f"5. {SWAP} and real weights in the place of vivid-tiny.",
+    groups=(
+        Group(title="1 your clip", nodes=(clip(seed=1000029), model())),
+        Group(title="2 point", nodes=(click(41.5, 27.5),)),
+        Group(
+            title="3 edit one frame",
+            nodes=(
+                Node(
+                    id=3,
+                    kind="Vivid_FrameForEditing",
+                    values={"frame": 8, "megapixels": 0.25, "grow": 3},
+                    links={"video": CLIP, "mask": (9, "mask")},
+                ),
+                Node(
+                    id=10,
+                    kind="EmptyImage",
+                    values={"color": 0x8000A0},
+                    title="The colour to paint with",
+                ),
+                Node(
+                    id=11,
+                    kind="ImageCompositeMasked",
+                    values={"resize_source": True},
+                    links={
+                        "destination": (3, "image"),
+                        "source": (10, "IMAGE"),
+                        "mask": (3, "mask"),
+                    },
+                    title="Your image model here",
+                ),
+                Node(
+                    id=4,
+                    kind="Vivid_UseKeyframe",
+                    links={"image": (11, "IMAGE"), "crop": (3, "crop")},
+                ),
+            ),
+        ),
+        Group(
+            title="3 edit",
+            nodes=(propagate("a large purple square", keyframe=(4, "keyframe")),),
+        ),
+        look("keyframe_from_image_model", (6, "video"), (6, "effective mask")),
+    ),
+)
+
 LONG = Template(
     name="vivid_long_video",
     note="## Edit a long video\n"

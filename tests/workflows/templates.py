@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -41,6 +41,53 @@ CORE: dict[str, dict[str, Any]] = {
         "inputs": [],
         "outputs": [("VAE", "VAE")],
     },
+    "EmptyImage": {
+        "display_name": "EmptyImage",
+        "widgets": {"width": 512, "height": 512, "batch_size": 1, "color": 0},
+        "inputs": [],
+        "outputs": [("IMAGE", "IMAGE")],
+    },
+    "ImageCompositeMasked": {
+        "display_name": "Image Composite Masked",
+        "widgets": {"x": 0, "y": 0, "resize_source": False},
+        "inputs": [("destination", "IMAGE"), ("source", "IMAGE"), ("mask", "MASK")],
+        "outputs": [("IMAGE", "IMAGE")],
+    },
+    "GetVideoComponents": {
+        "display_name": "Get Video Components",
+        "widgets": {},
+        "inputs": [("video", "VIDEO")],
+        "outputs": [("images", "IMAGE"), ("audio", "AUDIO"), ("fps", "FLOAT")],
+    },
+    "CheckpointLoaderSimple": {
+        "display_name": "Load Checkpoint",
+        "widgets": {"ckpt_name": ""},
+        "inputs": [],
+        "outputs": [("MODEL", "MODEL"), ("CLIP", "CLIP"), ("VAE", "VAE")],
+    },
+    "CLIPTextEncode": {
+        "display_name": "CLIP Text Encode (Prompt)",
+        "widgets": {"text": ""},
+        "inputs": [("clip", "CLIP")],
+        "outputs": [("CONDITIONING", "CONDITIONING")],
+    },
+    "SAM3_VideoTrack": {
+        "display_name": "Run SAM3 Video Track",
+        "widgets": {"detection_threshold": 0.5, "max_objects": 4, "detect_interval": 1},
+        "inputs": [
+            ("images", "IMAGE"),
+            ("model", "MODEL"),
+            ("initial_mask", "MASK"),
+            ("conditioning", "CONDITIONING"),
+        ],
+        "outputs": [("track_data", "SAM3_TRACK_DATA")],
+    },
+    "SAM3_TrackToMask": {
+        "display_name": "SAM3 Track to Mask",
+        "widgets": {"object_indices": ""},
+        "inputs": [("track_data", "SAM3_TRACK_DATA")],
+        "outputs": [("masks", "MASK")],
+    },
 }
 ADDED_FOR_SERVERS = {"SaveVideo": {"format.codec": "auto"}}  # what newer ComfyUI calls its codec
 GAP, GROUP_GAP, TITLE, GROUP_TITLE = 30, 50, 30, 60  # pixels of the graph
@@ -59,13 +106,14 @@ HEIGHT = {
     "Vivid_AnimateMask": 750,
     "Vivid_PropagateBackgroundMask": 330,
     "Vivid_AugmentMask": 400,
-    "Vivid_OverlayMask": 380,
+    "Vivid_OverlayMask": 540,
     "Vivid_FillBackground": 420,
     "Vivid_EstimateCost": 330,
     "Vivid_EditVideo": 820,
     "Vivid_EditKeyframe": 840,
     "Vivid_PickKeyframe": 520,
-    "Vivid_UseKeyframe": 100,
+    "Vivid_FrameForEditing": 560,
+    "Vivid_UseKeyframe": 120,
     "Vivid_PropagateKeyframes": 860,
     "Vivid_EditLongVideo": 960,
     "Vivid_CompareEdit": 590,
@@ -84,6 +132,13 @@ HEIGHT = {
     "UNETLoader": 82,
     "CLIPLoader": 106,
     "VAELoader": 58,
+    "EmptyImage": 180,
+    "ImageCompositeMasked": 170,
+    "GetVideoComponents": 90,
+    "CheckpointLoaderSimple": 110,
+    "CLIPTextEncode": 160,
+    "SAM3_VideoTrack": 180,
+    "SAM3_TrackToMask": 90,
 }
 WIDTH = {
     "Vivid_TrackObject": 460,
@@ -92,6 +147,7 @@ WIDTH = {
     "Vivid_PlotTraining": 480,
 }
 USUAL_WIDTH = 380
+Wire = tuple[int, int, int, int, int, str]  # its id, from (node, slot), to (node, slot), type
 Link = tuple[int, str]  # of the node that gives, and the name of its output
 
 
@@ -192,7 +248,7 @@ class Writer:
             if node.kind == "Vivid_PickKeyframe":
                 values["choice"] = "1"
             for name, (source, output) in node.links.items():
-                values[name] = [str(source), self._output(kinds[source], output)]
+                values[name] = [str(source), self.output(kinds[source], output)]
             graph[str(node.id)] = {
                 "class_type": node.kind,
                 "inputs": values | ADDED_FOR_SERVERS.get(node.kind, {}),
@@ -202,13 +258,12 @@ class Writer:
 
     def for_browser(self, template: Template, key: int) -> dict[str, Any]:
         """The workflow format, laid out in columns from left to right."""
-        kinds = {node.id: node.kind for node in template.nodes}
-        wires = list(self._wires(template, kinds))
+        wires = list(self.wires(template.nodes))
         places, groups = self._layout(template)
         nodes = [self._note(template.note)]
         nodes += [self._offer(template.weights)] if template.weights else []
         nodes += [
-            self._node(node, number, wires, places[node.id])
+            self.node(node, number, wires, places[node.id])
             for number, node in enumerate(template.nodes, 1)
         ]
         return {
@@ -230,20 +285,23 @@ class Writer:
         assert not unknown, f"{node.kind} has no {unknown}"
         return values | node.values
 
-    def _output(self, kind: str, name: str) -> int:
+    def output(self, kind: str, name: str) -> int:
+        """The number of an output."""
         return [output for output, _ in self.outputs(kind)].index(name)
 
-    def _wires(self, template: Template, kinds: dict[int, str]) -> Iterator[tuple[Any, ...]]:
+    def wires(self, nodes: Sequence[Node]) -> Iterator[Wire]:
+        """All links between these nodes."""
+        kinds = {node.id: node.kind for node in nodes}
         number = 0
-        for node in template.nodes:
-            entries = [entry["name"] for entry in self._entries(node)]
+        for node in nodes:
+            entries = [entry["name"] for entry in self.entries(node)]
             for name, (source, output) in node.links.items():
                 number += 1
-                slot = self._output(kinds[source], output)
+                slot = self.output(kinds[source], output)
                 kind = self.outputs(kinds[source])[slot][1]
                 yield number, source, slot, node.id, entries.index(name), kind
 
-    def _entries(self, node: Node) -> list[dict[str, Any]]:
+    def entries(self, node: Node) -> list[dict[str, Any]]:
         """A node's inputs as the file lists them: sockets, then widgets that are linked."""
         entries = [
             {"name": name, "type": type_, "link": None} | ({"shape": 7} if optional else {})
@@ -256,10 +314,11 @@ class Writer:
             if name in self.widgets(node.kind)
         ]
 
-    def _node(
-        self, node: Node, order: int, wires: list[tuple[Any, ...]], place: tuple[int, int]
+    def node(
+        self, node: Node, order: int, wires: list[Wire], place: tuple[int, int]
     ) -> dict[str, Any]:
-        inputs = self._entries(node)
+        """A node as the browser's format has it, with its ends of the links."""
+        inputs = self.entries(node)
         for number, _, _, target, entry, _ in wires:
             if target == node.id:
                 inputs[entry]["link"] = number

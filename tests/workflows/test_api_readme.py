@@ -56,12 +56,13 @@ FOUND: dict[str, list[tuple[str, str, str | None]]] = {
 }
 # They show something on the page, which nobody needs to fetch.
 FOR_THE_PAGE = {
-    "Vivid_SampleClip", "Vivid_AugmentMask", "Vivid_OverlayMask", "Vivid_AnimateMask",
+    "Vivid_FrameForEditing", "Vivid_SampleClip", "Vivid_AugmentMask", "Vivid_OverlayMask", "Vivid_AnimateMask",
     "Vivid_PropagateBackgroundMask", "Vivid_PickKeyframe", "Vivid_PlotTraining",
     "Vivid_PasteMask",
 }  # fmt: skip
 # Their results go to other nodes only.
 SILENT = {
+    "EmptyImage", "ImageCompositeMasked",
     "Vivid_LoadModel", "Vivid_LoadAdapter", "Vivid_ApplyAdapter", "Vivid_LoadTracker",
     "Vivid_LoadFlow", "Vivid_UseCoreModel", "UNETLoader", "CLIPLoader", "VAELoader",
     "Vivid_UseKeyframe", "CreateVideo", "LoadVideo", "GetVideoComponents", "LoadImage",

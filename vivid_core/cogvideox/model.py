@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, get_args
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from ..errors import InputError
 from ..files.digest import digest_of
@@ -14,6 +16,7 @@ from ..inpainter import Draw, Limits, OnStage, Painted, Prompt, Region, Work
 from ..settings import Sampler, Settings
 from .bundle import ModelBundle
 from .identity import sampled_weights, tiling_of
+from .masks import MaskReading
 from .meter import counted_passes
 from .render import Renderer
 from .text import DELETE_CAPTION, encode_caption, require_readable
@@ -28,19 +31,27 @@ class CogVideoX(ModelBundle):
 
     @property
     def limits(self) -> Limits:
-        frames, height, width = self.train_size
-        grid = self.geometry.grid
-        return Limits(
-            grid=grid,
-            longest=grid.longest_within(frames) if frames > 1 else 1,
-            train_size=(height, width),
-            tasks=("delete",) if self.layout.name == "void" else ("add", "modify", "delete"),
+        return replace(
+            self.reading.limits,
             samplers=get_args(Sampler),
             guidance=("caption",) if self.layout.video_guidance is None else ("caption", "video"),
             known_ends="both" if self.knows_last_frame else "first",
             demo_of=self.demo_of,
             reads_affected=self.layout.mask_encoding == "vae",
         )
+
+    @property
+    def reading(self) -> MaskReading:
+        """How masks are read."""
+        return MaskReading(layout=self.layout, geometry=self.geometry, train_size=self.train_size)
+
+    @property
+    def mask_rule(self) -> str:
+        return self.reading.mask_rule
+
+    def seen_mask(self, hole: Float[Tensor, "t h w"]) -> Float[Tensor, "t h w"]:
+        """What the model makes of a hole: 1 = made."""
+        return self.reading.seen_mask(hole)
 
     def check(self, settings: Settings) -> None:
         """Raise InputError for a task this model does not know, CaptionError for long captions."""

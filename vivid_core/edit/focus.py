@@ -18,6 +18,7 @@ LEAST_CONTEXT = 16  # pixels of margin on each side
 # Smallest part the model works in without enlarging: half of CogVideoX's 480x720, or its
 # training size if that is smaller.
 LEAST_NATIVE = (240, 368)
+MOST_ELONGATED = 2.0  # of a picture, longer side to shorter: image models know little beyond it
 # Of the whole frame's work: what "auto" pays to show the part at more detail than the whole.
 MOST_FOR_DETAIL = 1.5
 
@@ -54,7 +55,7 @@ class FocusPlan:
     def to_model(self, pixels: Float[Tensor, "t c h w"], *, mask: bool = False) -> Tensor:
         """Its pixels [T, C, h, w] at the model's size, padded with the border (masks: 0)."""
         if tuple(pixels.shape[-2:]) != self.content:
-            pixels = _resize(pixels, self.content)
+            pixels = resize(pixels, self.content)
         bottom, right = self.model[0] - self.content[0], self.model[1] - self.content[1]
         if not (bottom or right):
             return pixels
@@ -66,7 +67,7 @@ class FocusPlan:
         """The model's pixels [T, C, H, W] back at its own size."""
         pixels = pixels[..., : self.content[0], : self.content[1]]
         if tuple(pixels.shape[-2:]) != (self.height, self.width):
-            pixels = _resize(pixels, (self.height, self.width))
+            pixels = resize(pixels, (self.height, self.width))
         return pixels
 
 
@@ -86,6 +87,29 @@ def plan_focus(box: Bounds, size: tuple[int, int], limits: Limits, mode: Focus) 
         return focused
     most = MOST_FOR_DETAIL if focused.scale > whole.scale else 1.0
     return focused if math.prod(focused.model) <= most * math.prod(whole.model) else whole
+
+
+def plan_picture(
+    box: Bounds, size: tuple[int, int], *, area: int, step: int, context: float = CONTEXT_SHARE
+) -> FocusPlan:
+    """The part around `box`, in frames of `size`, as one picture for an image model.
+
+    It is seen at about `area` pixels, with sides that are multiples of `step`, nothing padded: the
+    part takes the picture's proportions as far as the frame has room. `context` is the margin on
+    each side, as a share of the box's own extent.
+    """
+    height, width = (
+        length + 2 * max(LEAST_CONTEXT, math.ceil(context * length))
+        for length in (box.height, box.width)
+    )
+    height = min(max(height, math.ceil(width / MOST_ELONGATED)), size[0])
+    width = min(max(width, math.ceil(height / MOST_ELONGATED)), size[1])
+    scale = math.sqrt(area / (height * width))
+    tall, wide = (max(1, round(side * scale / step)) * step for side in (height, width))
+    y, height = _place(box.y + box.height / 2, max(height, round(width * tall / wide)), size[0])
+    x, width = _place(box.x + box.width / 2, max(width, round(height * wide / tall)), size[1])
+    seen = (tall, wide)
+    return FocusPlan(y=y, x=x, height=height, width=width, content=seen, model=seen)
 
 
 def scale_warnings(
@@ -146,5 +170,6 @@ def _scaled_to_area(height: int, width: int, grid: Grid, area: int) -> tuple[int
         scale *= 0.98
 
 
-def _resize(pixels: Tensor, size: tuple[int, int]) -> Tensor:
+def resize(pixels: Tensor, size: tuple[int, int]) -> Tensor:
+    """Images [B, C, H, W] at another size, antialiased."""
     return F.interpolate(pixels, size=size, mode="bilinear", align_corners=False, antialias=True)
