@@ -10,6 +10,7 @@ from .background import FillBackground, LoadFlow, PropagateBackgroundMask
 from .build import BuildDataset, FilterSample, PasteMask, WriteSamples
 from .dataset import LoadDataset, SampleDataset
 from .edit import EditVideo, EstimateCost
+from .instruct import EditByInstruction
 from .keyframe import EditKeyframe, PropagateKeyframes
 from .load import ApplyAdapter, LoadAdapter, LoadModel
 from .longvideo import EditLongVideo
@@ -37,6 +38,7 @@ NODES: list[type[io.ComfyNode]] = [
     FillBackground,
     EstimateCost,
     EditVideo,
+    EditByInstruction,
     EditKeyframe,
     PickKeyframe,
     UseKeyframe,

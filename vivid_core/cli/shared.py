@@ -34,7 +34,12 @@ from ..video import Clip
 
 MASKS_SUFFIX = ".json"
 # Arguments of the core that the command line calls otherwise.
-RENAMED = {"later_captions": "later_caption", "mask_out": "out", "frames": "video"}
+RENAMED = {
+    "later_captions": "later_caption",
+    "mask_out": "out",
+    "frames": "video",
+    "guidance": "text_guidance",
+}
 MOST_FPS, FINEST_FPS = 1000, 1001  # frames a second; the denominator of 24000/1001
 POSITIONAL = ("config", "command", "run")
 
@@ -58,7 +63,7 @@ def explained(error: VividError, arguments: argparse.Namespace) -> str:
         if error.argument.startswith("--"):
             return str(error)
         name = error.argument.split(", ")[0]
-        name = RENAMED.get(name, name)
+        name = name if name in vars(arguments) else RENAMED.get(name, name)
         if name in vars(arguments) and name not in POSITIONAL:
             return f"{option_of(name)}: {error.problem}"
     text = str(error)

@@ -21,7 +21,7 @@ from ..inpainter import Draw, Inpainter
 from ..metrics.sheet import SheetRow, draw_sheet
 from ..runtime import Progress, Runtime, Stage
 from ..settings import Settings
-from ..video import Clip, FrameRange, MaskTrack
+from ..video import FrameRange
 
 MOST_CANDIDATES = 256
 SHEET_COLUMNS, SHEET_CELL = 4, 160  # panels in a row; least pixels of a panel's longer side
@@ -161,11 +161,7 @@ def _still(model: Inpainter, material: Material, whole: Job, frame: int) -> Job:
             "frame", f"is {frame}, the clip has frames 0 to {len(clip) - 1}: choose one"
         )
     require_mask("frame", frame, whole.masks.active)
-    at = slice(frame, frame + 1)
-    alone = Material(
-        clip=Clip(frames=clip.frames[at], fps=clip.fps),
-        mask=MaskTrack(values=material.mask.values[at]),
-    )
+    alone = material.part(FrameRange(start=frame, stop=frame + 1))
     return plan_edit(model, alone, replace(settings, later_captions=(), fill="off", rest="model"))
 
 
