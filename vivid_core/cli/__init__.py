@@ -14,6 +14,7 @@ from ..errors import VividError
 from . import (
     augment,
     build,
+    convert,
     demo,
     edit,
     fill,
@@ -30,6 +31,7 @@ from .shared import explained
 COMMANDS = (
     augment,
     build,
+    convert,
     demo,
     edit,
     fill,

@@ -98,6 +98,7 @@ _LAYOUTS: dict[LayoutName, Layout] = {
         channels=("noise", "video"),
         in_channels=32,
         text_describes="instruction",
+        train_frames=25,  # InsViE, 5.1 and its data
         video_guidance=1.2,
     ),
 }

@@ -238,7 +238,8 @@ def invert(
 
     The steps of `denoise` are undone in reverse. What a step started from is known only through
     the prediction there: a fixed point, iterated `rounds` times from the step's own result. One
-    round is the usual DDIM inversion; each more brings the way back nearer. Raises InputError for
+    round is the usual DDIM inversion; each more brings the way back nearer, where the steps are
+    small (20 and more). Raises InputError for
     one step, which keeps nothing of its noise.
     """
     if steps < 2:
