@@ -18,7 +18,10 @@ from .mask import AugmentMask, OverlayMask
 from .measure import CompareEdit, MeasureEdit
 from .perceive import CaptionEntity, DetectEntities, LoadEngine, SegmentEntities, TagFrame
 from .pick import PickKeyframe, UseKeyframe
+from .propagate import PropagateEdit
 from .sample import SampleClip
+from .screen import FilterEdit, ScreenEdits
+from .sweep import SweepGuidance
 from .track import LoadTracker, TrackObject
 from .train import PlotTraining, TrainAdapter
 
@@ -43,9 +46,13 @@ NODES: list[type[io.ComfyNode]] = [
     PickKeyframe,
     UseKeyframe,
     PropagateKeyframes,
+    SweepGuidance,
+    ScreenEdits,
+    PropagateEdit,
     EditLongVideo,
     CompareEdit,
     MeasureEdit,
+    FilterEdit,
     TagFrame,
     DetectEntities,
     SegmentEntities,

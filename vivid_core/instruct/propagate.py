@@ -1,7 +1,7 @@
 """Carry an edited frame through a clip by image-to-video, along the source's own noise.
 
-As InsViE, 3.1, does: the source is inverted into the noise that makes it from its own first frame; from that noise and
-the edited frame the model makes the edit, which keeps the motion.
+As InsViE, 3.1, does: the source is inverted into the noise that makes it from its own first frame;
+from that noise and the edited frame the model makes the edit, which keeps the motion.
 """
 
 from __future__ import annotations
