@@ -52,15 +52,15 @@ def add_keyframe_argument(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_file_arguments(parser: argparse.ArgumentParser) -> None:
-    """What is written, and how the model is loaded."""
+def add_file_arguments(parser: argparse.ArgumentParser, *, model: str = "tiny") -> None:
+    """What is written, and how the model is loaded; `model` is the bundled one."""
     parser.add_argument(
         "--work", type=Path, help="folder of the journal, from which a stopped run goes on"
     )
     parser.add_argument(
         "--resume", action="store_true", help="go on; an error where there is no journal"
     )
-    add_model_arguments(parser)
+    add_model_arguments(parser, default=model)
     parser.add_argument("--out", type=Path, required=True, help=".mkv is lossless")
     parser.add_argument("--report", type=Path, help="JSON")
     add_sound_argument(parser)

@@ -45,7 +45,7 @@ def add_command(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--focus", choices=get_args(Focus), default="auto")
     parser.add_argument("--grow", type=int, help="pixels by which the mask is widened")
     parser.add_argument("--feather", type=int, default=2, help="pixels inside the mask")
-    add_file_arguments(parser)
+    add_file_arguments(parser, model="tiny-instruct")
     parser.set_defaults(run=run)
 
 

@@ -169,8 +169,10 @@ def _rate_of(path: Path) -> Fraction:
         return Clip.fps
 
 
-def add_model_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--model", default="tiny", help="tiny (bundled), or a folder or file")
+def add_model_arguments(parser: argparse.ArgumentParser, *, default: str = "tiny") -> None:
+    parser.add_argument(
+        "--model", default=default, help=f"{default} (bundled), or a folder or file"
+    )
     add_adapter_arguments(parser)
     parser.add_argument("--base", type=Path, help="where a single file finds VAE and text encoder")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps ...")

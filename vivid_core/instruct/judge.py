@@ -73,7 +73,7 @@ def ask_for_best(judge: Chat, source: Picture, edits: Sequence[Picture], instruc
         lambda words: judge.ask([source, *edits], words),
         request,
         lambda answer: parse_best(answer, len(edits)),
-        wanted="choice",
+        what="choice",
     )
 
 
@@ -92,7 +92,7 @@ def ask_for_score(
         problems=PROBLEMS,
     )
     return ask_until_usable(
-        lambda words: judge.ask([*source, *edit], words), request, parse_score, wanted="score"
+        lambda words: judge.ask([*source, *edit], words), request, parse_score, what="score"
     )
 
 

@@ -10,10 +10,10 @@ from ..errors import EngineError
 from .protocols import Captions
 from .vocabulary import known_labels, plain_label
 
+Parsed = TypeVar("Parsed")
 OPENING = "The video shows"  # how each caption starts
 SEPARATOR = "***"  # between the three
 ATTEMPTS = 3
-Parsed = TypeVar("Parsed")
 LONGEST_ANSWER = 8000  # characters; a model that repeats itself goes on forever
 SHOWN = 160  # characters of an answer that an error quotes
 MOST_TAGS = 60
@@ -80,7 +80,7 @@ def ask_for_captions(
         ask,
         caption_request(label),
         lambda answer: parse_captions(answer, label),
-        wanted=f"caption of '{label}'",
+        what=f"caption of '{label}'",
         attempts=attempts,
     )
 
@@ -90,10 +90,10 @@ def ask_until_usable(
     request: str,
     parse: Callable[[str], Parsed],
     *,
-    wanted: str,
+    what: str,
     attempts: int = ATTEMPTS,
 ) -> Parsed:
-    """The first answer that `parse` takes; it raises UnusableAnswer for others.
+    """What `parse` makes of an answer; where it raises UnusableAnswer, ask again and say why.
 
     Raises EngineError after so many attempts; what `ask` raises goes through.
     """
@@ -104,7 +104,7 @@ def ask_until_usable(
             return parse(ask(words))
         except UnusableAnswer as error:
             problem = str(error)
-    raise EngineError(f"no usable {wanted} in {attempts} answers; the last {problem}")
+    raise EngineError(f"no usable {what} in {attempts} answers; the last {problem}")
 
 
 def parse_tags(answer: str) -> tuple[str, ...]:
