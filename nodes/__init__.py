@@ -12,6 +12,7 @@ from .core_model.node import UseCoreModel
 from .dataset import LoadDataset, SampleDataset
 from .edit import EditVideo, EstimateCost
 from .handout import FrameForEditing
+from .instruct import EditByInstruction
 from .keyframe import EditKeyframe, PropagateKeyframes
 from .load import ApplyAdapter, LoadAdapter, LoadModel
 from .longvideo import EditLongVideo
@@ -19,7 +20,10 @@ from .mask import AugmentMask, OverlayMask
 from .measure import CompareEdit, MeasureEdit
 from .perceive import CaptionEntity, DetectEntities, LoadEngine, SegmentEntities, TagFrame
 from .pick import PickKeyframe, UseKeyframe
+from .propagate import PropagateEdit
 from .sample import SampleClip
+from .screen import FilterEdit, ScreenEdits
+from .sweep import SweepGuidance
 from .track import LoadTracker, TrackObject
 from .train import PlotTraining, TrainAdapter
 
@@ -40,14 +44,19 @@ NODES: list[type[io.ComfyNode]] = [
     FillBackground,
     EstimateCost,
     EditVideo,
+    EditByInstruction,
     EditKeyframe,
     PickKeyframe,
     FrameForEditing,
     UseKeyframe,
     PropagateKeyframes,
+    SweepGuidance,
+    ScreenEdits,
+    PropagateEdit,
     EditLongVideo,
     CompareEdit,
     MeasureEdit,
+    FilterEdit,
     TagFrame,
     DetectEntities,
     SegmentEntities,

@@ -15,7 +15,6 @@ import torch
 
 if __package__:  # to be listed by pytest
     from .core_contracts import CHECKS as CONTRACTS
-    from .core_workflows import CHECKS as WORKFLOWS
     from .core_models import (
         EDIT,
         SIDE,
@@ -34,9 +33,9 @@ if __package__:  # to be listed by pytest
         void,
         wan,
     )
+    from .core_workflows import CHECKS as WORKFLOWS
 else:
     from core_contracts import CHECKS as CONTRACTS
-    from core_workflows import CHECKS as WORKFLOWS
     from core_models import (
         EDIT,
         SIDE,
@@ -55,6 +54,7 @@ else:
         void,
         wan,
     )
+    from core_workflows import CHECKS as WORKFLOWS
 
 EXTRAS = ("nodes_wan", "nodes_void", "nodes_custom_sampler")
 

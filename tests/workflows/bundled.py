@@ -6,6 +6,7 @@ import json
 
 from .building import BUILD, DELETION
 from .core_model import CORE_LOOP, CORE_REMOVE
+from .instruct import BY_INSTRUCTION, SWEEP
 from .keyframes import FROM_IMAGE_MODEL, LONG, LOOP, MIDDLE
 from .parts import CLIP, SWAP, click, clip, edit, look, model, point, track
 from .templates import Group, Node, Template
@@ -284,4 +285,6 @@ TEMPLATES = (
     CORE_REMOVE,
     CORE_LOOP,
     FROM_IMAGE_MODEL,
+    BY_INSTRUCTION,
+    SWEEP,
 )

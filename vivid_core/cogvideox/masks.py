@@ -13,6 +13,7 @@ from ..inpainter import Limits
 from .conditioning import edit_mask, mask_to_latent
 from .latents import Geometry
 from .layout import Layout, layout_named
+from .tasks import TASKS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +32,7 @@ class MaskReading:
             grid=grid,
             longest=grid.longest_within(frames) if frames > 1 else 1,
             train_size=(height, width),
-            tasks=("delete",) if self.layout.name == "void" else ("add", "modify", "delete"),
+            tasks=TASKS[self.layout.name],
         )
 
     @property
