@@ -1,4 +1,4 @@
-"""Open a dataset, whether it was built or is a folder of clips, masks and captions."""
+"""Open a dataset, whether it was built or is a folder of clips with masks or with edits."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 
 from .built import is_built, open_built
 from .folder import open_folder
+from .pairs import is_pairs, open_pairs
 from .samples import Dataset
 
 
@@ -19,4 +20,6 @@ def open_dataset(folder: Path, on_sample: Callable[[int, int], None] = _ignore) 
 
     Raises InputError for what cannot be trained on, with the name of the file.
     """
-    return (open_built if is_built(folder) else open_folder)(folder, on_sample)
+    if is_built(folder):
+        return open_built(folder, on_sample)
+    return (open_pairs if is_pairs(folder) else open_folder)(folder, on_sample)

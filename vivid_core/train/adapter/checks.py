@@ -23,6 +23,7 @@ def check_samples(
     sizes: tuple[Size, ...],
 ) -> tuple[str, ...]:
     """What an artist should know. Raises InputError for captions too long and clips too short."""
+    _require_kind(dataset, config)
     unknown: set[str] = set()
     for sample in dataset.samples:
         for caption in sample.captions:
@@ -41,6 +42,20 @@ def check_samples(
             raise InputError("data", f"{problem}: give longer clips, or a smaller size")
         notes.append(f"{problem}: only single frames are trained on")
     return tuple(notes)
+
+
+def _require_kind(dataset: Dataset, config: AdapterConfig) -> None:
+    """Raise InputError where a layout is to learn from samples of the other."""
+    wants = config.layout == "insvie"
+    wrong = next((s for s in dataset.samples if (s.task == "instruct") != wants), None)
+    if wrong is None:
+        return
+    needed = "an edit and an instruction" if wants else "a mask"
+    raise InputError(
+        "data",
+        f"{wrong.name} has not {needed}, which a training of the layout {config.layout} learns "
+        f"from: choose other data, or the layout {'vivid' if wants else 'insvie'}",
+    )
 
 
 def require_extras(config: AdapterConfig) -> None:

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from textwrap import shorten
+from typing import get_args
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 from torch.amp import autocast
 
-from ...data.frames import FrameStore
-from ...data.samples import TrainingSample
+from ...cogvideox.model import CogVideoX
+from ...data.frames import FrameStore, Window
+from ...data.samples import Task, TrainingSample
 from ...edit.clip import edit_clip
 from ...edit.job import Material
 from ...files.atomic import write_errors
@@ -23,6 +25,7 @@ from ...settings import Settings
 from ...video import Clip, FrameRange, MaskTrack
 from ..processes import compute_dtype
 from .config import EditsShown
+from .instructed import edit_by_words
 from .model import TrainedModel
 
 COLUMNS = ("source", "mask", "edit")
@@ -85,7 +88,7 @@ class ShownEdits:
     def _row(self, sample: TrainingSample, index: int) -> SheetRow:
         at = sample.masked[len(sample.masked) // 2]
         window = self._store.read(sample, FrameRange(start=at, stop=at + 1), self._size)
-        edit = self._edit(sample, window.pixels, window.mask, seed=index)
+        edit = self._edit(sample, window, seed=index)
         panels = (window.pixels[0], mask_panel(window.mask[0]), edit[0])
         words = sample.captions[-1] if sample.captions else "delete"
         return SheetRow(
@@ -96,13 +99,29 @@ class ShownEdits:
     def _edit(
         self,
         sample: TrainingSample,
-        pixels: Float[Tensor, "1 h w 3"],
-        mask: Float[Tensor, "1 h w"],
+        window: Window,
         *,
         seed: int,
     ) -> Float[Tensor, "1 h w 3"]:
         model, dtype = self._model, compute_dtype(self._model.bundle.dtype)
-        inpainter = model.bundle.with_(transformer=model.transformer, layout=model.layout)
+        trained = model.bundle.with_(transformer=model.transformer, layout=model.layout)
+        device = self._runtime.device
+        with torch.no_grad(), autocast(device.type, dtype=dtype, enabled=dtype != torch.float32):
+            if sample.task != "instruct":
+                return self._inpaint(trained, sample, window, seed=seed)
+            return edit_by_words(
+                trained,
+                window.pixels,
+                sample.captions[-1],
+                self._shown,
+                seed=seed,
+                device=device,
+                check=self._check,
+            )
+
+    def _inpaint(
+        self, inpainter: CogVideoX, sample: TrainingSample, window: Window, *, seed: int
+    ) -> Float[Tensor, "1 h w 3"]:
         settings = Settings(
             task="delete" if sample.task == "delete" else "modify",
             caption="" if sample.task == "delete" else sample.captions[-1],
@@ -113,15 +132,13 @@ class ShownEdits:
             fill="off",
             grow=0,
         )
-        material = Material(clip=Clip(frames=pixels), mask=MaskTrack(values=mask))
-        device = self._runtime.device.type
-        with torch.no_grad(), autocast(device, dtype=dtype, enabled=dtype != torch.float32):
-            return edit_clip(inpainter, material, settings, self._runtime).frames.float()
+        material = Material(clip=Clip(frames=window.pixels), mask=MaskTrack(values=window.mask))
+        return edit_clip(inpainter, material, settings, self._runtime).frames.float()
 
 
 def pick_shown(samples: Sequence[TrainingSample], count: int) -> list[TrainingSample]:
-    """Of both tasks in turn, the first of each first."""
-    kinds = [[s for s in samples if s.task == task] for task in ("edit", "delete")]
+    """Of all tasks in turn, the first of each first."""
+    kinds = [[s for s in samples if s.task == task] for task in get_args(Task)]
     picked: list[TrainingSample] = []
     while any(kinds):
         picked += [kind.pop(0) for kind in kinds if kind]

@@ -108,7 +108,7 @@ def train_adapter(
     far are saved, then it is raised. Raises InputError for data, model or folder that cannot be
     used, TrainingDiverged where the loss explodes; the last checkpoint stays in each case.
     """
-    require_trainable(bundle)
+    require_trainable(bundle, config.layout)
     require_inputs_apart(config)
     sizes = train_sizes(bundle, config.recipe)
     processes = processes or Processes()
@@ -343,7 +343,7 @@ def _identity(
 ) -> dict[str, dict[str, str]]:
     """What must not change between the parts of a training, by the names that errors use."""
     plain: dict[str, Any] = plain_values(config)
-    fixed = {name: plain[name] for name in ("seed", "lora", "recipe", "start_from")}
+    fixed = {name: plain[name] for name in ("seed", "lora", "recipe", "start_from", "layout")}
     fixed |= {"batch": config.optimization.batch, "optimizer": config.optimization.optimizer}
     fixed["start"] = beginning
     base = describe_base(bundle) | {"layout": bundle.layout.name}

@@ -1,0 +1,120 @@
+"""A folder of clips, their edits and instructions, as a training of instruction editing takes it.
+
+    my_pairs/
+        clips/fox.mp4         a video, an image, an animation, or a folder of images
+        edits/fox.mp4         the same name: what it is to become, of the same size and length
+        instructions.txt      lines of NAME: INSTRUCTION
+
+A name may have several lines, of which one is drawn each time. Lines with # are passed over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from ..errors import InputError
+from ..files.digest import digest_of, path_digest
+from ..media import read_clip
+from ..video import Clip, MaskTrack
+from .folder import CLIPS, files_by_name, naming, read_captions
+from .samples import Dataset, TrainingSample
+
+EDITS, INSTRUCTIONS = "edits", "instructions.txt"
+CHANGED = 0.1  # of a value in 0..1; compression changes less
+
+
+@dataclass(frozen=True, kw_only=True)
+class PairFiles:
+    """A clip and what it becomes, as files or folders of images."""
+
+    clip: Path
+    edit: Path
+
+    def read(self) -> tuple[Clip, MaskTrack]:
+        """The clip, and where its edit differs from it."""
+        source, edited = naming(self.clip, lambda: read_clip(self.clip)), self.read_edited()
+        if edited.frames.shape != source.frames.shape:
+            raise InputError(
+                "data",
+                f"{self.edit} has {_shape(edited)}, {self.clip} {_shape(source)}: an edit has the "
+                "size and length of its clip",
+            )
+        changed = changed_pixels(source.frames, edited.frames)
+        if not changed.any():
+            raise InputError("data", f"{self.edit} shows the same as {self.clip}: drop the pair")
+        return source, MaskTrack(values=changed)
+
+    def read_edited(self) -> Clip:
+        """What the clip becomes."""
+        return naming(self.edit, lambda: read_clip(self.edit))
+
+
+def changed_pixels(
+    source: Float[Tensor, "t h w 3"], edited: Float[Tensor, "t h w 3"]
+) -> Float[Tensor, "t h w"]:
+    """1 where the two differ by more than compression does, else 0."""
+    return ((source - edited).abs().amax(dim=-1) > CHANGED).float()
+
+
+def is_pairs(folder: Path) -> bool:
+    """Whether a folder is one of pairs."""
+    return (folder / EDITS).is_dir()
+
+
+def _ignore(done: int, total: int) -> None:
+    return None
+
+
+def open_pairs(folder: Path, on_sample: Callable[[int, int], None] = _ignore) -> Dataset:
+    """Read every pair of a folder once. `on_sample` is told how many of how many are done.
+
+    Raises InputError for what cannot be trained on, with the name of the file: no clips, a clip
+    without edit or instruction, an edit of another size or length or one that changes nothing.
+    """
+    clips, edits = files_by_name(folder / CLIPS), files_by_name(folder / EDITS)
+    if not clips:
+        raise InputError("data", f"{folder / CLIPS} holds no clips: put at least one there")
+    instructions = read_captions(folder / INSTRUCTIONS, known=sorted(clips))
+    for name in clips:
+        if name not in edits:
+            wanted = folder / EDITS / name
+            raise InputError("data", f"{clips[name]} has no edit: put one at {wanted}.*")
+        if name not in instructions:
+            raise InputError(
+                "data",
+                f"{clips[name]} has no instruction: add a line '{name}: ...' to {INSTRUCTIONS}",
+            )
+    samples = []
+    for done, name in enumerate(sorted(clips)):
+        on_sample(done, len(clips))
+        files = PairFiles(clip=clips[name], edit=edits[name])
+        samples.append(pair_sample(name, files, instructions[name]))
+    return Dataset(folder=folder, samples=tuple(samples))
+
+
+def pair_sample(name: str, files: PairFiles, instructions: tuple[str, ...]) -> TrainingSample:
+    """A pair as a training takes it; it is read once."""
+    pixels, track = files.read()
+    changed = track.values.flatten(1).any(dim=1)
+    return TrainingSample(
+        name=name,
+        pixels=files,
+        edited=files,
+        task="instruct",
+        captions=instructions,
+        frames=len(pixels),
+        size=pixels.size,
+        masked=tuple(torch.nonzero(changed)[:, 0].tolist()),
+        digest=digest_of(path_digest(files.clip), path_digest(files.edit), list(instructions)),
+    )
+
+
+def _shape(clip: Clip) -> str:
+    height, width = clip.size
+    return f"{len(clip)} frames of {width}x{height}"
