@@ -10,11 +10,13 @@ from .background import FillBackground, LoadFlow, PropagateBackgroundMask
 from .build import BuildDataset, FilterSample, PasteMask, WriteSamples
 from .dataset import LoadDataset, SampleDataset
 from .edit import EditVideo, EstimateCost
+from .instructions import WriteInstructions
 from .keyframe import EditKeyframe, PropagateKeyframes
 from .load import ApplyAdapter, LoadAdapter, LoadModel
 from .longvideo import EditLongVideo
 from .mask import AugmentMask, OverlayMask
 from .measure import CompareEdit, MeasureEdit
+from .motion import CameraMotionClip
 from .perceive import CaptionEntity, DetectEntities, LoadEngine, SegmentEntities, TagFrame
 from .pick import PickKeyframe, UseKeyframe
 from .sample import SampleClip
@@ -54,6 +56,8 @@ NODES: list[type[io.ComfyNode]] = [
     PasteMask,
     FilterSample,
     WriteSamples,
+    CameraMotionClip,
+    WriteInstructions,
     TrainAdapter,
     PlotTraining,
     SaveAdapter,

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from typing import TypeVar
 
 from ..errors import EngineError
 from .protocols import Captions
 from .vocabulary import known_labels, plain_label
 
+Parsed = TypeVar("Parsed")
 OPENING = "The video shows"  # how each caption starts
 SEPARATOR = "***"  # between the three
 ATTEMPTS = 3
@@ -74,14 +76,35 @@ def ask_for_captions(
 
     Raises EngineError after so many attempts; what `ask` raises goes through.
     """
-    request, problem = caption_request(label), ""
+    return ask_until_usable(
+        ask,
+        caption_request(label),
+        lambda answer: parse_captions(answer, label),
+        what=f"caption of '{label}'",
+        attempts=attempts,
+    )
+
+
+def ask_until_usable(
+    ask: Callable[[str], str],
+    request: str,
+    parse: Callable[[str], Parsed],
+    *,
+    what: str,
+    attempts: int = ATTEMPTS,
+) -> Parsed:
+    """What `parse` makes of an answer; where it raises UnusableAnswer, ask again and say why.
+
+    Raises EngineError after so many attempts; what `ask` raises goes through.
+    """
+    problem = ""
     for _ in range(attempts):
         words = f"{request}\n\nYour last answer cannot be used: {problem}" if problem else request
         try:
-            return parse_captions(ask(words), label)
+            return parse(ask(words))
         except UnusableAnswer as error:
             problem = str(error)
-    raise EngineError(f"no usable caption of '{label}' in {attempts} answers; the last {problem}")
+    raise EngineError(f"no usable {what} in {attempts} answers; the last {problem}")
 
 
 def parse_tags(answer: str) -> tuple[str, ...]:

@@ -33,6 +33,10 @@ class ChatEngine:
     def digest(self) -> str:
         return digest_of(self._chat.digest, self._attempts, CAPTION_REQUEST, TAG_REQUEST)
 
+    def ask(self, picture: UInt8[np.ndarray, "h w 3"], words: str) -> str:
+        """The plain answer to a question of one's own."""
+        return self._chat.ask(picture, words)
+
     def tags(self, frame: UInt8[np.ndarray, "h w 3"]) -> tuple[str, ...]:
         for _ in range(self._attempts):
             found = parse_tags(self._chat.ask(frame, TAG_REQUEST))

@@ -1,4 +1,4 @@
-"""Held-out edits by instruction whose results are known, and whether a result does as it is told."""
+"""Held-out edits by instruction with known results, and whether a result does as it is told."""
 
 from __future__ import annotations
 

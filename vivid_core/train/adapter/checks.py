@@ -14,6 +14,7 @@ from ..loop import require_optimizer
 from ..processes import Processes, can_shard
 from .buckets import Size, shortest_video
 from .config import AdapterConfig
+from .decoded import require_perceptual
 
 
 def check_samples(
@@ -59,7 +60,8 @@ def _require_kind(dataset: Dataset, config: AdapterConfig) -> None:
 
 
 def require_extras(config: AdapterConfig) -> None:
-    """Raise InputError where an option needs a package that is not installed."""
+    """Raise InputError where an option needs a package, or weights, that are not installed."""
+    require_perceptual(config.recipe.lpips_weight)
     require_optimizer(config.optimization.optimizer)
     if config.tensorboard:
         require_tensorboard()

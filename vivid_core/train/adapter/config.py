@@ -18,6 +18,14 @@ from ..loop import DIVERGED_RATIO, LoopConfig, OptimizerName
 from .room import GB
 
 Trained = Literal["vivid", "insvie"]  # layouts that this trainer makes adapters of
+_FROM_ZERO = (
+    "images_per_video",
+    "edits_per_deletion",
+    "weight_inside",
+    "weight_outside",
+    "latent_weight",
+    "lpips_weight",
+)
 SETTLE_STEPS = 50  # ours: small batches begin with losses far from their average
 
 
@@ -55,11 +63,17 @@ class Recipe:
     weight_inside: float = 1.0  # ours: of the loss inside the hole, or where an edit changes much
     weight_outside: float = 1.0  # ours: of the loss outside it
     source_dropout: float = 0.0  # share of samples that are not shown the source (InsViE: 0.05)
+    latent_weight: float = 1.0  # of the loss on latents (InsViE: 0.5 in its last stage)
+    lpips_weight: float = 0.0  # of LPIPS on decoded frames (InsViE: 0.5 in its last stage)
+    decoded_frames: int = 2  # ours: latent frames of a sample that are decoded for it
     noise_power: float = 1.0  # ours: times are u ** power of the schedule; below 1 noisier ones
 
     def __post_init__(self) -> None:
-        for name in ("images_per_video", "edits_per_deletion", "weight_inside", "weight_outside"):
+        for name in _FROM_ZERO:
             _require(getattr(self, name) >= 0, f"{name} must be 0 or more", getattr(self, name))
+        _require(self.decoded_frames >= 1, "decoded_frames must be 1 or more", self.decoded_frames)
+        losses = (self.latent_weight, self.lpips_weight)
+        _require(max(losses) > 0, "latent_weight or lpips_weight must be above 0", losses)
         _require(self.noise_power > 0, "noise_power must be above 0", self.noise_power)
         for name in ("keyframe_share", "caption_dropout", "source_dropout"):
             _require(0 <= getattr(self, name) <= 1, f"{name} must be 0 to 1", getattr(self, name))

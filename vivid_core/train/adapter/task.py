@@ -28,6 +28,7 @@ from ..processes import Processes, compute_dtype
 from .ahead import ReadAhead
 from .cache import TensorCache
 from .config import AdapterConfig
+from .decoded import decoded_distance, require_perceptual
 from .draws import Batch, draw_batch, possible_captions, sample_generator
 from .model import TrainedModel
 from .order import Order
@@ -64,6 +65,7 @@ class AdapterTask:
         self.schedule = NoiseSchedule.from_config(model.bundle.schedule)
         self.store, self._texts = FrameStore(), dict[str, Tensor]()
         self._encoder = RestingEncoder(model.bundle)
+        self._perceptual = require_perceptual(config.recipe.lpips_weight)
         self._captions = possible_captions(order.samples, config.recipe)
         self._cache = TensorCache(
             config.out / CACHE if config.latent_cache else None,
@@ -168,7 +170,19 @@ class AdapterTask:
         predicted = self._predict(transformer, inputs, batch.captions, t)
         squares = (predicted - self.schedule.velocity(clean, noise, t)).square()
         recipe = self.config.recipe
-        return weighted_mean(squares, kept, recipe.weight_inside, recipe.weight_outside)
+        loss = weighted_mean(squares, kept, recipe.weight_inside, recipe.weight_outside)
+        if self._perceptual is None:
+            return recipe.latent_weight * loss
+        guess = self.schedule.clean(noisy, predicted, t)
+        distance = decoded_distance(
+            self._bundle.vae,
+            guess,
+            clean,
+            self._perceptual,
+            latent_frames=recipe.decoded_frames,
+            generators=batch.generators,
+        )
+        return recipe.latent_weight * loss + recipe.lpips_weight * distance
 
     @torch.no_grad()
     def _latents(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
