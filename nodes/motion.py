@@ -54,11 +54,11 @@ class CameraMotionClip(VividNode):
                 ),
             ],
             outputs=[
-                io.Image.Output("clip", display_name="clip", tooltip="The moving picture."),
+                io.Image.Output("source", display_name="source", tooltip="The moving picture."),
                 io.Image.Output(
                     "edited",
                     display_name="edited",
-                    tooltip="The moving edit; without one the same as clip.",
+                    tooltip="The moving edit; without one the same as source.",
                 ),
             ],
         )

@@ -20,6 +20,7 @@ TINY_NAME = "vivid-tiny"
 TINY_WORLD = "coloured shapes"
 TINY_WEIGHTS = Path(__file__).parent / "weights"
 ADAPTER_FILE = "vivid-tiny-adapter.safetensors"
+INSTRUCT_FILE = "instruct.safetensors"  # instead of the adapter: edits by instruction
 
 
 def load_tiny(
