@@ -23,6 +23,7 @@ from ..files.digest import digest_of, path_digest
 from ..media import read_clip
 from ..video import Clip, MaskTrack
 from .folder import CLIPS, files_by_name, naming, read_captions
+from .formats.catalog import read_dataset
 from .samples import Dataset, TrainingSample
 
 EDITS, INSTRUCTIONS = "edits", "instructions.txt"
@@ -96,6 +97,29 @@ def open_pairs(folder: Path, on_sample: Callable[[int, int], None] = _ignore) ->
         files = PairFiles(clip=clips[name], edit=edits[name])
         samples.append(pair_sample(name, files, instructions[name]))
     return Dataset(folder=folder, samples=tuple(samples))
+
+
+def open_listed(index: Path, form: str, on_sample: Callable[[int, int], None] = _ignore) -> Dataset:
+    """The pairs that the index file of somebody else's dataset lists, in its order (`formats`).
+
+    Raises InputError for a form or a sample without edit and instruction, and like `open_pairs`.
+    """
+    records = read_dataset(index, form)
+    samples = []
+    for number, record in enumerate(records):
+        on_sample(number, len(records))
+        if record.edited is None or not record.instruction or record.frames is not None:
+            raise InputError(
+                "data",
+                f"{index}, sample {number + 1}: a training by instruction needs whole clips, an "
+                f"edit and an instruction each, which {form} does not list",
+            )
+        files = PairFiles(clip=record.video, edit=record.edited)
+        name = f"{number:07}_{record.video.stem}"
+        samples.append(pair_sample(name, files, (record.instruction,)))
+    if not samples:
+        raise InputError("data", f"{index} lists no samples")
+    return Dataset(folder=index.parent, samples=tuple(samples))
 
 
 def pair_sample(name: str, files: PairFiles, instructions: tuple[str, ...]) -> TrainingSample:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from vivid_core.data.formats.catalog import write_dataset
+from vivid_core.data.formats.record import Record
 from vivid_core.data.frames import FrameStore, Window, draw_crop
 from vivid_core.data.opened import open_dataset
 from vivid_core.data.pairs import changed_pixels
@@ -83,6 +86,28 @@ def test_a_crop_has_the_size_and_shows_what_changes(
     assert 0 <= left <= column < left + width <= sides[1]
     if sides[0] >= size[0] and sides[1] >= size[1]:
         assert torch.equal(crop.pixels, pixels[:, top : top + height, left : left + width])
+
+
+def test_pairs_of_other_datasets_are_read_by_their_index(tmp_path: Path):
+    """What one form is written in is trained on like a folder."""
+    folder = write_pairs(tmp_path / "d", pairs=2)
+    records = [
+        Record(
+            video=folder / "clips" / f"pair_00000{n}.png",
+            edited=folder / "edits" / f"pair_00000{n}.png",
+            instruction=f"do {n}",
+        )
+        for n in range(2)
+    ]
+    for form in ("ditto", "openve", "kiwi-edit"):
+        index = folder / f"{form}.csv"
+        write_dataset(index, records, form)
+        samples = open_dataset(index, form=form).samples
+        assert [s.captions for s in samples] == [("do 0",), ("do 1",)]
+        assert [s.masked for s in samples] == [s.masked for s in open_dataset(folder).samples]
+    write_dataset(folder / "plain.csv", [replace(records[0], edited=None)], "insvie")
+    with pytest.raises(InputError, match="sample 1: .* insvie does not list"):
+        open_dataset(folder / "plain.csv", form="insvie")
 
 
 def remove(name: str) -> Break:

@@ -169,6 +169,7 @@ class AdapterConfig:
     data: Path
     out: Path
     layout: Trained = "vivid"
+    form: str = ""  # ours: of the index file that `data` is then, such as "ditto" or "openve"
     model: str = "tiny"
     base: Path | None = None
     device: str = "auto"

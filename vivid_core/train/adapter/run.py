@@ -116,7 +116,7 @@ def train_adapter(
     require_equal_shares(config, processes)
     require_sharing(config, processes)
     with torch.inference_mode(False), torch.enable_grad(), _sole_run(config.out, processes):
-        dataset = open_dataset(config.data, _survey(runtime))
+        dataset = open_dataset(config.data, _survey(runtime), form=config.form)
         notes = check_samples(bundle, dataset, config, sizes)
         interruption = Interruption(runtime.check_cancelled)
         with _memory_advice(config):
