@@ -18,6 +18,7 @@ KEYFRAMES = 3  # of a clip that are described
 MOST_WORDS = 40  # of an instruction
 LONGEST_CAPTION = 2000  # letters
 ARROW = "->"  # between an instruction and what it leads to
+QUOTES, NUMBERING = " *\"'`", "-*0123456789.) "  # that models put around lines
 EXAMPLES = (
     f"make the dog a fox {ARROW} A fox runs along a beach at noon.",
     f"let it snow {ARROW} A dog runs along a beach while snow falls.",
@@ -105,8 +106,8 @@ def parse_instructions(answer: str, count: int) -> tuple[Instruction, ...]:
 
 
 def _instruction(line: str) -> Instruction:
-    text, caption = (part.strip(" *\"'`") for part in line.split(ARROW, 1))
-    text = text.lstrip("-*0123456789.) ")
+    text, caption = (part.strip(QUOTES) for part in line.split(ARROW, 1))
+    text = text.lstrip(NUMBERING).strip(QUOTES)
     if not text or not caption:
         raise UnusableAnswer(f"needs words on both sides of {ARROW}: {line[:160]!r}")
     if len(text.split()) > MOST_WORDS or len(caption) > LONGEST_CAPTION:
