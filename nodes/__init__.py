@@ -10,6 +10,7 @@ from .background import FillBackground, LoadFlow, PropagateBackgroundMask
 from .build import BuildDataset, FilterSample, PasteMask, WriteSamples
 from .dataset import LoadDataset, SampleDataset
 from .edit import EditVideo, EstimateCost
+from .instruct import EditByInstruction
 from .instructions import WriteInstructions
 from .keyframe import EditKeyframe, PropagateKeyframes
 from .load import ApplyAdapter, LoadAdapter, LoadModel
@@ -19,7 +20,10 @@ from .measure import CompareEdit, MeasureEdit
 from .motion import CameraMotionClip
 from .perceive import CaptionEntity, DetectEntities, LoadEngine, SegmentEntities, TagFrame
 from .pick import PickKeyframe, UseKeyframe
+from .propagate import PropagateEdit
 from .sample import SampleClip
+from .screen import FilterEdit, ScreenEdits
+from .sweep import SweepGuidance
 from .track import LoadTracker, TrackObject
 from .train import PlotTraining, TrainAdapter
 
@@ -39,13 +43,18 @@ NODES: list[type[io.ComfyNode]] = [
     FillBackground,
     EstimateCost,
     EditVideo,
+    EditByInstruction,
     EditKeyframe,
     PickKeyframe,
     UseKeyframe,
     PropagateKeyframes,
+    SweepGuidance,
+    ScreenEdits,
+    PropagateEdit,
     EditLongVideo,
     CompareEdit,
     MeasureEdit,
+    FilterEdit,
     TagFrame,
     DetectEntities,
     SegmentEntities,

@@ -93,13 +93,7 @@ def prompt_inputs() -> list[io.Input]:
 def work_inputs() -> list[io.Input]:
     """How much work the model does, and on what part of the frame."""
     return [
-        io.Int.Input(
-            "steps",
-            default=50,
-            min=1,
-            max=1000,
-            tooltip="Denoising steps. More take longer, in proportion; 20 to 50 are usual.",
-        ),
+        steps_input(),
         io.Float.Input(
             "guidance",
             default=6.0,
@@ -109,16 +103,30 @@ def work_inputs() -> list[io.Input]:
             tooltip="How strongly the caption is followed. 1 is plain and costs half; 6 is usual; "
             "high values burn colours.",
         ),
-        io.Combo.Input(
-            "focus",
-            options=FOCUSES,
-            default="auto",
-            tooltip="The part of the frame that the model sees. native: a crop around the mask, at "
-            "its own scale. auto: the same, unless it shows no more detail than the whole frame or "
-            "costs over half as much again. enlarge: that crop scaled up to the model's size, for "
-            "more detail. off: the whole frame.",
-        ),
+        focus_input(),
     ]
+
+
+def steps_input() -> io.Input:
+    return io.Int.Input(
+        "steps",
+        default=50,
+        min=1,
+        max=1000,
+        tooltip="Denoising steps. More take longer, in proportion; 20 to 50 are usual.",
+    )
+
+
+def focus_input() -> io.Input:
+    return io.Combo.Input(
+        "focus",
+        options=FOCUSES,
+        default="auto",
+        tooltip="The part of the frame that the model sees. native: a crop around the mask, at "
+        "its own scale. auto: the same, unless it shows no more detail than the whole frame or "
+        "costs over half as much again. enlarge: that crop scaled up to the model's size, for "
+        "more detail. off: the whole frame.",
+    )
 
 
 def fill_input() -> io.Input:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from ..vivid_core.keyframe.edit import KeyframeResult
     from ..vivid_core.keyframe.library import CandidateLibrary, CandidateRecord, Picked
-    from ..vivid_core.settings import Task
+    from ..vivid_core.settings import Aim
     from ..vivid_core.video import Clip
 
 FOREIGN = "gallery"  # the temporary folder of pictures from other nodes
@@ -28,7 +28,7 @@ def library() -> CandidateLibrary:
     return CandidateLibrary(_root())
 
 
-def keep(result: KeyframeResult, clip: Clip, task: Task, *, node: str) -> None:
+def keep(result: KeyframeResult, clip: Clip, task: Aim, *, node: str) -> None:
     """Keep the candidates of a run, beside the earlier ones of this node for this clip."""
     from ..vivid_core.keyframe.library import picture_digest
 

@@ -296,5 +296,8 @@ def _usual_bytes(bundle: CogVideoX) -> int:
 
 def _bundled(model: str) -> CogVideoX:
     from ..vivid_core.tiny import load_tiny
+    from ..vivid_core.tiny.load import load_tiny_instruct
 
+    if model == host.BUNDLED_INSTRUCT:
+        return load_tiny_instruct()
     return load_tiny(adapter=model == host.BUNDLED_MODEL)

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from .errors import InputError, SizeError
 from .runtime import Stage
-from .settings import Settings, Task
+from .settings import Aim, Settings, Task
 
 USUAL_SHARE = 0.5  # of the speed of matrix products that large transformers reach; see work.py
 OnStage = Callable[[Stage, int, int, Tensor | None], None]  # stage, done, total, preview frames
@@ -72,7 +72,7 @@ class Limits:
     grid: Grid
     longest: int
     train_size: tuple[int, int]
-    tasks: tuple[Task, ...] = get_args(Task)
+    tasks: tuple[Aim, ...] = get_args(Task)
     samplers: tuple[str, ...] = ("",)
     guidance: tuple[str, ...] = ("caption",)
     known_ends: Literal["first", "both"] = "first"
@@ -143,11 +143,23 @@ class Region:
     """A window of time of the part of the frame that is edited, at a legal size and length.
 
     `pixels` are float32 in 0..1; `hole` is 0 where they are given (keyframes included) and above
-    it where they are to be made; None where a model edits everything.
+    it where they are to be made; None where a model edits everything. `source` are the pixels
+    before any edit, keyframes left out, for models that read them; None: the same.
     """
 
     pixels: Float[Tensor, "t h w 3"]
     hole: Float[Tensor, "t h w"] | None
+    source: Float[Tensor, "t h w 3"] | None = None
+
+    @property
+    def before(self) -> Float[Tensor, "t h w 3"]:
+        """The pixels before any edit."""
+        return self.pixels if self.source is None else self.source
+
+    @property
+    def starts_finished(self) -> bool:
+        """Whether the first of several frames is a finished one, from which the others follow."""
+        return self.hole is not None and len(self.hole) > 1 and not bool(self.hole[0].any())
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,9 @@ from typing import Literal
 
 from .errors import CaptionError, InputError
 
-Task = Literal["add", "modify", "delete"]
+Task = Literal["add", "modify", "delete"]  # inside a mask
+Aim = Literal["add", "modify", "delete", "instruct", "propagate"]
+GuidanceFormula = Literal["released", "paper"]
 Sampler = Literal["ddim", "dpm"]
 Focus = Literal["auto", "native", "enlarge", "off"]
 Fill = Literal["off", "auto"]
@@ -15,6 +17,7 @@ Rest = Literal["model", "classical", "leave"]
 
 DEFAULT_STEPS = 50  # CogVideoX
 DEFAULT_GUIDANCE = 6.0  # CogVideoX
+INSTRUCTION_GUIDANCE = (7.5, 1.2)  # InsViE, of the text and of the video
 LARGEST_GUIDANCE = 100.0
 LARGEST_SEED = 2**64 - 1  # that ComfyUI gives and a torch.Generator takes
 DELETE_GROWTH_SHARE = 1 / 60  # of the shorter side: hides edges, soft shadows, tracking errors
@@ -25,9 +28,15 @@ MAX_STEPS = 1000  # length of the training schedule
 class Settings:
     """What is wanted of an edit.
 
+    `task` add, modify and delete work inside a mask; "instruct" does what the caption, then an
+    instruction, says ("make the parrot a magpie"); "propagate" carries finished frames through
+    the clip along its own motion. The last two edit the whole frame where no mask confines them.
+
     `later_captions` are (first frame, caption) of what follows `caption`, in ascending order.
     `guidance` is the scale of the caption; a model with more than one scale takes all of them, the
-    caption's first. `sampler` None is the model's own. `grow` widens the mask by that many pixels
+    caption's first. `guidance_formula` joins the two of instruct: "released" lets both grow from 1
+    to 1 more than asked over the steps, as InsViE's code does, "paper" holds them, by its eq. 2.
+    `sampler` None is the model's own. `grow` widens the mask by that many pixels
     (default: 0; for delete 1/60 of the shorter side, and at least one more than the feather,
     through which the removed thing would show). `feather` softens the border over that many
     pixels inside the effective mask.
@@ -44,7 +53,7 @@ class Settings:
     Raises InputError for values out of range, CaptionError for a missing caption.
     """
 
-    task: Task
+    task: Aim
     caption: str = ""
     later_captions: tuple[tuple[int, str], ...] = ()
     negative: str = ""
@@ -59,6 +68,7 @@ class Settings:
     match_colors: bool = True
     anchor: bool = False
     rest: Rest = "model"
+    guidance_formula: GuidanceFormula = "released"
 
     def __post_init__(self) -> None:
         if not 1 <= self.steps <= MAX_STEPS:
@@ -85,10 +95,23 @@ class Settings:
                 "later_captions",
                 f"begin at frames {list(starts[1:])}: need ascending ones above 0",
             )
-        if self.task != "delete" and not all(text.strip() for text in self.captions):
-            raise CaptionError(
-                "caption", f"is empty: say what to {self.task}, for example 'a red balloon'"
-            )
+        if self.task in ("delete", "propagate") or all(text.strip() for text in self.captions):
+            return
+        example = "make the parrot a magpie" if self.task == "instruct" else "a red balloon"
+        what = "change" if self.task == "instruct" else self.task
+        raise CaptionError(
+            self.caption_argument, f"is empty: say what to {what}, for example '{example}'"
+        )
+
+    @property
+    def caption_argument(self) -> str:
+        """What errors call the caption."""
+        return "instruction" if self.task == "instruct" else "caption"
+
+    @property
+    def inside_mask(self) -> bool:
+        """Whether a mask belongs to the task, so that one of everything looks like a mistake."""
+        return self.task not in ("instruct", "propagate")
 
     @property
     def guidance_scales(self) -> tuple[float, ...]:

@@ -107,6 +107,11 @@ class MaskTrack:
             )
         return cls(values=values.float().clamp(0, 1).expand(len(clip), -1, -1))
 
+    @classmethod
+    def of_everything(cls, clip: Clip) -> MaskTrack:
+        """All of every frame, at the cost of one number."""
+        return cls(values=torch.ones(1, 1, 1).expand(len(clip), *clip.size))
+
     @property
     def share(self) -> float:
         """Share of the clip's pixels that are selected."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from .building import BUILD, DELETION
+from .instruct import BY_INSTRUCTION, SWEEP
 from .keyframes import LONG, LOOP, MIDDLE
 from .parts import CLIP, SWAP, click, clip, edit, look, model, point, track
 from .templates import Group, Node, Template
@@ -280,4 +281,6 @@ TEMPLATES = (
     TRAIN,
     BUILD,
     DELETION,
+    BY_INSTRUCTION,
+    SWEEP,
 )

@@ -31,6 +31,23 @@ FOUND: dict[str, list[tuple[str, str, str | None]]] = {
         ("text", "what a candidate costs", None),
         ("images", "all candidates on a sheet", "temp"),
     ],
+    "Vivid_EditByInstruction": [
+        ("text", "the report", None),
+        ("images", "a small moving preview", "temp"),
+    ],
+    "Vivid_SweepGuidance": [
+        ("text", "what a candidate costs", None),
+        ("images", "all candidates on a sheet", "temp"),
+    ],
+    "Vivid_ScreenEdits": [
+        ("text", "which is best, why, and all figures", None),
+        ("images", "all candidates on a sheet", "temp"),
+    ],
+    "Vivid_PropagateEdit": [
+        ("text", "the report", None),
+        ("images", "a small moving preview", "temp"),
+    ],
+    "Vivid_FilterEdit": [("text", "passed, or why not, with figures", None)],
     "Vivid_FillBackground": [("text", "how much was filled", None)],
     "Vivid_CompareEdit": [
         ("images", "source, edit and difference on a sheet", "output"),

@@ -11,10 +11,38 @@ import sys
 from collections.abc import Sequence
 
 from ..errors import VividError
-from . import augment, build, demo, edit, fill, keyframe, measure, merge, plan, track, train
+from . import (
+    augment,
+    build,
+    convert,
+    demo,
+    edit,
+    fill,
+    instruct,
+    keyframe,
+    measure,
+    merge,
+    plan,
+    track,
+    train,
+)
 from .shared import explained
 
-COMMANDS = (augment, build, demo, edit, fill, keyframe, measure, merge, plan, track, train)
+COMMANDS = (
+    augment,
+    build,
+    convert,
+    demo,
+    edit,
+    fill,
+    instruct,
+    keyframe,
+    measure,
+    merge,
+    plan,
+    track,
+    train,
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

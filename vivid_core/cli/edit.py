@@ -3,60 +3,25 @@
 from __future__ import annotations
 
 import argparse
-import json
-from dataclasses import replace
 from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 
-from ..chain.footage import look_at, plan_video
-from ..chain.journal import Journal
-from ..chain.request import VideoFiles
-from ..chain.run import PARTIAL, edit_video
 from ..chain.sources import open_masks
-from ..edit.job import Job
 from ..edit.masks import MaskSource
 from ..errors import InputError
-from ..files.atomic import write_whole_file
-from ..files.lock import sole_writer
-from ..media import load_layer
 from ..settings import DEFAULT_GUIDANCE, DEFAULT_STEPS, Fill, Focus, Rest, Sampler, Settings, Task
-from ..video import Keyframe
-from .shared import (
-    add_fps_argument,
-    add_model_arguments,
-    add_sound_argument,
-    device_named,
-    fps_named,
-    is_frame,
-    load_model,
-    named,
-    require_file,
-    require_files_apart,
-    require_video_file,
-    runtime_for,
-)
+from .chained import MASK_HELP, add_file_arguments, add_keyframe_argument, run_chained
+from .shared import is_frame, named
 
 
 def add_command(commands: argparse._SubParsersAction) -> None:
     parser = commands.add_parser("edit", help="add, modify or delete something inside a mask")
     parser.add_argument("--video", type=Path, required=True)
-    parser.add_argument(
-        "--mask",
-        type=Path,
-        required=True,
-        help="video, image, animation, folder of images or masks.json; FILE@opaque, @transparent: "
-        "that part of its alpha channel; @3, @#ff0000: that label or colour alone",
-    )
+    parser.add_argument("--mask", type=Path, required=True, help=MASK_HELP)
     parser.add_argument("--task", choices=get_args(Task), required=True)
     parser.add_argument("--caption", default="", help="what the mask shall hold")
     parser.add_argument("--negative", default="", help="what it shall not")
-    parser.add_argument(
-        "--keyframe",
-        action="append",
-        default=[],
-        metavar="IMG@N",
-        help="finished frame N; where it is transparent the source shows",
-    )
+    add_keyframe_argument(parser)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--steps", type=int, default=DEFAULT_STEPS, help="1 to 1000")
     parser.add_argument("--guidance", type=float, default=DEFAULT_GUIDANCE)
@@ -86,68 +51,13 @@ def add_command(commands: argparse._SubParsersAction) -> None:
     parser.add_argument(
         "--anchor", action="store_true", help="hold the colours of the first edited frame"
     )
-    parser.add_argument(
-        "--work", type=Path, help="folder of the journal, from which a stopped run goes on"
-    )
-    parser.add_argument(
-        "--resume", action="store_true", help="go on; an error where there is no journal"
-    )
-    add_model_arguments(parser)
-    parser.add_argument("--out", type=Path, required=True, help=".mkv is lossless")
-    parser.add_argument("--report", type=Path, help="JSON")
-    add_sound_argument(parser)
-    add_fps_argument(parser)
+    add_file_arguments(parser)
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Edit, write, measure what was written, report."""
-    _check_files(arguments)
-    with sole_writer(arguments.out, argument="--out"):
-        _edit(arguments)
-
-
-def _edit(arguments: argparse.Namespace) -> None:
-    settings, files = _settings(arguments), _files(arguments)
-    look = look_at(files, settings)  # before a model is loaded
-    device = device_named(arguments.device)
-    model, runtime = load_model(arguments, device), runtime_for(device)
-    job = plan_video(model, files, settings, runtime, look=look)
-    files = _with_journal(arguments, files, job)
-    report = edit_video(model, files, settings, runtime, job=job)
-    print(report.text)
-    if files.work is not None:
-        print(f"journal: {files.work}")
-    print(
-        f"written: {files.out} (decoded again: outside the mask differs by at most "
-        f"{report.written.written_max_difference_outside:g})"
-    )
-    if arguments.report:
-        data: dict[str, Any] = report.data | {"effective_mask": str(files.mask_out)}
-        write_whole_file(arguments.report, json.dumps(data, indent=2).encode())
-
-
-def _check_files(arguments: argparse.Namespace) -> None:
-    require_video_file("--out", arguments.out)
-    mask_out, work = _mask_out(arguments.out), _work(arguments)
-    require_file("--out", mask_out)
-    require_file("--report", arguments.report)
-    part = work / f"{PARTIAL}{arguments.out.suffix}"
-    require_files_apart(
-        arguments,
-        reads=("video", "mask", "keyframe", "model", "adapter", "base"),
-        writes=("out", "report"),
-        also={"--out (its effective mask)": mask_out, "--work": part},
-    )
-
-
-def _mask_out(out: Path) -> Path:
-    return out.with_name(f"{out.stem}.effective_mask.mkv")
-
-
-def _work(arguments: argparse.Namespace) -> Path:
-    out: Path = arguments.out
-    return arguments.work or out.with_name(f"{out.stem}.journal")
+    """Edit inside a mask."""
+    run_chained(arguments, _settings, _masks)
 
 
 def _settings(arguments: argparse.Namespace) -> Settings:
@@ -169,41 +79,9 @@ def _settings(arguments: argparse.Namespace) -> Settings:
     )
 
 
-def _files(arguments: argparse.Namespace) -> VideoFiles:
-    out, work = arguments.out, _work(arguments)
-    if arguments.resume and not Journal.exists(work):
-        raise InputError("--resume", f"{work} holds no journal: name it with --work, or leave out")
-    return VideoFiles(
-        source=arguments.video,
-        masks=_masks(arguments.mask),
-        out=out,
-        work=work,
-        keyframes=tuple(_keyframe(text) for text in arguments.keyframe),
-        sound=arguments.sound,
-        fps=fps_named(arguments.fps),
-        mask_out=_mask_out(out),
-    )
-
-
-def _masks(path: Path) -> MaskSource:
+def _masks(arguments: argparse.Namespace) -> MaskSource:
     with named("--mask"):
-        return open_masks(path)
-
-
-def _with_journal(arguments: argparse.Namespace, files: VideoFiles, job: Job) -> VideoFiles:
-    """A clip of a single window needs no journal, unless one was asked for."""
-    if arguments.work or arguments.resume or len(job.windows) > 1:
-        return files
-    return replace(files, work=None)
-
-
-def _keyframe(text: str) -> Keyframe:
-    path, _, frame = text.rpartition("@")
-    if not path or not is_frame(frame):
-        raise InputError("--keyframe", f"need IMAGE@FRAME such as edit.png@0, got {text!r}")
-    with named("--keyframe"):
-        pixels, alpha = load_layer(Path(path))
-    return Keyframe(frame=int(frame), pixels=pixels, alpha=alpha)
+        return open_masks(arguments.mask)
 
 
 def _later_caption(text: str) -> tuple[int, str]:

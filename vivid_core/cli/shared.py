@@ -34,7 +34,12 @@ from ..video import Clip
 
 MASKS_SUFFIX = ".json"
 # Arguments of the core that the command line calls otherwise.
-RENAMED = {"later_captions": "later_caption", "mask_out": "out", "frames": "video"}
+RENAMED = {
+    "later_captions": "later_caption",
+    "mask_out": "out",
+    "frames": "video",
+    "guidance": "text_guidance",
+}
 MOST_FPS, FINEST_FPS = 1000, 1001  # frames a second; the denominator of 24000/1001
 POSITIONAL = ("config", "command", "run")
 
@@ -58,7 +63,7 @@ def explained(error: VividError, arguments: argparse.Namespace) -> str:
         if error.argument.startswith("--"):
             return str(error)
         name = error.argument.split(", ")[0]
-        name = RENAMED.get(name, name)
+        name = name if name in vars(arguments) else RENAMED.get(name, name)
         if name in vars(arguments) and name not in POSITIONAL:
             return f"{option_of(name)}: {error.problem}"
     text = str(error)
@@ -164,8 +169,10 @@ def _rate_of(path: Path) -> Fraction:
         return Clip.fps
 
 
-def add_model_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--model", default="tiny", help="tiny (bundled), or a folder or file")
+def add_model_arguments(parser: argparse.ArgumentParser, *, default: str = "tiny") -> None:
+    parser.add_argument(
+        "--model", default=default, help=f"{default} (bundled), or a folder or file"
+    )
     add_adapter_arguments(parser)
     parser.add_argument("--base", type=Path, help="where a single file finds VAE and text encoder")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps ...")

@@ -54,6 +54,11 @@ def build_conditioning(
     return conditioning.transpose(1, 2)
 
 
+def drop_source(conditioning: Float[Tensor, "*b t c h w"]) -> Float[Tensor, "*b t c h w"]:
+    """What stands for no source at all, in training (InsViE, 4.2) and in guidance."""
+    return torch.zeros_like(conditioning)
+
+
 def edit_mask(layout: Layout, mask: Tensor) -> Tensor:
     """The mask at the levels the layout knows, 1 = edit."""
     if layout.mask_threshold is not None:

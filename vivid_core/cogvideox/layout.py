@@ -55,6 +55,16 @@ class Layout:
     def needs_mask(self) -> bool:
         return "mask" in self.channels
 
+    @property
+    def follows_instructions(self) -> bool:
+        """Whether it reads the whole source beside what shall be done to it."""
+        return "video" in self.channels and not self.needs_mask
+
+    @property
+    def animates(self) -> bool:
+        """Whether it makes a clip of its first frame."""
+        return "first_frame" in self.channels
+
 
 _INPAINT = Layout(
     name="fun_inp",
@@ -88,6 +98,7 @@ _LAYOUTS: dict[LayoutName, Layout] = {
         channels=("noise", "video"),
         in_channels=32,
         text_describes="instruction",
+        train_frames=25,  # InsViE, 5.1 and its data
         video_guidance=1.2,
     ),
 }

@@ -16,6 +16,7 @@ from .bundle import ModelBundle
 from .identity import sampled_weights, tiling_of
 from .meter import counted_passes
 from .render import Renderer
+from .tasks import TASKS, require_task
 from .text import DELETE_CAPTION, encode_caption, require_readable
 from .work import PETA, Span, plan_work
 
@@ -34,8 +35,8 @@ class CogVideoX(ModelBundle):
             grid=grid,
             longest=grid.longest_within(frames) if frames > 1 else 1,
             train_size=(height, width),
-            tasks=("delete",) if self.layout.name == "void" else ("add", "modify", "delete"),
-            samplers=get_args(Sampler),
+            tasks=TASKS[self.layout.name],
+            samplers=("ddim",) if self.layout.animates else get_args(Sampler),
             guidance=("caption",) if self.layout.video_guidance is None else ("caption", "video"),
             known_ends="both" if self.knows_last_frame else "first",
             demo_of=self.demo_of,
@@ -43,21 +44,12 @@ class CogVideoX(ModelBundle):
 
     def check(self, settings: Settings) -> None:
         """Raise InputError for a task this model does not know, CaptionError for long captions."""
-        if not self.layout.needs_mask:
-            raise InputError(
-                "model",
-                f"{self.name} is a {self.layout.name} model and takes no mask: apply a VIVID "
-                "adapter to it, or load a CogVideoX-Fun-InP or VOID model",
-            )
-        if settings.task not in self.limits.tasks:
-            raise InputError(
-                "task",
-                f"{self.name} only deletes: load a VIVID or Fun-InP model to {settings.task}",
-            )
+        require_task(self.name, self.layout.name, settings.task)
         self.limits.check(settings, self.name)
         for text in settings.captions:
-            require_readable(self, self.caption_for(text, settings), argument="caption")
-        if settings.guidance_scales[0] != 1.0:
+            caption = self.caption_for(text, settings)
+            require_readable(self, caption, argument=settings.caption_argument)
+        if self._reads_negative(settings):
             require_readable(self, settings.negative, argument="negative")
 
     def digest(self, device: torch.device) -> str:
@@ -92,13 +84,16 @@ class CogVideoX(ModelBundle):
 
     def read(self, text: str, settings: Settings) -> Prompt:
         """Raises CaptionError for a caption longer than the text encoder reads."""
-        return self._prompt(self.caption_for(text, settings), "caption")
+        return self._prompt(self.caption_for(text, settings), settings.caption_argument)
 
     def read_negative(self, settings: Settings) -> Prompt | None:
-        """None at guidance 1."""
-        if settings.guidance_scales[0] == 1.0:
+        """None at guidance 1, but for models that read without a caption all the same."""
+        if not self._reads_negative(settings):
             return None
         return self._prompt(settings.negative, "negative")
+
+    def _reads_negative(self, settings: Settings) -> bool:
+        return not self.layout.needs_mask or settings.guidance_scales[0] != 1.0
 
     def _prompt(self, text: str, argument: str) -> Prompt:
         with torch.no_grad():
@@ -115,6 +110,12 @@ class CogVideoX(ModelBundle):
         device: torch.device,
         on_stage: OnStage,
     ) -> Painted:
+        if self.layout.animates and not region.starts_finished:
+            raise InputError(
+                "keyframe",
+                f"is missing: {self.name} makes a clip of its edited first frame; give one for "
+                "every shot",
+            )
         renderer = Renderer(bundle=self, settings=settings, device=device, on_stage=on_stage)
         with counted_passes(self.transformer) as passes:
             pixels = renderer.render(region, draws)

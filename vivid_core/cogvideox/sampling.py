@@ -19,6 +19,7 @@ Prediction = Literal["v_prediction", "epsilon"]
 Predictor = Callable[[Tensor, int], Tensor]  # (noisy latents, timestep) -> v or epsilon
 OnStep = Callable[[int, int, Tensor], None]  # steps done, steps in all, current guess of x0
 CLEAN = -1  # the timestep after the last one: no noise left
+INVERSION_ROUNDS = 3  # of the fixed point that undoes a step
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -188,11 +189,14 @@ def denoise(
     sampler: Sampler = "ddim",
     generators: Sequence[torch.Generator] = (),
     on_step: OnStep = _ignore,
+    held: Float[Tensor, "1 k c h w"] | None = None,
 ) -> Float[Tensor, "b t c h w"]:
     """Clean latents, float32, from pure noise.
 
     `on_step` is called after each step and may raise to stop. `generators` (on the CPU, one a
-    row) feed the noise that "dpm" adds; "ddim" draws none.
+    row) feed the noise that "dpm" adds; "ddim" draws none. `held` are clean latents of the first
+    frames, which are known: at every step they are what they would be on the way from their own
+    noise, so that the others are made to follow them.
     """
     if sampler == "dpm" and len(generators) != len(noise):
         raise InputError(
@@ -203,6 +207,7 @@ def denoise(
     x, earlier = noise.float(), None
     for done, (t, t_next) in enumerate(timestep_pairs(steps, schedule), start=1):
         alpha, alpha_next = schedule.alpha(t), schedule.alpha(t_next)
+        x = _hold(x, held, noise, alpha)
         x0 = predicted_x0(predict(x, t).float(), x, alpha, schedule.prediction)
         if sampler == "ddim":
             x = ddim_step(x, x0, alpha=alpha, alpha_next=alpha_next)
@@ -212,7 +217,61 @@ def denoise(
             x = dpm_step(x, x0, added, alpha=alpha, alpha_next=alpha_next, earlier=second)
             earlier = Earlier(x0=x0, alpha=alpha)
         on_step(done, steps, x0)
+    return _hold(x, held, noise, 1.0)
+
+
+def _hold(x: Tensor, held: Tensor | None, noise: Tensor, alpha: float) -> Tensor:
+    """Noisy latents whose first frames are known ones at the same level of noise."""
+    if held is None:
+        return x
+    count = held.shape[1]
+    known = math.sqrt(alpha) * held.to(x) + math.sqrt(1 - alpha) * noise[:, :count].to(x)
+    return torch.cat([known, x[:, count:]], dim=1)
+
+
+@torch.no_grad()
+def invert(
+    predict: Predictor,
+    clean: Float[Tensor, "b t c h w"],
+    schedule: NoiseSchedule,
+    *,
+    steps: int,
+    rounds: int = INVERSION_ROUNDS,
+    on_step: OnStep = _ignore,
+) -> Float[Tensor, "b t c h w"]:
+    """The noise from which "ddim" makes these latents in as many steps, float32.
+
+    The steps of `denoise` are undone in reverse. What a step started from is known only through
+    the prediction there: a fixed point, iterated `rounds` times from the step's own result. One
+    round is the usual DDIM inversion; each more brings the way back nearer, where the steps are
+    small (20 and more). Raises InputError for
+    one step, which keeps nothing of its noise.
+    """
+    if steps < 2:
+        raise InputError("steps", f"must be 2 or more to invert a clip, got {steps}")
+    x = clean.float()
+    pairs = timestep_pairs(steps, schedule)[::-1]
+    for done, (t, t_next) in enumerate(pairs, start=1):
+        alpha, alpha_next = schedule.alpha(t), schedule.alpha(t_next)
+        result = x
+        for _ in range(rounds):
+            prediction = predict(x, t).float()
+            x = _undone(result, prediction, alpha, alpha_next, schedule.prediction)
+        on_step(done, steps, result)
     return x
+
+
+def _undone(
+    result: Tensor, prediction: Tensor, alpha: float, alpha_next: float, kind: Prediction
+) -> Tensor:
+    """What a DDIM step with this prediction started from: it is linear in both."""
+
+    def result_of(x: Tensor, made: Tensor) -> float:
+        x0 = predicted_x0(made, x, alpha, kind)
+        return float(ddim_step(x, x0, alpha=alpha, alpha_next=alpha_next))
+
+    one, none = torch.ones((), dtype=torch.float64), torch.zeros((), dtype=torch.float64)
+    return (result - result_of(none, one) * prediction) / result_of(one, none)
 
 
 def _draw(like: Tensor, generators: Sequence[torch.Generator], *, times: int) -> Tensor:

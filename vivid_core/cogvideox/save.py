@@ -51,13 +51,19 @@ def save_checkpoint(
     train_size: tuple[int, int, int],
 ) -> None:
     """Write a transformer as one file that says itself what it is."""
+    write_safetensors(path, tensors, checkpoint_metadata(config, layout, train_size))
+
+
+def checkpoint_metadata(
+    config: Mapping[str, Any], layout: Layout, train_size: tuple[int, ...]
+) -> dict[str, str]:
+    """What such a file says of itself. `train_size` is (frames, height, width)."""
     own = {"layout": layout.name, "train_size": list(train_size)}
-    metadata = {
+    return {
         "format": "pt",
         "config": json.dumps({k: v for k, v in config.items() if not k.startswith("_")}),
         OWN_KEY: json.dumps(own),
     }
-    write_safetensors(path, tensors, metadata)
 
 
 def write_safetensors(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str, str]) -> None:

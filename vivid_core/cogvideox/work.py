@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,8 +10,10 @@ from ..inpainter import USUAL_SHARE, Memory, Work
 from ..settings import Settings
 from .bundle import ModelBundle
 from .flops import text_flops, transformer_flops, vae_decode_flops, vae_encode_flops
+from .guidance import instruction_weights
 from .layout import Layout
 from .memory import MemoryEstimate, denoise_bytes, tiled_vae_bytes, vae_bytes, weight_bytes
+from .sampling import INVERSION_ROUNDS
 
 PETA = 1e15
 GIB = 2**30
@@ -27,12 +29,13 @@ Span = tuple[int, tuple[int, int]]  # frames, (height, width)
 
 def plan_work(bundle: ModelBundle, windows: Sequence[Span], settings: Settings) -> Work:
     """FLOPs and memory of windows of these lengths and sizes; nothing is run."""
-    passes = passes_per_step(bundle.layout, settings)
+    steps = list(step_passes(bundle.layout, settings))
+    passes = max(steps)
     counts = [_Window(bundle, frames, size) for frames, size in windows]
     largest = max(counts, key=lambda window: window.tokens, default=_smallest(bundle))
     memory = _memory(largest, passes)
     config, tokens = bundle.text_encoder.config, bundle.max_text_tokens
-    denoise = settings.steps * passes * sum(w.pass_flops for w in counts) / PETA
+    denoise = sum(steps) * sum(w.pass_flops for w in counts) / PETA
     codec = sum(window.codec_flops for window in counts) / PETA
     text = min(passes, 2) * text_flops(config, tokens=tokens) / PETA
     return Work(
@@ -50,11 +53,26 @@ def plan_work(bundle: ModelBundle, windows: Sequence[Span], settings: Settings) 
     )
 
 
-def passes_per_step(layout: Layout, settings: Settings) -> int:
-    """Forward passes of the transformer in one step of guided sampling."""
-    if layout.video_guidance is not None:
-        return 3
-    return 1 if settings.guidance_scales[0] == 1.0 else 2
+def step_passes(layout: Layout, settings: Settings) -> Iterator[int]:
+    """Forward passes of the transformer in each step of guided sampling."""
+    if layout.animates:
+        yield from [1] * (INVERSION_ROUNDS * settings.steps)
+    for step in range(settings.steps):
+        yield sum(weight != 0.0 for weight in step_weights(layout, settings, step))
+
+
+def step_weights(layout: Layout, settings: Settings, step: int) -> tuple[float, ...]:
+    """Of the readings of a step: (without, with caption), or those of an instruction."""
+    text, *others = settings.guidance_scales
+    if layout.video_guidance is None:
+        return 1 - text, text
+    return instruction_weights(
+        settings.guidance_formula,
+        text,
+        others[0] if others else layout.video_guidance,
+        step=step,
+        steps=settings.steps,
+    )
 
 
 def _width(config: Any) -> int:
@@ -97,8 +115,8 @@ class _Window:
         """What the layout encodes beside the noise, and one decode."""
         vae, layout, (height, width) = self.bundle.vae, self.bundle.layout, self.size
         latents = self.bundle.geometry.latent_frames(self.frames)
-        clips = layout.channels.count("video") + (layout.mask_encoding == "vae")
-        stills = layout.channels.count("first_frame")
+        clips = layout.channels.count("video") + (layout.mask_encoding == "vae") + layout.animates
+        stills = 2 * layout.animates  # before and after the edit
         pixels = {"height": height, "width": width}
         flops = (
             clips * vae_encode_flops(vae.config, frames=self.frames, **pixels)

@@ -12,7 +12,7 @@ from ..settings import Settings
 from ..video import FrameRange
 from .composite import measure_change
 from .editor import Editor
-from .finished import MemoryStore
+from .finished import MemoryStore, Store
 from .footage import to_float
 from .job import Job, Material, plan_edit
 from .report import EditResult
@@ -45,9 +45,12 @@ def run_edit(
     runtime: Runtime | None = None,
     *,
     flow_engine: FlowEngine | None = None,
+    store: Store | None = None,
 ) -> EditResult:
-    """The same from a job that was planned before."""
-    editor = Editor(model, job, MemoryStore(), runtime or Runtime(), flow_engine=flow_engine)
+    """The same from a job that was planned before; finished windows are kept in the `store`."""
+    editor = Editor(
+        model, job, store or MemoryStore(), runtime or Runtime(), flow_engine=flow_engine
+    )
     whole = FrameRange(start=0, stop=job.frames)
     source = job.footage.read(whole)
     for index, window in enumerate(job.windows):

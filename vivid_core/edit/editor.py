@@ -142,7 +142,7 @@ class Editor:
             masks=job.masks,
             filled=self._really_filled and job.settings.copies,
             rest=job.settings.rest if not job.settings.needs_model else "model",
-            warnings=[*model.warnings, *job.masks.warnings, *self._warnings()],
+            warnings=[*model.warnings, *job.warnings, *self._warnings()],
             note=model.limits.note(model.name, job.size),
         )
 
@@ -238,7 +238,10 @@ class Editor:
             seed=window_seed(job.settings.seed, window),
         )
         painted = self._model.inpaint(
-            to_region(plan, pixels, hole, times),
+            replace(
+                to_region(plan, pixels, hole, times),
+                source=to_pixels(plan, material.source, times) if material.finished else None,
+            ),
             [draw],
             job.settings,
             device=self._runtime.device,
@@ -383,6 +386,7 @@ def settings_facts(settings: Settings, caption: int) -> dict[str, object]:
     facts["fill"] = "auto" if settings.copies else "off"
     # A window has one caption, and knows where it lies; an anchor counts by its colours.
     passed = {"later_captions", "anchor", *(("rest",) if settings.needs_model else ())}
+    passed |= set() if settings.task == "instruct" else {"guidance_formula"}
     return {name: facts[name] for name in facts if name not in passed}
 
 
@@ -400,11 +404,18 @@ def to_region(
     times: list[int],
 ) -> Region:
     """Whole frames as the model sees them: the focus crop of these times at its own size."""
-    small = plan.to_model(plan.crop(pixels)[times].permute(0, 3, 1, 2))
     mask = plan.to_model(plan.crop(hole)[times][:, None], mask=True)[:, 0]
     if plan.content != (plan.height, plan.width):
         mask = (mask > 0).float()
-    return Region(pixels=small.permute(0, 2, 3, 1), hole=mask)
+    return Region(pixels=to_pixels(plan, pixels, times), hole=mask)
+
+
+def to_pixels(
+    plan: FocusPlan, pixels: Float[Tensor, "t h w 3"], times: list[int]
+) -> Float[Tensor, "t2 h2 w2 3"]:
+    """The pixels of a region."""
+    small = plan.to_model(plan.crop(pixels)[times].permute(0, 3, 1, 2))
+    return small.permute(0, 2, 3, 1)
 
 
 def from_region(plan: FocusPlan, pixels: Float[Tensor, "t h w 3"]) -> Float[Tensor, "t h2 w2 3"]:

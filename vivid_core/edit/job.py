@@ -30,6 +30,13 @@ class Material:
     mask: MaskTrack
     keyframes: tuple[Keyframe, ...] = ()
 
+    def part(self, frames: FrameRange) -> Material:
+        """The same of some frames, keyframes left out."""
+        return Material(
+            clip=Clip(frames=self.clip.frames[frames.slice], fps=self.clip.fps),
+            mask=MaskTrack(values=self.mask.values[frames.slice]),
+        )
+
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
@@ -70,6 +77,13 @@ class Job:
         layer = keyframe.over(source)[None]
         pasted = composite(before, layer, effective, feather=feather)
         return rounded(pasted, before, effective, self.footage.depth)[0]
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What an artist should be told about the mask."""
+        if not self.settings.inside_mask and self.masks.share == 1.0:
+            return ()
+        return self.masks.warnings
 
     def length(self, window: Window) -> int:
         """How many frames of a window the model sees, padding included."""

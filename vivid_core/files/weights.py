@@ -75,18 +75,29 @@ def read_weights(path: Path) -> WeightFile:
     )
 
 
-def read_pickle(path: Path, data: BytesIO | None = None) -> Any:
+def read_pickle(path: Path, data: BytesIO | None = None, *, mapped: bool = False) -> Any:
     """What a pickle of tensors and plain values holds, of a file or of the `data` in it.
 
-    Raises ModelError for any other.
+    `mapped` leaves the tensors of a file on the disk until they are used. Raises ModelError for
+    any other.
     """
     try:
-        return torch.load(data or path, map_location="cpu", weights_only=True)
+        return torch.load(data or path, map_location="cpu", weights_only=True, mmap=mapped or None)
     except Exception as error:  # damaged and hostile pickles raise anything
         raise ModelError(
             f"{path.name}: refused: it is damaged, or a pickle that holds more than tensors and "
             "could run code: use another copy, as .safetensors if there is one"
         ) from error
+
+
+def map_pickle(path: Path) -> dict[str, Tensor]:
+    """The tensors of a pickle by name, read from the disk only where they are used.
+
+    Raises ModelError for a pickle of another kind, as `read_pickle`, and for none.
+    """
+    if not path.is_file():
+        raise ModelError(f"{path}: no such file")
+    return _named_tensors(path, read_pickle(path, mapped=True))
 
 
 def read_folder_weights(folder: Path) -> WeightFile:
@@ -217,7 +228,10 @@ def _broken_because(path: Path) -> str:
 
 
 def _pickled_tensors(path: Path) -> dict[str, Tensor]:
-    content = read_pickle(path)
+    return _named_tensors(path, read_pickle(path))
+
+
+def _named_tensors(path: Path, content: Any) -> dict[str, Tensor]:
     tensors = _flatten(content)
     if not tensors:
         raise ModelError(

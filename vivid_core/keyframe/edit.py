@@ -21,7 +21,7 @@ from ..inpainter import Draw, Inpainter
 from ..metrics.sheet import SheetRow, draw_sheet
 from ..runtime import Progress, Runtime, Stage
 from ..settings import Settings
-from ..video import Clip, FrameRange, MaskTrack
+from ..video import FrameRange
 
 MOST_CANDIDATES = 256
 SHEET_COLUMNS, SHEET_CELL = 4, 160  # panels in a row; least pixels of a panel's longer side
@@ -30,11 +30,12 @@ SHEET_COLUMNS, SHEET_CELL = 4, 160  # panels in a row; least pixels of a panel's
 @dataclass(frozen=True, kw_only=True)
 class Candidate:
     """One look of the frame, [H, W, 3] in 0..1, at the depth of its clip; around the mask the
-    source."""
+    source. `about` tells it from others of one caption and seed."""
 
     pixels: Float[Tensor, "h w 3"]
     caption: str
     seed: int
+    about: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,7 +96,7 @@ def edit_keyframe(
             f"{candidates} for each of {len(texts)} caption(s): make 1 to {MOST_CANDIDATES} in all",
         )
     whole = job or plan_edit(model, replace(material, keyframes=()), settings)
-    still = _still(model, material, whole, frame)
+    still = plan_still(model, material, whole, frame)
     host.advance(Progress(stage="encode", done=0, total=1))
     prompts = [model.read(text, replace(still.settings, caption=text)) for text in texts]
     negative = model.read_negative(still.settings)
@@ -104,7 +105,7 @@ def edit_keyframe(
         for prompt in prompts
         for i in range(candidates)
     ]
-    made = _render(model, still, draws, host)
+    made = render_still(model, still, draws, host)
     words = [text for text in texts for _ in range(candidates)]
     work = still.work(model)
     unknown = [*prompts, *([negative] if negative else [])]
@@ -153,7 +154,7 @@ def candidate_bytes(model: Inpainter, whole: Job) -> int:
     return 0 if work is None else work.memory.activations
 
 
-def _still(model: Inpainter, material: Material, whole: Job, frame: int) -> Job:
+def plan_still(model: Inpainter, material: Material, whole: Job, frame: int) -> Job:
     """The same edit of one frame alone."""
     clip, settings = material.clip, whole.settings
     if not 0 <= frame < len(clip):
@@ -161,15 +162,11 @@ def _still(model: Inpainter, material: Material, whole: Job, frame: int) -> Job:
             "frame", f"is {frame}, the clip has frames 0 to {len(clip) - 1}: choose one"
         )
     require_mask("frame", frame, whole.masks.active)
-    at = slice(frame, frame + 1)
-    alone = Material(
-        clip=Clip(frames=clip.frames[at], fps=clip.fps),
-        mask=MaskTrack(values=material.mask.values[at]),
-    )
+    alone = material.part(FrameRange(start=frame, stop=frame + 1))
     return plan_edit(model, alone, replace(settings, later_captions=(), fill="off", rest="model"))
 
 
-def _render(
+def render_still(
     model: Inpainter, still: Job, draws: list[Draw], host: Runtime
 ) -> list[Float[Tensor, "h w 3"]]:
     """Whole frames, in batches."""

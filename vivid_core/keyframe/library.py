@@ -30,7 +30,7 @@ from ..files.digest import digest_of
 from ..files.guarded import JsonError, load_json
 from ..files.seal import SEAL, require_sealed, write_sealed
 from ..media import load_image, pixels_to_array, save_image
-from ..settings import Task
+from ..settings import Aim
 
 log = logging.getLogger(__name__)
 FORMAT, VERSION, UNSEALED = "vivid-candidate", 2, 1
@@ -64,7 +64,7 @@ class CandidateRecord:
     caption: str
     seed: int
     frame: int
-    task: Task
+    task: Aim
     made: float
     number: int  # in its batch, from 1
 
@@ -107,7 +107,7 @@ class CandidateLibrary:
     def __init__(self, root: Path) -> None:
         self.root = root
 
-    def keep(self, group: str, made: Sequence[Made], *, frame: int, task: Task) -> None:
+    def keep(self, group: str, made: Sequence[Made], *, frame: int, task: Aim) -> None:
         """Add the candidates of one run; one that is there already gets this run's record."""
         folder, now = self.root / group, time.time()
         try:
@@ -252,7 +252,7 @@ def _checked(value: Any, kind: type[Value]) -> Value:
     return value
 
 
-def _task(value: Any) -> Task:
-    if value not in get_args(Task):
+def _task(value: Any) -> Aim:
+    if value not in get_args(Aim):
         raise ValueError(f"the task {value!r}")
     return value

@@ -67,6 +67,21 @@ def draw_sheet(columns: Sequence[str], rows: Sequence[SheetRow], *, enlarge: int
     return torch.from_numpy(np.concatenate(lines)).float() / 255
 
 
+def draw_gallery(
+    panels: Sequence[Panel], labels: Sequence[str], *, columns: int, cell: int
+) -> Panel:
+    """Pictures of equal size in rows, each under its own label, at least `cell` pixels long."""
+    enlarge = max(1, cell // max(panels[0].shape[:2]))
+    width, blank = min(columns, len(panels)), torch.ones_like(panels[0])
+    rows = []
+    for start in range(0, len(panels), width):
+        shown, names = panels[start : start + width], labels[start : start + width]
+        missing = width - len(shown)
+        row = SheetRow(label="", panels=(*shown, *[blank] * missing))
+        rows.append(draw_sheet([*names, *[""] * missing], [row], enlarge=enlarge))
+    return torch.cat(rows)
+
+
 def _draw_row(columns: Sequence[str], row: SheetRow, enlarge: int, *, titled: bool) -> Bytes:
     cells = [_to_bytes(panel, enlarge) for panel in row.panels]
     if titled:

@@ -54,12 +54,12 @@ def parse_captions(answer: str, label: str) -> Captions:
     """The three captions of an answer. Raises UnusableAnswer, which says what is wrong with it."""
     parts = _parts(answer)
     if len(parts) != 3:
-        raise UnusableAnswer(f"has {len(parts)} parts, not three: {_quoted(answer)}")
+        raise UnusableAnswer(f"has {len(parts)} parts, not three: {quoted(answer)}")
     for number, part in enumerate(parts, start=1):
         if not part.lower().startswith(OPENING.lower()):
-            raise UnusableAnswer(f"part {number} does not start with '{OPENING}': {_quoted(part)}")
+            raise UnusableAnswer(f"part {number} does not start with '{OPENING}': {quoted(part)}")
         if not _contains(part, label):
-            raise UnusableAnswer(f"part {number} does not contain '{label}': {_quoted(part)}")
+            raise UnusableAnswer(f"part {number} does not contain '{label}': {quoted(part)}")
     short, medium, long = parts
     if not len(short) < len(medium) < len(long):
         raise UnusableAnswer(
@@ -134,6 +134,7 @@ def _contains(text: str, label: str) -> bool:
     return re.search(rf"(?<!\w){words}(?:s|es)?(?!\w)", text, re.IGNORECASE) is not None
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
+    """An answer as an error shows it."""
     text = " ".join(text.split())
     return repr(text if len(text) <= SHOWN else text[:SHOWN] + "...")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol, runtime_checkable
+from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import UInt8
@@ -10,17 +10,7 @@ from jaxtyping import UInt8
 from ..errors import EngineError
 from ..files.digest import digest_of
 from .answers import ATTEMPTS, CAPTION_REQUEST, TAG_REQUEST, ask_for_captions, parse_tags
-from .protocols import Captions
-
-
-@runtime_checkable
-class Chat(Protocol):
-    """Answers a question about a picture. `digest` stands for its settings and weights."""
-
-    @property
-    def digest(self) -> str: ...
-
-    def ask(self, picture: UInt8[np.ndarray, "h w 3"], words: str) -> str: ...
+from .protocols import Captions, Chat
 
 
 class ChatEngine:
@@ -33,8 +23,10 @@ class ChatEngine:
     def digest(self) -> str:
         return digest_of(self._chat.digest, self._attempts, CAPTION_REQUEST, TAG_REQUEST)
 
-    def ask(self, picture: UInt8[np.ndarray, "h w 3"], words: str) -> str:
-        """The plain answer to a question of one's own."""
+    def ask(
+        self, picture: UInt8[np.ndarray, "h w 3"] | Sequence[UInt8[np.ndarray, "_ _ 3"]], words: str
+    ) -> str:
+        """Any other question, such as which of several edits is best."""
         return self._chat.ask(picture, words)
 
     def tags(self, frame: UInt8[np.ndarray, "h w 3"]) -> tuple[str, ...]:

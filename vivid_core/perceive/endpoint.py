@@ -11,7 +11,7 @@ import base64
 import json
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from http.client import HTTPException
 from typing import Any
@@ -86,9 +86,12 @@ class EndpointChat:
     def digest(self) -> str:
         return digest_of("endpoint", METHOD, self._endpoint.url, self._endpoint.model)
 
-    def ask(self, picture: UInt8[np.ndarray, "h w 3"], words: str) -> str:
+    def ask(
+        self, picture: UInt8[np.ndarray, "h w 3"] | Sequence[UInt8[np.ndarray, "_ _ 3"]], words: str
+    ) -> str:
         """The answer's text. Raises EngineError after several tries, or at once for a refusal."""
-        request = self._request(picture, words)
+        pictures = [picture] if isinstance(picture, np.ndarray) else picture
+        request = self._request(pictures, words)
         problem = ""
         for number in range(self._endpoint.tries):
             if number:
@@ -101,12 +104,12 @@ class EndpointChat:
             f"{self._endpoint.url}: no answer in {self._endpoint.tries} tries; the last: {problem}"
         )
 
-    def _request(self, picture: np.ndarray, words: str) -> Request:
+    def _request(self, pictures: Sequence[np.ndarray], words: str) -> Request:
         body = {
             "model": self._endpoint.model,
             "temperature": 0,
             "max_tokens": MOST_TOKENS,
-            "messages": [{"role": "user", "content": _content(picture, words)}],
+            "messages": [{"role": "user", "content": _content(pictures, words)}],
         }
         headers = {"Content-Type": "application/json", "User-Agent": "vivid"}
         if key := self._endpoint.key:
@@ -155,10 +158,14 @@ def endpoint_from_environment(environment: Mapping[str, str] = os.environ) -> En
     return Endpoint(url=values[URL_VARIABLE], model=values[MODEL_VARIABLE])
 
 
-def _content(picture: np.ndarray, words: str) -> list[dict[str, Any]]:
-    data = base64.b64encode(_jpeg(picture)).decode("ascii")
-    address = {"url": f"data:image/jpeg;base64,{data}"}
-    return [{"type": "image_url", "image_url": address}, {"type": "text", "text": words}]
+def _content(pictures: Sequence[np.ndarray], words: str) -> list[dict[str, Any]]:
+    """The pictures in order, then the question."""
+    shown = [{"type": "image_url", "image_url": {"url": _address(one)}} for one in pictures]
+    return [*shown, {"type": "text", "text": words}]
+
+
+def _address(picture: np.ndarray) -> str:
+    return f"data:image/jpeg;base64,{base64.b64encode(_jpeg(picture)).decode('ascii')}"
 
 
 def _jpeg(picture: np.ndarray) -> bytes:

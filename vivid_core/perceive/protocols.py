@@ -73,6 +73,21 @@ class Segmenter(Protocol):
 
 
 @runtime_checkable
+class Chat(Protocol):
+    """Answers a question about a picture, or about several in order.
+
+    `digest` stands for its settings and weights.
+    """
+
+    @property
+    def digest(self) -> str: ...
+
+    def ask(
+        self, picture: UInt8[np.ndarray, "h w 3"] | Sequence[UInt8[np.ndarray, "_ _ 3"]], words: str
+    ) -> str: ...
+
+
+@runtime_checkable
 class Captioner(Protocol):
     """Describes the thing in a crop whose surroundings are blank.
 

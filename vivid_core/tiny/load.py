@@ -21,6 +21,7 @@ TINY_WORLD = "coloured shapes"
 TINY_WEIGHTS = Path(__file__).parent / "weights"
 ADAPTER_FILE = "vivid-tiny-adapter.safetensors"
 INSTRUCT_FILE = "instruct.safetensors"  # instead of the adapter: edits by instruction
+TINY, TINY_INSTRUCT = "tiny", "tiny-instruct"  # what they are called where a model is named
 
 
 def load_tiny(
@@ -35,6 +36,14 @@ def load_tiny(
     return apply_adapter(bundle, load_adapter(weights / ADAPTER_FILE)).with_(name=TINY_NAME)
 
 
+def load_tiny_instruct(
+    *, weights: Path = TINY_WEIGHTS, device: torch.device | None = None
+) -> CogVideoX:
+    """The bundled model with its other adapter: it edits by instruction."""
+    base = load_tiny(adapter=False, weights=weights, device=device)
+    return apply_adapter(base, load_adapter(weights / INSTRUCT_FILE)).with_(name=TINY_NAME)
+
+
 def load_model(
     model: str | Path = "tiny",
     *,
@@ -42,7 +51,7 @@ def load_model(
     base: Path | None = None,
     device: torch.device | None = None,
 ) -> CogVideoX:
-    """The model to edit with: "tiny", or a folder or file of a mask-conditioned CogVideoX.
+    """The model to edit with: "tiny", "tiny-instruct", or a folder or file of a CogVideoX.
 
     `adapters` are a VIVID adapter, LoRAs, or both, applied in order; with "tiny" a VIVID adapter
     replaces the one that comes along. A single file finds VAE, text encoder and tokenizer in the
@@ -50,7 +59,9 @@ def load_model(
     for adapters that do not go together.
     """
     chosen = load_adapters(adapters)
-    if model == "tiny":
+    if model == TINY_INSTRUCT and not brings_embedder(chosen):
+        loaded = load_tiny_instruct(device=device)
+    elif model in (TINY, TINY_INSTRUCT):
         loaded = load_tiny(device=device, adapter=not brings_embedder(chosen))
     else:
         loaded = load_bundle(Path(model), base=base, device=device)

@@ -116,7 +116,7 @@ UNFIT = (("mulaw.mov", "o.mp4"), ("adpcm.avi", "o.mkv"), ("opus.webm", "o.mov"))
 
 def test_10_sound_that_does_not_fit(case, capsys, monkeypatch):
     case("10")
-    monkeypatch.setattr("vivid_core.cli.edit.edit_video", lambda *_, **__: pytest.fail("began"))
+    monkeypatch.setattr("vivid_core.cli.chained.edit_video", lambda *_, **__: pytest.fail("began"))
     for video, out in UNFIT:
         assert edit(video, "mask.mkv", out) == 2
         assert "choose aac to encode it anew, off to leave it out" in capsys.readouterr().err

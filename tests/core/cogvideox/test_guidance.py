@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 from diffusers import CogVideoXTransformer3DModel
+from hypothesis import given
+from hypothesis import strategies as st
 
-from vivid_core.cogvideox.guidance import guided_predictor
+from vivid_core.cogvideox.conditioning import drop_source
+from vivid_core.cogvideox.guidance import (
+    Reading,
+    guided_predictor,
+    instruction_weights,
+    weighted_predictor,
+)
 from vivid_core.cogvideox.rotary import rotary_embedding
 
 
@@ -101,3 +111,62 @@ def test_an_image_is_read_with_a_zero_frame_and_comes_back_alone():
         image_rotary_emb=rotary,
     ).sample[:, :1]
     torch.testing.assert_close(result, expected)
+
+
+@torch.no_grad()
+def _instructed(transformer, weights):
+    """Three readings: nothing, a source, a source with an instruction; 33 channels will do."""
+    rotary = rotary_embedding(transformer.config, (3, 4, 6))
+    readings = [
+        Reading(text=NEGATIVE, conditioning=drop_source(CONDITION)),
+        Reading(text=NEGATIVE, conditioning=CONDITION),
+        Reading(text=PROMPT, conditioning=CONDITION),
+    ]
+    return weighted_predictor(transformer, readings, lambda t: weights, rotary)(LATENTS, T)
+
+
+SCALE = st.floats(0, 20)
+
+
+@given(text=SCALE, video=SCALE, step=st.integers(0, 49))
+def test_both_formulas_are_those_of_code_and_paper(text, video, step):
+    """Beside the written-out terms, for predictions that are numbers."""
+    nothing, source, instruction = 0.7, -0.4, 2.5
+    growth = (1 - math.cos(math.pi * (step / 50) ** 5)) / 2
+    expected = {
+        "paper": nothing + video * (source - nothing) + text * (instruction - nothing),
+        "released": nothing
+        + (1 + video * growth) * (source - nothing)
+        + (1 + text * growth) * (instruction - source),
+    }
+    for formula, value in expected.items():
+        weights = instruction_weights(formula, text, video, step=step, steps=50)
+        assert sum(weights) == pytest.approx(1)
+        found = sum(w * p for w, p in zip(weights, (nothing, source, instruction), strict=True))
+        assert found == pytest.approx(value, abs=1e-9)
+
+
+@given(text=SCALE, video=SCALE)
+def test_growing_scales_begin_with_the_instruction_alone(text, video):
+    assert instruction_weights("released", text, video, step=0, steps=9) == (0, 0, 1)
+
+
+@pytest.mark.parametrize(
+    ("weights", "passes"), [((-0.2, -6.3, 7.5), 3), ((0.0, -6.5, 7.5), 2), ((0.0, 0.0, 1.0), 1)]
+)
+def test_what_has_no_weight_is_not_read(transformer, weights, passes):
+    batches: list[int] = []
+    hook = transformer.register_forward_pre_hook(
+        lambda module, args, kwargs: batches.append(len(kwargs["hidden_states"])),
+        with_kwargs=True,
+    )
+    try:
+        guided = _instructed(transformer, weights)
+    finally:
+        hook.remove()
+    assert batches == [passes]
+    alone = [_instructed(transformer, unit) for unit in torch.eye(3).tolist()]
+    expected = sum(w * one for w, one in zip(weights, alone, strict=True))
+    torch.testing.assert_close(guided, expected, atol=1e-4, rtol=1e-4)
+    assert not torch.allclose(alone[0], alone[1])
+    assert not torch.allclose(alone[1], alone[2])
