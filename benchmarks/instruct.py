@@ -29,7 +29,7 @@ from vivid_core.settings import Settings
 from vivid_core.tiny.instruct_cases import InstructionCase, instruction_case
 from vivid_core.tiny.load import INSTRUCT_FILE, TINY_WEIGHTS, load_tiny
 from vivid_core.tiny.scenes.instructions import KINDS
-from vivid_core.video import Clip
+from vivid_core.video import Clip, MaskTrack
 
 Method = Callable[[InstructionCase, int], Tensor]
 PICTURED = 12
@@ -67,7 +67,9 @@ def _methods(arguments: argparse.Namespace) -> dict[str, Method]:
             feather=0,
             match_colors=False,
         )
-        return edit_clip(model, Material(clip=Clip(frames=case.source)), settings).frames
+        clip = Clip(frames=case.source)
+        material = Material(clip=clip, mask=MaskTrack.of_everything(clip))
+        return edit_clip(model, material, settings).frames
 
     def coded(frames: Tensor) -> Tensor:
         latents = encode(base.vae, frames.permute(3, 0, 1, 2)[None] * 2 - 1)

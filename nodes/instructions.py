@@ -71,9 +71,10 @@ class WriteInstructions(VividNode):
             keyframe_places,
             write_instructions,
         )
+        from ..vivid_core.perceive.load import require_judge
         from ..vivid_core.video import FrameRange
 
-        _require_chat(engine)
+        require_judge(engine, argument="engine")
         shown = _examples(examples) or EXAMPLES
         source = convert.to_source(video)
         places = keyframe_places(len(source))
@@ -87,15 +88,6 @@ class WriteInstructions(VividNode):
         captions = "\n".join(one.edited_caption for one in written)
         report = "\n".join([whole, "", *lines])
         return io.NodeOutput("\n".join(lines), whole, captions, ui=previews.text(report))
-
-
-def _require_chat(engine: Any) -> None:
-    """Raise InputError for an engine that answers no questions."""
-    from ..vivid_core.errors import InputError
-    from ..vivid_core.perceive.chat import Chat
-
-    if not isinstance(engine, Chat):
-        raise InputError("engine", "this one answers no questions: load vlm or endpoint")
 
 
 def _examples(text: str) -> list[str]:

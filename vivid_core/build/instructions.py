@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from ..perceive.answers import ATTEMPTS, SEPARATOR, UnusableAnswer, ask_until_usable
-from ..perceive.chat import Chat
+from ..perceive.protocols import Chat
 
 KEYFRAMES = 3  # of a clip that are described
 MOST_WORDS = 40  # of an instruction

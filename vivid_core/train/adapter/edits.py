@@ -12,7 +12,6 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.amp import autocast
 
-from ...cogvideox.model import CogVideoX
 from ...data.frames import FrameStore, Window
 from ...data.samples import Task, TrainingSample
 from ...edit.clip import edit_clip
@@ -21,11 +20,10 @@ from ...files.atomic import write_errors
 from ...media import save_image
 from ...metrics.sheet import SheetRow, draw_sheet, mask_panel, shrink_panel
 from ...runtime import Runtime
-from ...settings import Settings
+from ...settings import Aim, Settings
 from ...video import Clip, FrameRange, MaskTrack
 from ..processes import compute_dtype
 from .config import EditsShown
-from .instructed import edit_by_words
 from .model import TrainedModel
 
 COLUMNS = ("source", "mask", "edit")
@@ -105,35 +103,29 @@ class ShownEdits:
     ) -> Float[Tensor, "1 h w 3"]:
         model, dtype = self._model, compute_dtype(self._model.bundle.dtype)
         trained = model.bundle.with_(transformer=model.transformer, layout=model.layout)
-        device = self._runtime.device
+        device, clip = self._runtime.device, Clip(frames=window.pixels)
+        where = MaskTrack(values=window.mask)
+        if sample.task == "instruct":
+            where = MaskTrack.of_everything(clip)
+        material = Material(clip=clip, mask=where)
         with torch.no_grad(), autocast(device.type, dtype=dtype, enabled=dtype != torch.float32):
-            if sample.task != "instruct":
-                return self._inpaint(trained, sample, window, seed=seed)
-            return edit_by_words(
-                trained,
-                window.pixels,
-                sample.captions[-1],
-                self._shown,
-                seed=seed,
-                device=device,
-                check=self._check,
-            )
+            edited = edit_clip(trained, material, self._settings(sample, seed), self._runtime)
+        return edited.frames.float()
 
-    def _inpaint(
-        self, inpainter: CogVideoX, sample: TrainingSample, window: Window, *, seed: int
-    ) -> Float[Tensor, "1 h w 3"]:
-        settings = Settings(
-            task="delete" if sample.task == "delete" else "modify",
+    def _settings(self, sample: TrainingSample, seed: int) -> Settings:
+        """The raw output; of instructions the source is in both passes."""
+        aims: dict[Task, Aim] = {"edit": "modify", "delete": "delete", "instruct": "instruct"}
+        guidance = self._shown.guidance
+        return Settings(
+            task=aims[sample.task],
             caption="" if sample.task == "delete" else sample.captions[-1],
             seed=seed,
             steps=self._shown.steps,
-            guidance=self._shown.guidance,
+            guidance=(guidance, 1.0) if sample.task == "instruct" else guidance,
             focus="off",
             fill="off",
             grow=0,
         )
-        material = Material(clip=Clip(frames=window.pixels), mask=MaskTrack(values=window.mask))
-        return edit_clip(inpainter, material, settings, self._runtime).frames.float()
 
 
 def pick_shown(samples: Sequence[TrainingSample], count: int) -> list[TrainingSample]:
