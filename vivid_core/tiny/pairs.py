@@ -33,8 +33,9 @@ def write_instruction_folder(
 ) -> Path:
     """Pairs pair_SEED of `size` (height, width) in three wordings each; pictures for one frame.
 
-    A folder that is there is added to: the instructions come last. `on_pair` is told how many of
-    how many are done, before each. Raises InputError for seeds of the held-out scenes.
+    A folder that is there is added to, what it has stays; the instructions come last. `on_pair` is
+    told how many of how many are done, before each. Raises InputError for seeds of the held-out
+    scenes.
     """
     if first_seed + pairs > HELD_OUT_SEED:
         raise InputError("seed", f"must stay below {HELD_OUT_SEED - pairs}: those are held out")
@@ -42,10 +43,12 @@ def write_instruction_folder(
         (folder / name).mkdir(parents=True, exist_ok=True)
     listed = folder / INSTRUCTIONS
     lines = listed.read_text().splitlines() if listed.is_file() else ["# name: instruction"]
+    written = {line.partition(":")[0] for line in lines}
     for number in range(pairs):
         on_pair(number, pairs)
-        seed = first_seed + number
-        lines += _write_pair(folder, f"pair_{seed:06}", seed, frames, size)
+        name = f"pair_{first_seed + number:06}"
+        if name not in written:
+            lines += _write_pair(folder, name, first_seed + number, frames, size)
     write_whole_file(listed, ("\n".join(lines) + "\n").encode())
     return folder
 

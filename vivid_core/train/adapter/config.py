@@ -26,6 +26,7 @@ _FROM_ZERO = (
     "latent_weight",
     "lpips_weight",
 )
+Stored = Literal["model", "float16", "bfloat16", "float32"]
 SETTLE_STEPS = 50  # ours: small batches begin with losses far from their average
 
 
@@ -182,6 +183,7 @@ class AdapterConfig:
     latent_cache_gb: float = 50.0  # ours: above so many the oldest-used go; 0: no limit
     tensorboard: bool = False  # ours: the same curves for TensorBoard, in out/tensorboard
     licence: str = ""  # of the adapter, for its metadata
+    stored_as: Stored = "model"  # ours: what the adapter's file holds; "model": what its base does
     lora: LoraOptions = field(default_factory=LoraOptions)
     recipe: Recipe = field(default_factory=Recipe)
     optimization: Optimization = field(default_factory=Optimization)

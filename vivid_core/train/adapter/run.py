@@ -59,6 +59,7 @@ ADAPTER, CHECKPOINTS, CURVES, LOG, EDITS = (
     "log.jsonl",
     "edits",
 )
+STORED = {"float16": torch.float16, "bfloat16": torch.bfloat16, "float32": torch.float32}
 _SHOWN_CURVES = ("image", "video", "fixed noise")
 
 
@@ -202,7 +203,8 @@ class _Run:
         with self.trainer.averaged():
             adapter = self.model.adapter(self._facts(), name=path.stem)
         require_sound(adapter)
-        dtype = self.model.bundle.dtype
+        chosen = self.config.stored_as
+        dtype = self.model.bundle.dtype if chosen == "model" else STORED[chosen]
         save_adapter(path, adapter, dtype=dtype)
         again = load_adapter(path)
         require_sound(again)

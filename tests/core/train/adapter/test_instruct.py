@@ -66,10 +66,13 @@ def test_a_training_on_pairs_leaves_an_adapter_that_follows_instructions(
         recipe={"caption_dropout": 0.5, "source_dropout": 0.5, "noise_power": 0.6},
         optimization={"matrix_rate": 1e-3, "decay": True},
         latent_cache=True,
+        stored_as="float16",
     )
     training = train_adapter(plain, config, Runtime())
     facts = load_adapter(training.path).facts
     assert facts is not None and facts.layout == "insvie"
+    stored = load_adapter(training.path).lora.values()
+    assert {tensor.dtype for tensor in stored} == {torch.float16}
     adapted = apply_adapter(plain, training.adapter)
     assert adapted.layout.name == "insvie" and adapted.transformer.config.in_channels == 32
     learnt = training.adapter.patch_embedder["weight"][:, 16:]
@@ -205,5 +208,5 @@ def test_the_papers_three_stages_are_written_down():
 
 
 def test_the_recipe_of_the_tiny_one_is_a_training_of_the_same_kind():
-    config = load_adapter_config(ROOT / "vivid_core" / "tiny" / "recipe" / "9_instruct.yaml")
+    config = load_adapter_config(ROOT / "vivid_core" / "tiny" / "recipe" / "10_instruct.yaml")
     assert (config.layout, config.start_from, config.recipe.size) == ("insvie", "tiny", (1, 64, 64))
