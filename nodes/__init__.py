@@ -18,6 +18,7 @@ from .longvideo import EditLongVideo
 from .mask import AugmentMask, OverlayMask
 from .measure import CompareEdit, MeasureEdit
 from .motion import CameraMotionClip
+from .pairs import WritePair
 from .perceive import CaptionEntity, DetectEntities, LoadEngine, SegmentEntities, TagFrame
 from .pick import PickKeyframe, UseKeyframe
 from .propagate import PropagateEdit
@@ -67,6 +68,7 @@ NODES: list[type[io.ComfyNode]] = [
     WriteSamples,
     CameraMotionClip,
     WriteInstructions,
+    WritePair,
     TrainAdapter,
     PlotTraining,
     SaveAdapter,

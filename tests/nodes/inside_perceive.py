@@ -146,6 +146,22 @@ def a_still_and_its_edit_move_alike(nodes: Any) -> None:
     refused("edit: ", move, **given, edit=edit[:, :50])
 
 
+def pairs_are_collected_to_train_on(nodes: Any) -> None:
+    write, still = nodes.WritePair.execute, clip()[:1]
+    moved = nodes.CameraMotionClip.execute(
+        image=still, motion="move up", length=3, crop=0.9, edit=1 - still
+    ).args
+    given = {"source": moved[0], "edited": moved[1], "instructions": "turn it around\ninvert it"}
+    given |= {"name": "pairs", "passed": True, "samples": 2, "shuffle": 0}
+    refused("holds nothing yet", write, **given | {"passed": False})
+    dataset, _, report = write(**given).args
+    assert dataset.samples[0].captions == ("invert it", "turn it around")
+    assert "1 clips (1 with instructions), 3 to 3 frames of 80x60" in report
+    assert "left out" in write(**given | {"passed": False}).args[2]
+    refused("instructions: is empty", write, **given | {"instructions": " "})
+    refused("name: is empty", write, **given | {"name": " "})
+
+
 def every_engine_of_the_core_can_be_loaded(nodes: Any) -> None:
     name = nodes.__name__.replace("nodes", "vivid_core.perceive.load")
     engines = __import__(name, fromlist=["ENGINES"]).ENGINES
@@ -174,6 +190,7 @@ CHECKS: dict[str, Check] = {
         what_cannot_be_done_is_told,
         a_clip_gets_instructions,
         a_still_and_its_edit_move_alike,
+        pairs_are_collected_to_train_on,
         every_engine_of_the_core_can_be_loaded,
     )
 }

@@ -10,7 +10,7 @@ A name may have several lines, of which one is drawn each time. Lines with # are
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,11 +19,13 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ..errors import InputError
-from ..files.digest import digest_of, path_digest
-from ..media import read_clip
+from ..files.atomic import write_errors, write_whole_file
+from ..files.digest import digest_of, path_digest, pixel_digest
+from ..media import read_clip, save_image, write_clip
 from ..video import Clip, MaskTrack
 from .folder import CLIPS, files_by_name, naming, read_captions
 from .formats.catalog import read_dataset
+from .formats.rows import read_text
 from .samples import Dataset, TrainingSample
 
 EDITS, INSTRUCTIONS = "edits", "instructions.txt"
@@ -97,6 +99,40 @@ def open_pairs(folder: Path, on_sample: Callable[[int, int], None] = _ignore) ->
         files = PairFiles(clip=clips[name], edit=edits[name])
         samples.append(pair_sample(name, files, instructions[name]))
     return Dataset(folder=folder, samples=tuple(samples))
+
+
+def add_pair(folder: Path, source: Clip, edited: Clip, instructions: Sequence[str]) -> int:
+    """Write a pair into a folder, without loss, and give how many there are then.
+
+    The same pair is written once; new wordings are added to it. Raises InputError for a pair that
+    could not be trained on.
+    """
+    texts = [" ".join(text.split()) for text in instructions if text.strip()]
+    if not texts:
+        raise InputError("instructions", "is empty: say what leads from the source to the edit")
+    if source.frames.shape != edited.frames.shape:
+        raise InputError(
+            "edited", f"is {_shape(edited)}, the source {_shape(source)}: give clips of one kind"
+        )
+    if not changed_pixels(source.frames, edited.frames).any():
+        raise InputError("edited", "shows the same as the source: there is nothing to learn")
+    name = f"pair_{digest_of(pixel_digest({'source': source.frames, 'edited': edited.frames}))}"
+    for kind, clip in ((CLIPS, source), (EDITS, edited)):
+        _write_clip(folder / kind, name, clip)
+    listed = folder / INSTRUCTIONS
+    lines = read_text(listed).splitlines() if listed.is_file() else []
+    lines += [line for text in texts if (line := f"{name}: {text}") not in lines]
+    write_whole_file(listed, ("\n".join(lines) + "\n").encode())
+    return len(files_by_name(folder / CLIPS))
+
+
+def _write_clip(folder: Path, name: str, clip: Clip) -> None:
+    with write_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    if len(clip) == 1:
+        save_image(folder / f"{name}.png", clip.frames[0])
+    else:
+        write_clip(folder / f"{name}.mkv", clip.frames, fps=clip.fps, format="ffv1")
 
 
 def open_listed(index: Path, form: str, on_sample: Callable[[int, int], None] = _ignore) -> Dataset:

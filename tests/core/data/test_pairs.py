@@ -15,10 +15,10 @@ from vivid_core.data.formats.catalog import write_dataset
 from vivid_core.data.formats.record import Record
 from vivid_core.data.frames import FrameStore, Window, draw_crop
 from vivid_core.data.opened import open_dataset
-from vivid_core.data.pairs import changed_pixels
+from vivid_core.data.pairs import add_pair, changed_pixels
 from vivid_core.errors import InputError
 from vivid_core.media import load_image, save_image
-from vivid_core.video import FrameRange
+from vivid_core.video import Clip, FrameRange
 
 from ...folders import write_pairs
 
@@ -138,3 +138,36 @@ def test_what_is_no_pair_is_refused_by_its_file(tmp_path: Path, change: Break, w
     change(folder)
     with pytest.raises(InputError, match=words):
         open_dataset(folder)
+
+
+@pytest.mark.parametrize("frames", [1, 3])
+def test_a_pair_is_added_once_and_read_as_it_was(tmp_path: Path, frames: int):
+    pixels = (torch.rand(frames, 16, 24, 3) * 255).round() / 255
+    edited = pixels.clone()
+    edited[:, 4:9, 5:12] = 1 - edited[:, 4:9, 5:12].round()
+    source, edit = Clip(frames=pixels), Clip(frames=edited)
+    assert add_pair(tmp_path, source, edit, ["do it", "", "  do   that "]) == 1
+    assert add_pair(tmp_path, source, edit, ["do it", "do so"]) == 1
+    assert add_pair(tmp_path, edit, source, ["undo it"]) == 2
+    samples = {s.captions: s for s in open_dataset(tmp_path).samples}
+    assert set(samples) == {("do it", "do so", "do that"), ("undo it",)}
+    window = FrameStore().read(samples["undo it",], FrameRange(start=0, stop=frames), source.size)
+    assert window.edited is not None
+    assert torch.allclose(window.pixels, edited, atol=1e-6)
+    assert torch.allclose(window.edited, pixels, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("edited", "texts", "words"),
+    [
+        (torch.zeros(1, 8, 8, 3), [" "], "instructions.*is empty"),
+        (torch.zeros(2, 8, 8, 3), ["do"], "edited.*is 2 frames of 8x8"),
+        (torch.ones(1, 8, 8, 3), ["do"], "shows the same"),
+    ],
+)
+def test_a_pair_that_teaches_nothing_is_not_written(
+    tmp_path: Path, edited: torch.Tensor, texts: list[str], words: str
+):
+    with pytest.raises(InputError, match=words):
+        add_pair(tmp_path, Clip(frames=torch.ones(1, 8, 8, 3)), Clip(frames=edited), texts)
+    assert not any(tmp_path.iterdir())
