@@ -13,11 +13,14 @@ from .dataset import LoadDataset, SampleDataset
 from .edit import EditVideo, EstimateCost
 from .handout import FrameForEditing
 from .instruct import EditByInstruction
+from .instructions import WriteInstructions
 from .keyframe import EditKeyframe, PropagateKeyframes
 from .load import ApplyAdapter, LoadAdapter, LoadModel
 from .longvideo import EditLongVideo
 from .mask import AugmentMask, OverlayMask
 from .measure import CompareEdit, MeasureEdit
+from .motion import CameraMotionClip
+from .pairs import WritePair
 from .perceive import CaptionEntity, DetectEntities, LoadEngine, SegmentEntities, TagFrame
 from .pick import PickKeyframe, UseKeyframe
 from .propagate import PropagateEdit
@@ -67,6 +70,9 @@ NODES: list[type[io.ComfyNode]] = [
     PasteMask,
     FilterSample,
     WriteSamples,
+    CameraMotionClip,
+    WriteInstructions,
+    WritePair,
     TrainAdapter,
     PlotTraining,
     SaveAdapter,

@@ -238,14 +238,17 @@ def _progress(stage: Literal["survey", "write"]) -> Callable[[int, int], None]:
 
 def _report(dataset: Dataset) -> str:
     samples = dataset.samples
-    deletions = sum(sample.task == "delete" for sample in samples)
+    kinds = {
+        "with captions": sum(sample.task == "edit" for sample in samples),
+        "to delete": sum(sample.task == "delete" for sample in samples),
+        "with instructions": sum(sample.task == "instruct" for sample in samples),
+    }
+    counted = ", ".join(f"{count} {kind}" for kind, count in kinds.items() if count)
     frames = sorted(sample.frames for sample in samples)
     sizes = sorted({f"{sample.size[1]}x{sample.size[0]}" for sample in samples})
     listed = ", ".join(sizes[:3]) + (" and others" if len(sizes) > 3 else "")
-    return (
-        f"{len(samples)} clips ({len(samples) - deletions} with captions, {deletions} to delete), "
-        f"{frames[0]} to {frames[-1]} frames of {listed}\n{_place(dataset.folder)}"
-    )
+    lengths = f"{frames[0]} to {frames[-1]} frames of {listed}"
+    return f"{len(samples)} clips ({counted}), {lengths}\n{_place(dataset.folder)}"
 
 
 def _place(folder: Path) -> str:

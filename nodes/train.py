@@ -207,11 +207,19 @@ def _estimate(model: HostedModel, config: AdapterConfig) -> str:
 def _configuration(
     settings: dict[str, Any], model: HostedModel, data: Path, start: Adapter | None
 ) -> AdapterConfig:
-    """The node's values as the trainer's; everything else is as the paper has it."""
+    """The node's values as the trainer's; everything else is as the paper has it.
+
+    A folder of clips with edits is for a model that follows instructions; either of its conditions
+    is left out as often.
+    """
+    from ..vivid_core.data.pairs import is_pairs
     from ..vivid_core.files.parse import build_config
     from ..vivid_core.train.adapter.config import AdapterConfig
 
     recipe = {name: settings[name] for name in _RECIPE} | {"size": _size(settings, model)}
+    instructs = is_pairs(data)
+    if instructs:
+        recipe["source_dropout"] = settings["caption_dropout"]
     optimization = {name: settings[name] for name in _OPTIMIZATION}
     values = {
         "data": str(data),
@@ -220,6 +228,7 @@ def _configuration(
         "seed": settings["seed"],
         **{name: settings[name] for name in _MEMORY},
         "lora": _lora(settings["rank"], start),
+        "layout": "insvie" if instructs else "vivid",
         "recipe": recipe,
         "optimization": optimization | {"clip": settings["clip"] or None},
         "saving": {"every": settings["save_every"]},

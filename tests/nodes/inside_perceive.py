@@ -1,4 +1,4 @@
-"""Checks of the nodes that see, in ComfyUI's Python: run by test_inside.py."""
+"""Checks of the nodes that see and prepare data, in ComfyUI's Python: run by test_inside.py."""
 
 from __future__ import annotations
 
@@ -96,6 +96,72 @@ def what_cannot_be_done_is_told(nodes: Any) -> None:
     refused("is empty", describe, video=frames, frame=0, engine=eyes, mask=0 * mask, label="x")
 
 
+class Writer:
+    """A chat that describes what it sees by its brightness, and asks for more of it."""
+
+    digest = "writer"
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def ask(self, picture: Any, words: str) -> str:
+        self.asked.append(words)
+        if "->" in words:
+            return "1. make it bright -> A bright room.\n2. make it dark -> A dark room."
+        return f"a room of brightness {picture.mean():.0f}"
+
+
+def a_clip_gets_instructions(nodes: Any) -> None:
+    writer, write = Writer(), nodes.WriteInstructions.execute
+    frames = torch.linspace(0, 1, 5).view(5, 1, 1, 1).expand(5, 8, 8, 3)
+    given = {"video": frames, "engine": writer, "caption": "my room", "examples": ""}
+    lines, caption, edited = write(count=2, **given).args
+    assert lines == "make it bright\nmake it dark" and edited == "A bright room.\nA dark room."
+    assert caption == "a room of brightness 128"
+    seen = [words for words in writer.asked if words.startswith("This picture")]
+    assert len(seen) == 3 and "my room" in seen[0]
+    assert (
+        "brightness 0\n2. a room of brightness 128\n3. a room of brightness 255"
+        in (writer.asked[3])
+    )
+    refused("answers no questions", write, count=2, **given | {"engine": Eyes(nodes)})
+    refused("has no ->", write, count=2, **given | {"examples": "make it blue"})
+    refused("instructions in 3 answers", write, count=3, **given)
+
+
+def a_still_and_its_edit_move_alike(nodes: Any) -> None:
+    move, still = nodes.CameraMotionClip.execute, clip()[:1]
+    edit = still.clone()
+    edit[:, *SQUARE] = torch.tensor((0.1, 0.2, 0.9))
+    given = {"image": still, "motion": "zoom in", "length": 5, "crop": 0.9}
+    source, edited = move(**given, edit=edit).args
+    assert source.shape == edited.shape == (5, 60, 80, 3)
+    assert torch.allclose(source[0], still[0], atol=1e-5)
+    differs = (source - edited).abs().amax(dim=-1) > 0.01
+    areas = differs.flatten(1).sum(dim=1)
+    assert int(areas[0]) >= 400 and bool((areas.diff() >= 0).all()) and areas[-1] > areas[0]
+    alone = move(**given).args
+    assert torch.equal(alone[0], source) and torch.equal(alone[1], source)
+    refused("needs one", move, **given | {"image": clip()})
+    refused("edit: ", move, **given, edit=edit[:, :50])
+
+
+def pairs_are_collected_to_train_on(nodes: Any) -> None:
+    write, still = nodes.WritePair.execute, clip()[:1]
+    moved = nodes.CameraMotionClip.execute(
+        image=still, motion="move up", length=3, crop=0.9, edit=1 - still
+    ).args
+    given = {"source": moved[0], "edited": moved[1], "instructions": "turn it around\ninvert it"}
+    given |= {"name": "pairs", "passed": True, "samples": 2, "shuffle": 0}
+    refused("holds nothing yet", write, **given | {"passed": False})
+    dataset, _, report = write(**given).args
+    assert dataset.samples[0].captions == ("invert it", "turn it around")
+    assert "1 clips (1 with instructions), 3 to 3 frames of 80x60" in report
+    assert "left out" in write(**given | {"passed": False}).args[2]
+    refused("instructions: is empty", write, **given | {"instructions": " "})
+    refused("name: is empty", write, **given | {"name": " "})
+
+
 def every_engine_of_the_core_can_be_loaded(nodes: Any) -> None:
     name = nodes.__name__.replace("nodes", "vivid_core.perceive.load")
     engines = __import__(name, fromlist=["ENGINES"]).ENGINES
@@ -122,6 +188,9 @@ CHECKS: dict[str, Check] = {
         boxes_of_core_become_masks,
         what_is_tagged_is_found_masked_and_described,
         what_cannot_be_done_is_told,
+        a_clip_gets_instructions,
+        a_still_and_its_edit_move_alike,
+        pairs_are_collected_to_train_on,
         every_engine_of_the_core_can_be_loaded,
     )
 }

@@ -84,7 +84,7 @@ def _plan(config: AdapterConfig) -> str:
         bundle = load_tiny(adapter=False)
     else:
         bundle = load_bundle(Path(config.model), base=config.base, device=device, offload="host")
-    require_trainable(bundle)
+    require_trainable(bundle, config.layout)
     return training_cost(bundle, config, processes=launched_count()).text
 
 

@@ -72,6 +72,11 @@ class NoiseSchedule:
         signal, spread = self._coefficients(t, x0)
         return signal * noise - spread * x0
 
+    def clean(self, noisy: Tensor, velocity: Tensor, t: Int[Tensor, " b"]) -> Tensor:
+        """What a predicted velocity says that noisy latents were; keeps the gradient."""
+        signal, spread = self._coefficients(t, noisy)
+        return signal * noisy - spread * velocity
+
     def _coefficients(self, t: Tensor, like: Tensor) -> tuple[Tensor, Tensor]:
         alpha = self.alphas_cumprod[t.cpu()].view(-1, *[1] * (like.ndim - 1))
         return alpha.sqrt().to(like), (1 - alpha).sqrt().to(like)

@@ -39,8 +39,8 @@ class FilePair:
     mask: Path
 
     def read(self) -> tuple[Clip, MaskTrack]:
-        pixels = _named(self.clip, lambda: read_clip(self.clip))
-        return pixels, _named(self.mask, lambda: MaskTrack.fit(read_mask(self.mask), pixels))
+        pixels = naming(self.clip, lambda: read_clip(self.clip))
+        return pixels, naming(self.mask, lambda: MaskTrack.fit(read_mask(self.mask), pixels))
 
 
 def _ignore(done: int, total: int) -> None:
@@ -54,7 +54,7 @@ def open_folder(folder: Path, on_sample: Callable[[int, int], None] = _ignore) -
     trained on, with the name of the file: no clips, a clip without a mask or caption, a mask of
     another size or length or one that is empty, broken pixels.
     """
-    clips, masks = _by_name(folder / CLIPS), _by_name(folder / MASKS)
+    clips, masks = files_by_name(folder / CLIPS), files_by_name(folder / MASKS)
     if not clips:
         raise InputError("data", f"{folder / CLIPS} holds no clips: put at least one there")
     captions = read_captions(folder / CAPTIONS, known=sorted(clips))
@@ -106,7 +106,7 @@ def _lines(path: Path) -> list[str]:
         raise InputError("data", f"{path} cannot be read as UTF-8 text: {error}") from error
 
 
-def _by_name(folder: Path) -> dict[str, Path]:
+def files_by_name(folder: Path) -> dict[str, Path]:
     """Files and folders by name without suffix; hidden ones are passed over."""
     found: dict[str, Path] = {}
     items = sorted(folder.iterdir()) if folder.is_dir() else []
@@ -137,7 +137,7 @@ def _sample(name: str, clip: Path, mask: Path, captions: tuple[str, ...]) -> Tra
     )
 
 
-def _named(path: Path, read: Callable[[], Read]) -> Read:
+def naming(path: Path, read: Callable[[], Read]) -> Read:
     """What `read` gives; its errors become InputError with the path in front."""
     try:
         return read()

@@ -9,7 +9,7 @@ from typing import Literal, Protocol, runtime_checkable
 from ..files.digest import digest_of
 from ..video import Clip, MaskTrack
 
-Task = Literal["edit", "delete"]
+Task = Literal["edit", "delete", "instruct"]
 
 
 @runtime_checkable
@@ -19,11 +19,20 @@ class SamplePixels(Protocol):
     def read(self) -> tuple[Clip, MaskTrack]: ...
 
 
+@runtime_checkable
+class EditedPixels(Protocol):
+    """Where the edit of a clip is read from. Raises InputError that names the place."""
+
+    def read_edited(self) -> Clip: ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class TrainingSample:
     """A clip with its mask. `masked` are the frames whose mask selects something.
 
-    `captions` describe what is inside the mask, the shortest first; there is none to delete.
+    `captions` describe what is inside the mask, the shortest first; there is none to delete. A
+    sample of "instruct" has an edit of its clip: its captions are instructions that lead to it,
+    its mask is where the two differ.
     """
 
     name: str
@@ -33,7 +42,8 @@ class TrainingSample:
     frames: int
     size: tuple[int, int]  # height, width
     masked: tuple[int, ...]
-    digest: str  # of clip, mask and captions
+    digest: str  # of clip, mask or edit, and captions
+    edited: EditedPixels | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

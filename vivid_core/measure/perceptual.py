@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from ..metrics.psnr import Frames, Masks, selected_pixels
 
@@ -30,6 +32,13 @@ class Perceptual:
                 maps.append(self._network(*pair)[0, 0])
         return float(torch.stack(maps)[selected_pixels(mask)].mean())
 
+    def mean_distance(
+        self, result: Float[Tensor, "n 3 h w"], truth: Float[Tensor, "n 3 h w"]
+    ) -> Float[Tensor, ""]:
+        """The same over whole frames in -1..1, with a gradient for `result`: to train by."""
+        self._network.to(result.device)
+        return self._network(result, truth).mean()
+
 
 def load_perceptual() -> Perceptual | str:
     """LPIPS, or why it cannot be measured here; nothing is downloaded."""
@@ -46,4 +55,4 @@ def load_perceptual() -> Perceptual | str:
             network = lpips.LPIPS(net="alex", spatial=True, verbose=False)
     except Exception as error:  # damaged weights raise whatever their reader raises
         return f"{folder / BACKBONE} cannot be loaded: {str(error).splitlines()[0]}"
-    return Perceptual(network.eval())
+    return Perceptual(network.eval().requires_grad_(False))

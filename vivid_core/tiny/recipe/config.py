@@ -13,7 +13,7 @@ from .cache import VariantConfig
 from .sampler import RecipeConfig
 from .vae import VaeConfig
 
-Stage = Literal["vae", "encode", "base", "vivid", "joint", "export"]
+Stage = Literal["vae", "encode", "base", "vivid", "joint", "export", "pairs"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +27,15 @@ class EncodeConfig:
     first_seed: int = 0
     shard: int = 100
     variants: VariantConfig = field(default_factory=VariantConfig)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PairsConfig:
+    """How many scenes are drawn before and after an instruction: pictures, then clips."""
+
+    images: int = 6000
+    videos: int = 0
+    first_seed: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +55,7 @@ class TrainConfig:
     loop: LoopConfig | None = None
     vae: VaeConfig = field(default_factory=VaeConfig)
     encode: EncodeConfig = field(default_factory=EncodeConfig)
+    pairs: PairsConfig = field(default_factory=PairsConfig)
     recipe: RecipeConfig = field(default_factory=RecipeConfig)
     lora_rank: int = 32
     lora_targets: tuple[str, ...] = TARGET_MODULES

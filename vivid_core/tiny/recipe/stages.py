@@ -39,6 +39,7 @@ from ..build import (
     build_transformer,
 )
 from ..load import ADAPTER_FILE, assemble, load_tiny
+from ..pairs import write_instruction_folder
 from ..scenes.captions import vocabulary
 from ..scenes.shapes import HELD_OUT_SEED
 from .cache import VariantCache, VariantEncoder, is_whole
@@ -50,6 +51,7 @@ log = logging.getLogger(__name__)
 Stop = Callable[[], bool]
 _DIFFUSION_CURVES = ("image", "video", "held out image", "held out video")
 _VAE_CURVES = ("loss",)
+INSTRUCTED = "instructions"
 IMAGE_SEEDS = 500_000  # images start here, so that no image shows a frame of a training video
 
 
@@ -97,6 +99,23 @@ def _shard_plan(c: EncodeConfig) -> list[tuple[str, int, list[int]]]:
 
 def _seeds(first: int, count: int) -> list[int]:
     return list(range(first, first + count))
+
+
+def _write_pairs(config: TrainConfig, should_stop: Stop) -> None:
+    """What an adapter for instructions is trained on, by the trainer of adapters."""
+    chosen, (frames, height, width) = config.pairs, TRAIN_SIZE
+    for length, count, first in (
+        (1, chosen.images, chosen.first_seed),
+        (frames, chosen.videos, chosen.first_seed + chosen.images),
+    ):
+        if count and not should_stop():
+            write_instruction_folder(
+                config.work / INSTRUCTED,
+                pairs=count,
+                frames=length,
+                size=(height, width),
+                first_seed=first,
+            )
 
 
 def _train_base(config: TrainConfig, should_stop: Stop) -> None:
@@ -157,6 +176,7 @@ _STAGES: dict[str, Callable[[TrainConfig, Stop], None]] = {
     "vivid": _train_vivid,
     "joint": _train_joint,
     "export": _export,
+    "pairs": _write_pairs,
 }
 
 

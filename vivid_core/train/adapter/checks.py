@@ -14,6 +14,7 @@ from ..loop import require_optimizer
 from ..processes import Processes, can_shard
 from .buckets import Size, shortest_video
 from .config import AdapterConfig
+from .decoded import require_perceptual
 
 
 def check_samples(
@@ -23,6 +24,7 @@ def check_samples(
     sizes: tuple[Size, ...],
 ) -> tuple[str, ...]:
     """What an artist should know. Raises InputError for captions too long and clips too short."""
+    _require_kind(dataset, config)
     unknown: set[str] = set()
     for sample in dataset.samples:
         for caption in sample.captions:
@@ -43,8 +45,23 @@ def check_samples(
     return tuple(notes)
 
 
+def _require_kind(dataset: Dataset, config: AdapterConfig) -> None:
+    """Raise InputError where a layout is to learn from samples of the other."""
+    wants = config.layout == "insvie"
+    wrong = next((s for s in dataset.samples if (s.task == "instruct") != wants), None)
+    if wrong is None:
+        return
+    needed = "an edit and an instruction" if wants else "a mask"
+    raise InputError(
+        "data",
+        f"{wrong.name} has not {needed}, which a training of the layout {config.layout} learns "
+        f"from: choose other data, or the layout {'vivid' if wants else 'insvie'}",
+    )
+
+
 def require_extras(config: AdapterConfig) -> None:
-    """Raise InputError where an option needs a package that is not installed."""
+    """Raise InputError where an option needs a package, or weights, that are not installed."""
+    require_perceptual(config.recipe.lpips_weight)
     require_optimizer(config.optimization.optimizer)
     if config.tensorboard:
         require_tensorboard()

@@ -1,6 +1,7 @@
 """What a training of an adapter is asked for. Every default is VIVID's unless it says "ours".
 
-VIVID is arXiv 2411.15260 v1; sections and appendices are named beside the figures.
+VIVID is arXiv 2411.15260 v1; sections and appendices are named beside the figures. InsViE (arXiv
+2503.20287) trains on the same layout of configuration: `recipe/insvie_*.yaml` hold its values.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from ...cogvideox.adapter import TARGET_MODULES
 from ...files.parse import build_config, read_yaml
@@ -15,6 +17,16 @@ from ...mask.augment import DEFAULT_RADIUS, MASK_MODES, MaskMode
 from ..loop import DIVERGED_RATIO, LoopConfig, OptimizerName
 from .room import GB
 
+Trained = Literal["vivid", "insvie"]  # layouts that this trainer makes adapters of
+_FROM_ZERO = (
+    "images_per_video",
+    "edits_per_deletion",
+    "weight_inside",
+    "weight_outside",
+    "latent_weight",
+    "lpips_weight",
+)
+Stored = Literal["model", "float16", "bfloat16", "float32"]
 SETTLE_STEPS = 50  # ours: small batches begin with losses far from their average
 
 
@@ -49,13 +61,22 @@ class Recipe:
     size: tuple[int, int, int] | None = None  # frames, height, width; None: the model's own
     buckets: tuple[tuple[int, int, int], ...] = ()  # ours: several sizes; () trains `size` alone
     caption_dropout: float = 0.0  # ours: share of samples without words, for guidance
-    weight_inside: float = 1.0  # ours: of the loss inside the hole
+    weight_inside: float = 1.0  # ours: of the loss inside the hole, or where an edit changes much
     weight_outside: float = 1.0  # ours: of the loss outside it
+    source_dropout: float = 0.0  # share of samples that are not shown the source (InsViE: 0.05)
+    latent_weight: float = 1.0  # of the loss on latents (InsViE: 0.5 in its last stage)
+    lpips_weight: float = 0.0  # of LPIPS on decoded frames (InsViE: 0.5 in its last stage)
+    decoded_frames: int = 2  # ours: latent frames of a sample that are decoded for it
+    noise_power: float = 1.0  # ours: times are u ** power of the schedule; below 1 noisier ones
 
     def __post_init__(self) -> None:
-        for name in ("images_per_video", "edits_per_deletion", "weight_inside", "weight_outside"):
+        for name in _FROM_ZERO:
             _require(getattr(self, name) >= 0, f"{name} must be 0 or more", getattr(self, name))
-        for name in ("keyframe_share", "caption_dropout"):
+        _require(self.decoded_frames >= 1, "decoded_frames must be 1 or more", self.decoded_frames)
+        losses = (self.latent_weight, self.lpips_weight)
+        _require(max(losses) > 0, "latent_weight or lpips_weight must be above 0", losses)
+        _require(self.noise_power > 0, "noise_power must be above 0", self.noise_power)
+        for name in ("keyframe_share", "caption_dropout", "source_dropout"):
             _require(0 <= getattr(self, name) <= 1, f"{name} must be 0 to 1", getattr(self, name))
         low, high = self.mask_radius
         _require(0 <= low <= high, "mask_radius must be low, high from 0", self.mask_radius)
@@ -85,6 +106,8 @@ class Optimization:
     clip: float | None = None  # ours: largest gradient norm
     diverged_ratio: float | None = DIVERGED_RATIO  # ours: stop at this many times the best loss
     optimizer: OptimizerName = "adamw"  # ours: adamw8bit keeps its moments in 8 bits (bitsandbytes)
+    decay: bool = False  # ours: the rate falls along one cosine
+    matrix_rate: float | None = None  # ours: the LoRA's matrices are trained by Muon at this rate
 
     def __post_init__(self) -> None:
         for name in ("steps", "batch", "accumulate"):
@@ -93,7 +116,9 @@ class Optimization:
             _require(getattr(self, name) >= 0, f"{name} must be 0 or more", getattr(self, name))
         for value in (*self.betas, self.ema_decay):
             _require(0 <= value < 1, "betas and ema_decay must be 0 to below 1", value)
-        _require(self.clip is None or self.clip > 0, "clip must be above 0", self.clip)
+        for name in ("clip", "matrix_rate"):
+            value = getattr(self, name)
+            _require(value is None or value > 0, f"{name} must be above 0", value)
         ratio = self.diverged_ratio
         _require(ratio is None or ratio > 1, "diverged_ratio must be above 1", ratio)
         parts = f"{self.batch} into {self.accumulate} parts"
@@ -134,13 +159,18 @@ class EditsShown:
 class AdapterConfig:
     """A whole training: `data` is a folder of clips, `out` one for checkpoints and the adapter.
 
-    `model` is "tiny" (without the adapter that comes along) or a folder or file, which finds in
-    `base` what it lacks. `start_from` is an adapter to go on from, which has to be of this rank
-    and of these targets; "tiny" is the one that comes with the pack.
+    `layout` is what the model is to become: "vivid" edits inside masks, and learns from clips with
+    masks; "insvie" edits by instruction, and learns from clips with edits. `model` is "tiny"
+    (without the adapter that comes along) or a folder or file, which finds in `base` what it lacks.
+    `start_from` is an adapter to go on from, which has to be of this rank and of these targets;
+    "tiny" is the one that comes with the pack. One of another layout lends its patch embedder only:
+    what that reads of a video is read of the source.
     """
 
     data: Path
     out: Path
+    layout: Trained = "vivid"
+    form: str = ""  # ours: of the index file that `data` is then, such as "ditto" or "openve"
     model: str = "tiny"
     base: Path | None = None
     device: str = "auto"
@@ -153,6 +183,7 @@ class AdapterConfig:
     latent_cache_gb: float = 50.0  # ours: above so many the oldest-used go; 0: no limit
     tensorboard: bool = False  # ours: the same curves for TensorBoard, in out/tensorboard
     licence: str = ""  # of the adapter, for its metadata
+    stored_as: Stored = "model"  # ours: what the adapter's file holds; "model": what its base does
     lora: LoraOptions = field(default_factory=LoraOptions)
     recipe: Recipe = field(default_factory=Recipe)
     optimization: Optimization = field(default_factory=Optimization)
@@ -184,12 +215,13 @@ class AdapterConfig:
 
     @property
     def loop(self) -> LoopConfig:
-        """The same for the training loop. The paper's learning rate is constant."""
+        """The same for the training loop. The papers' learning rates are constant."""
         chosen, saving = self.optimization, self.saving
         return LoopConfig(
             steps=chosen.steps,
             learning_rate=chosen.learning_rate,
-            decay=False,
+            decay=chosen.decay,
+            matrix_rate=chosen.matrix_rate,
             warmup=chosen.warmup,
             betas=chosen.betas,
             weight_decay=chosen.weight_decay,

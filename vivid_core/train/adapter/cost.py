@@ -16,7 +16,7 @@ from ...cogvideox.layout import layout_named
 from ...runtime import duration_text
 from .buckets import Size, shortest_video, train_sizes
 from .config import AdapterConfig
-from .memory import CHANNELS, TrainingMemory, lora_layers, training_memory
+from .memory import TrainingMemory, lora_layers, training_memory
 from .order import share_of
 
 PETA, TERA, GIB = 1e15, 1e12, 2**30
@@ -109,7 +109,8 @@ def sample_flops(bundle: ModelBundle, config: AdapterConfig, size: Size) -> int:
     """
     frames, height, width = bundle.geometry.latent_shape(*size)
     text = bundle.max_text_tokens
-    shape = SimpleNamespace(**{**bundle.transformer.config, "in_channels": CHANNELS})
+    channels = layout_named(config.layout).in_channels
+    shape = SimpleNamespace(**{**bundle.transformer.config, "in_channels": channels})
     sides = {"frames": frames, "height": height, "width": width, "text_tokens": text}
     tokens = bundle.geometry.tokens(*size, text)
     layers = lora_layers(bundle.transformer, config.lora.targets)
@@ -124,8 +125,8 @@ def sample_flops(bundle: ModelBundle, config: AdapterConfig, size: Size) -> int:
 
 
 def _mean(bundle: ModelBundle, config: AdapterConfig, sizes: list[Size]) -> float:
-    """PFLOPs of a batch, the mean over sizes; clean clip and video with the hole are encoded."""
-    encodes = 1 + layout_named("vivid").channels.count("video")
+    """PFLOPs of a batch, the mean over sizes; clean clip and what is read of it are encoded."""
+    encodes = 1 + layout_named(config.layout).channels.count("video")
     total = sum(
         sample_flops(bundle, config, size)
         + encodes

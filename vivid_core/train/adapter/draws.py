@@ -1,4 +1,4 @@
-"""What a training sample looks like this time: window, hole, keyframe, caption (VIVID, sec. 4)."""
+"""What a training sample looks like this time: window, hole, keyframe, words (VIVID, sec. 4)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,9 @@ from .config import Recipe
 class Batch:
     """`pixels` in -1..1, `hole` 0 or 1 (1 = edit); a caption, a digest and a generator a sample.
 
-    `digests` stand for the pixels; the generators go on to draw times and noise.
+    `pixels` are what is to be learnt. Of instructions `source` is what they are given, nothing
+    where `blind`, and `hole` where the two differ. `digests` stand for the pixels; the generators
+    go on to draw times and noise.
     """
 
     pixels: Float[Tensor, "b 3 t h w"]
@@ -31,6 +33,18 @@ class Batch:
     captions: tuple[str, ...]
     digests: tuple[str, ...]
     generators: tuple[torch.Generator, ...]
+    source: Float[Tensor, "b 3 t h w"] | None = None
+    blind: tuple[bool, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Drawn:
+    pixels: Float[Tensor, "3 t h w"]
+    hole: Float[Tensor, "1 t h w"]
+    caption: str
+    digest: str
+    source: Float[Tensor, "3 t h w"] | None = None
+    blind: bool = False
 
 
 def sample_generator(seed: int, step: int, index: int) -> torch.Generator:
@@ -56,23 +70,73 @@ def draw_batch(
 
     With `keyframe` the first frame is known.
     """
-    frames, height, width = size
-    pixels, holes, captions, digests = [], [], [], []
-    for sample, generator in zip(samples, generators, strict=True):
-        span = draw_span(sample, frames, generator)
-        window = store.read(sample, span, (height, width))
-        hole = draw_hole(window.mask, recipe, generator)
-        pixels.append(window.pixels.permute(3, 0, 1, 2) * 2 - 1)
-        holes.append((know_first_frame(hole) if keyframe else hole)[None])
-        captions.append(draw_caption(sample, recipe, generator))
-        digests.append(digest_of(sample.digest, [span.start, span.stop], [height, width]))
+    drawn = [
+        _draw_masked(sample, store, recipe, size, generator, keyframe=keyframe)
+        if sample.edited is None
+        else _draw_pair(sample, store, recipe, size, generator)
+        for sample, generator in zip(samples, generators, strict=True)
+    ]
+    sources = [one.source for one in drawn if one.source is not None]
     return Batch(
-        pixels=torch.stack(pixels),
-        hole=torch.stack(holes),
-        captions=tuple(captions),
-        digests=tuple(digests),
+        pixels=torch.stack([one.pixels for one in drawn]),
+        hole=torch.stack([one.hole for one in drawn]),
+        captions=tuple(one.caption for one in drawn),
+        digests=tuple(one.digest for one in drawn),
         generators=tuple(generators),
+        source=torch.stack(sources) if sources else None,
+        blind=tuple(one.blind for one in drawn),
     )
+
+
+def _draw_masked(
+    sample: TrainingSample,
+    store: FrameStore,
+    recipe: Recipe,
+    size: tuple[int, int, int],
+    generator: torch.Generator,
+    *,
+    keyframe: bool,
+) -> _Drawn:
+    frames, height, width = size
+    span = draw_span(sample, frames, generator)
+    window = store.read(sample, span, (height, width))
+    hole = draw_hole(window.mask, recipe, generator)
+    return _Drawn(
+        pixels=_signed(window.pixels),
+        hole=(know_first_frame(hole) if keyframe else hole)[None],
+        caption=draw_caption(sample, recipe, generator),
+        digest=digest_of(sample.digest, [span.start, span.stop], [height, width]),
+    )
+
+
+def _draw_pair(
+    sample: TrainingSample,
+    store: FrameStore,
+    recipe: Recipe,
+    size: tuple[int, int, int],
+    generator: torch.Generator,
+) -> _Drawn:
+    """Source, edit and instruction, of which either condition may be left out (InsViE, 4.2)."""
+    frames, height, width = size
+    span = draw_span(sample, frames, generator)
+    window = store.read(sample, span, (height, width), generator)
+    if window.edited is None:
+        raise RuntimeError(f"{sample.name} was read without its edit")
+    caption = draw_caption(sample, recipe, generator)
+    return _Drawn(
+        pixels=_signed(window.edited),
+        hole=window.mask[None],
+        source=_signed(window.pixels),
+        caption=caption,
+        digest=digest_of(
+            sample.digest, [span.start, span.stop], [height, width], list(window.crop or ())
+        ),
+        blind=float(torch.rand((), generator=generator)) < recipe.source_dropout,
+    )
+
+
+def _signed(pixels: Float[Tensor, "t h w 3"]) -> Float[Tensor, "3 t h w"]:
+    return pixels.permute(3, 0, 1, 2) * 2 - 1
 
 
 def draw_span(sample: TrainingSample, frames: int, generator: torch.Generator) -> FrameRange:
@@ -116,7 +180,7 @@ def possible_captions(samples: Sequence[TrainingSample], recipe: Recipe) -> set[
 
 
 def _captions(sample: TrainingSample) -> tuple[str, ...]:
-    return sample.captions if sample.task == "edit" else (DELETE_CAPTION,)
+    return (DELETE_CAPTION,) if sample.task == "delete" else sample.captions
 
 
 def _below(count: int, generator: torch.Generator) -> int:

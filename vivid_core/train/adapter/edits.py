@@ -5,21 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from textwrap import shorten
+from typing import get_args
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 from torch.amp import autocast
 
-from ...data.frames import FrameStore
-from ...data.samples import TrainingSample
+from ...data.frames import FrameStore, Window
+from ...data.samples import Task, TrainingSample
 from ...edit.clip import edit_clip
 from ...edit.job import Material
 from ...files.atomic import write_errors
 from ...media import save_image
 from ...metrics.sheet import SheetRow, draw_sheet, mask_panel, shrink_panel
 from ...runtime import Runtime
-from ...settings import Settings
+from ...settings import Aim, Settings
 from ...video import Clip, FrameRange, MaskTrack
 from ..processes import compute_dtype
 from .config import EditsShown
@@ -85,7 +86,7 @@ class ShownEdits:
     def _row(self, sample: TrainingSample, index: int) -> SheetRow:
         at = sample.masked[len(sample.masked) // 2]
         window = self._store.read(sample, FrameRange(start=at, stop=at + 1), self._size)
-        edit = self._edit(sample, window.pixels, window.mask, seed=index)
+        edit = self._edit(sample, window, seed=index)
         panels = (window.pixels[0], mask_panel(window.mask[0]), edit[0])
         words = sample.captions[-1] if sample.captions else "delete"
         return SheetRow(
@@ -96,32 +97,40 @@ class ShownEdits:
     def _edit(
         self,
         sample: TrainingSample,
-        pixels: Float[Tensor, "1 h w 3"],
-        mask: Float[Tensor, "1 h w"],
+        window: Window,
         *,
         seed: int,
     ) -> Float[Tensor, "1 h w 3"]:
         model, dtype = self._model, compute_dtype(self._model.bundle.dtype)
-        inpainter = model.bundle.with_(transformer=model.transformer, layout=model.layout)
-        settings = Settings(
-            task="delete" if sample.task == "delete" else "modify",
+        trained = model.bundle.with_(transformer=model.transformer, layout=model.layout)
+        device, clip = self._runtime.device, Clip(frames=window.pixels)
+        where = MaskTrack(values=window.mask)
+        if sample.task == "instruct":
+            where = MaskTrack.of_everything(clip)
+        material = Material(clip=clip, mask=where)
+        with torch.no_grad(), autocast(device.type, dtype=dtype, enabled=dtype != torch.float32):
+            edited = edit_clip(trained, material, self._settings(sample, seed), self._runtime)
+        return edited.frames.float()
+
+    def _settings(self, sample: TrainingSample, seed: int) -> Settings:
+        """The raw output; of instructions the source is in both passes."""
+        aims: dict[Task, Aim] = {"edit": "modify", "delete": "delete", "instruct": "instruct"}
+        guidance = self._shown.guidance
+        return Settings(
+            task=aims[sample.task],
             caption="" if sample.task == "delete" else sample.captions[-1],
             seed=seed,
             steps=self._shown.steps,
-            guidance=self._shown.guidance,
+            guidance=(guidance, 1.0) if sample.task == "instruct" else guidance,
             focus="off",
             fill="off",
             grow=0,
         )
-        material = Material(clip=Clip(frames=pixels), mask=MaskTrack(values=mask))
-        device = self._runtime.device.type
-        with torch.no_grad(), autocast(device, dtype=dtype, enabled=dtype != torch.float32):
-            return edit_clip(inpainter, material, settings, self._runtime).frames.float()
 
 
 def pick_shown(samples: Sequence[TrainingSample], count: int) -> list[TrainingSample]:
-    """Of both tasks in turn, the first of each first."""
-    kinds = [[s for s in samples if s.task == task] for task in ("edit", "delete")]
+    """Of all tasks in turn, the first of each first."""
+    kinds = [[s for s in samples if s.task == task] for task in get_args(Task)]
     picked: list[TrainingSample] = []
     while any(kinds):
         picked += [kind.pop(0) for kind in kinds if kind]

@@ -22,7 +22,6 @@ INPUT_MAPS = 1.0  # of every block with checkpointing: its input
 REST_MAPS = 3.4  # of what comes before and after the blocks
 GRADIENT_MAPS = 5.0  # alive at once while a block goes back: the inner width of its feed-forward
 GATHERED_BLOCKS = 2  # of a shared base at once: the one at work, and the next on its way (FSDP2)
-CHANNELS = layout_named("vivid").in_channels
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,7 +90,8 @@ def trained_values(bundle: ModelBundle, config: AdapterConfig) -> int:
     lora = config.lora.rank * sum(layer.inputs + layer.outputs for layer in layers)
     proj = bundle.transformer.patch_embed.proj
     own, bias = bundle.transformer.config.in_channels, proj.bias
-    return lora + proj.weight.numel() // own * CHANNELS + (0 if bias is None else bias.numel())
+    channels = layout_named(config.layout).in_channels
+    return lora + proj.weight.numel() // own * channels + (0 if bias is None else bias.numel())
 
 
 def _plain_layers(transformer: Any) -> list[tuple[str, nn.Linear]]:

@@ -164,4 +164,4 @@ class Order:
 
 def _put(pools: dict[Size, Pool], size: Size, sample: TrainingSample) -> None:
     pool = pools.setdefault(size, Pool())
-    (pool.edit if sample.task == "edit" else pool.delete).append(sample)
+    (pool.delete if sample.task == "delete" else pool.edit).append(sample)

@@ -59,6 +59,7 @@ ADAPTER, CHECKPOINTS, CURVES, LOG, EDITS = (
     "log.jsonl",
     "edits",
 )
+STORED = {"float16": torch.float16, "bfloat16": torch.bfloat16, "float32": torch.float32}
 _SHOWN_CURVES = ("image", "video", "fixed noise")
 
 
@@ -108,7 +109,7 @@ def train_adapter(
     far are saved, then it is raised. Raises InputError for data, model or folder that cannot be
     used, TrainingDiverged where the loss explodes; the last checkpoint stays in each case.
     """
-    require_trainable(bundle)
+    require_trainable(bundle, config.layout)
     require_inputs_apart(config)
     sizes = train_sizes(bundle, config.recipe)
     processes = processes or Processes()
@@ -116,7 +117,7 @@ def train_adapter(
     require_equal_shares(config, processes)
     require_sharing(config, processes)
     with torch.inference_mode(False), torch.enable_grad(), _sole_run(config.out, processes):
-        dataset = open_dataset(config.data, _survey(runtime))
+        dataset = open_dataset(config.data, _survey(runtime), form=config.form)
         notes = check_samples(bundle, dataset, config, sizes)
         interruption = Interruption(runtime.check_cancelled)
         with _memory_advice(config):
@@ -202,7 +203,8 @@ class _Run:
         with self.trainer.averaged():
             adapter = self.model.adapter(self._facts(), name=path.stem)
         require_sound(adapter)
-        dtype = self.model.bundle.dtype
+        chosen = self.config.stored_as
+        dtype = self.model.bundle.dtype if chosen == "model" else STORED[chosen]
         save_adapter(path, adapter, dtype=dtype)
         again = load_adapter(path)
         require_sound(again)
@@ -343,7 +345,7 @@ def _identity(
 ) -> dict[str, dict[str, str]]:
     """What must not change between the parts of a training, by the names that errors use."""
     plain: dict[str, Any] = plain_values(config)
-    fixed = {name: plain[name] for name in ("seed", "lora", "recipe", "start_from")}
+    fixed = {name: plain[name] for name in ("seed", "lora", "recipe", "start_from", "layout")}
     fixed |= {"batch": config.optimization.batch, "optimizer": config.optimization.optimizer}
     fixed["start"] = beginning
     base = describe_base(bundle) | {"layout": bundle.layout.name}

@@ -1,4 +1,4 @@
-"""The loss of an adapter: predict v for noised latents of what the hole hides."""
+"""The loss of an adapter: predict v for noised latents of what a hole hides, or an edit shows."""
 
 from __future__ import annotations
 
@@ -11,7 +11,12 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from ...cogvideox.bundle import ModelBundle
-from ...cogvideox.conditioning import REFERENCE_NOISE, build_conditioning, pad_latent_frames
+from ...cogvideox.conditioning import (
+    REFERENCE_NOISE,
+    build_conditioning,
+    mask_to_latent,
+    pad_latent_frames,
+)
 from ...cogvideox.identity import network_digest
 from ...cogvideox.rotary import rotary_embedding
 from ...cogvideox.sampling import NoiseSchedule
@@ -23,6 +28,7 @@ from ..processes import Processes, compute_dtype
 from .ahead import ReadAhead
 from .cache import TensorCache
 from .config import AdapterConfig
+from .decoded import decoded_distance, require_perceptual
 from .draws import Batch, draw_batch, possible_captions, sample_generator
 from .model import TrainedModel
 from .order import Order
@@ -59,6 +65,7 @@ class AdapterTask:
         self.schedule = NoiseSchedule.from_config(model.bundle.schedule)
         self.store, self._texts = FrameStore(), dict[str, Tensor]()
         self._encoder = RestingEncoder(model.bundle)
+        self._perceptual = require_perceptual(config.recipe.lpips_weight)
         self._captions = possible_captions(order.samples, config.recipe)
         self._cache = TensorCache(
             config.out / CACHE if config.latent_cache else None,
@@ -76,8 +83,8 @@ class AdapterTask:
         return self.model.parameters
 
     def matrices(self) -> list[nn.Parameter]:
-        """None: the paper trains all with Adam."""
-        return []
+        """The LoRA's. The papers train all with Adam, and so does a training without their rate."""
+        return self.model.matrices
 
     def slow(self) -> list[nn.Parameter]:
         """None: the paper has one rate."""
@@ -85,11 +92,17 @@ class AdapterTask:
 
     def loss(self, _: torch.Generator, /) -> dict[str, Tensor]:
         batch = self._ahead.take(self.position)
-        t = [torch.randint(len(self.schedule), (), generator=g) for g in batch.generators]
+        t = [self._draw_time(g) for g in batch.generators]
         loss = self._velocity_loss(self._distributed, batch, torch.stack(t))
         medium = self.order.medium(self.position // self.config.optimization.accumulate)
         self.position += 1
         return {"loss": loss, medium: loss, "wait": torch.tensor(self._ahead.share)}
+
+    def _draw_time(self, generator: torch.Generator) -> Int[Tensor, ""]:
+        power = self.config.recipe.noise_power
+        if power == 1:
+            return torch.randint(len(self.schedule), (), generator=generator)
+        return (torch.rand((), generator=generator) ** power * len(self.schedule)).long()
 
     @property
     def waited(self) -> float:
@@ -140,12 +153,12 @@ class AdapterTask:
     def _velocity_loss(
         self, transformer: Any, batch: Batch, t: Int[Tensor, " b"]
     ) -> Float[Tensor, ""]:
-        """Squared error of v, weighted inside and outside of the hole.
+        """Squared error of v, weighted inside and outside of the hole, or of what changes.
 
         VIVID, app. B: v-prediction with zero terminal SNR. Plain MSE on v equals the
         1/(1-abar)-weighted loss on x0 of the public CogVideoX scripts.
         """
-        clean, conditions = self._latents(batch)
+        clean, conditions, kept = self._latents(batch)
         noise = torch.stack(
             [
                 torch.randn(c.shape, generator=g)
@@ -156,16 +169,29 @@ class AdapterTask:
         inputs = torch.cat([noisy, conditions], dim=2)
         predicted = self._predict(transformer, inputs, batch.captions, t)
         squares = (predicted - self.schedule.velocity(clean, noise, t)).square()
-        kept = conditions[:, :, :1] / self._bundle.scaling_factor
         recipe = self.config.recipe
-        return weighted_mean(squares, kept, recipe.weight_inside, recipe.weight_outside)
+        loss = weighted_mean(squares, kept, recipe.weight_inside, recipe.weight_outside)
+        if self._perceptual is None:
+            return recipe.latent_weight * loss
+        guess = self.schedule.clean(noisy, predicted, t)
+        distance = decoded_distance(
+            self._bundle.vae,
+            guess,
+            clean,
+            self._perceptual,
+            latent_frames=recipe.decoded_frames,
+            generators=batch.generators,
+        )
+        return recipe.latent_weight * loss + recipe.lpips_weight * distance
 
     @torch.no_grad()
-    def _latents(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Clean latents and condition channels, [b, t, c, h, w] float32.
+    def _latents(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
+        """Clean latents, condition channels and where pixels are kept, [b, t, c, h, w] float32.
 
         Each sample goes through the VAE alone: a batch may round differently.
         """
+        if batch.source is not None:
+            return self._pair_latents(batch, batch.source)
         vae, layout = self._bundle.vae, self.model.layout
         noise = REFERENCE_NOISE if layout.version == "1.1" else 0.0
         clean, conditions = [], []
@@ -177,7 +203,39 @@ class AdapterTask:
                     layout, vae, pixels, hole, reference_noise=noise, generator=generator
                 )
             )
-        return torch.cat(clean).to(self.device), torch.cat(conditions).to(self.device)
+        read = torch.cat(conditions).to(self.device)
+        kept = read[:, :, :1] / self._bundle.scaling_factor
+        return torch.cat(clean).to(self.device), read, kept
+
+    def _pair_latents(self, batch: Batch, sources: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The same of clips and their edits. A source that is not shown is zeros."""
+        clean, conditions, kept = [], [], []
+        for i, digest in enumerate(batch.digests):
+            edited, source, changed = (
+                part[i : i + 1].to(self.device) for part in (batch.pixels, sources, batch.hole)
+            )
+            latents = self._clean(digest, edited)
+            clean.append(latents)
+            given = self._source(digest, source, changed)
+            conditions.append(torch.zeros_like(given) if batch.blind[i] else given)
+            kept.append(1 - mask_to_latent(changed, tuple(latents.shape[2:])))
+        read, target, same = (
+            torch.cat(part).transpose(1, 2).to(self.device) for part in (conditions, clean, kept)
+        )
+        return target, read, same
+
+    def _source(
+        self, digest: str, source: Float[Tensor, "1 3 t h w"], mask: Float[Tensor, "1 1 t h w"]
+    ) -> Tensor:
+        """What the model reads of a source, [1, c, t, h, w]. Kept like the clean latents."""
+        vae, layout = self._bundle.vae, self.model.layout
+        kept = self._cache.get(
+            "sources",
+            digest_of(self._networks["vae"], digest),
+            latent_shape(vae, source),
+            lambda: build_conditioning(layout, vae, source, mask).transpose(1, 2).contiguous(),
+        )
+        return kept.to(self.device)
 
     def _clean(self, digest: str, pixels: Float[Tensor, "1 3 t h w"]) -> Tensor:
         """Kept where a cache is asked for; in float32, as it was made."""
