@@ -66,9 +66,10 @@ class Limits:
     larger regions are scaled down to that area. `known_ends` says which frames of a window may be
     finished before it runs: the first one, or both ends. `samplers` begin with the default one;
     there are none where the model brings its own, whatever the settings say. `guidance` names its
-    scales, the caption's first. `demo_of` is what a demo model was made for,
-    in words; empty for a model that is meant for footage. `reads_affected`: it tells what is
-    removed from what that only affects, by the levels of a region's hole.
+    scales, the caption's first. `demo_of` is what a demo model was made for, in words; empty for a
+    model that is meant for footage. `reads_affected`: it tells what is removed from what that only
+    affects, by the levels of a region's hole. A single frame is edited as `least` of them, the
+    shortest clip that it makes.
     """
 
     grid: Grid
@@ -80,6 +81,7 @@ class Limits:
     known_ends: Literal["first", "both"] = "first"
     demo_of: str = ""
     reads_affected: bool = False
+    least: int = 1
 
     def __post_init__(self) -> None:
         if self.grid.legal_frames(self.longest) != self.longest:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from inspect import Parameter, signature
 from typing import Any
 
@@ -14,9 +15,8 @@ def call_node(node_id: str, *, since: str = "", **inputs: Any) -> tuple[Any, ...
     Raises ModelError where there is no such node (`since` names a version that has it), or where
     its inputs are others than the ones that were known here.
     """
-    import nodes  # ComfyUI's own module: there only when ComfyUI runs
-
-    found = nodes.NODE_CLASS_MAPPINGS.get(node_id)
+    # ComfyUI's own module, whose name is that of a folder here.
+    found = import_module("nodes").NODE_CLASS_MAPPINGS.get(node_id)
     if found is None:
         raise ModelError(
             f"this ComfyUI has no node {node_id}, which this model needs: update ComfyUI"

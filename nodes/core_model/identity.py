@@ -65,6 +65,8 @@ def _facts(value: Any, depth: int = DEPTH) -> Any:
 
 
 def _samples(value: Tensor) -> list[Any]:
+    if value.is_meta:
+        return [list(value.shape)]
     flat = value.detach().flatten()
     picked = flat[:: max(1, flat.numel() // SAMPLES)][:SAMPLES].float().cpu()
     return [list(value.shape), picked.tolist()]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from ...vivid_core.errors import ModelError
+from ...vivid_core.errors import InputError, ModelError
 from ...vivid_core.inpainter import Draw, Limits, OnStage, Painted, Prompt, Region, Work
 from ...vivid_core.settings import Settings
 from .contracts import Sampled, Span, condition
@@ -55,6 +55,7 @@ class CoreModel:
             tasks=self.family.tasks,
             samplers=(),  # chosen where the model was connected
             known_ends=self.family.known_ends,
+            least=self.family.least,
             reads_affected=self.family.affected,
         )
 
@@ -73,7 +74,15 @@ class CoreModel:
         return tuple(found)
 
     def check(self, settings: Settings) -> None:
+        """Raise InputError for guidance away from a negative caption that nobody can read."""
         self.limits.check(settings, self.name)
+        unread = not self.texts.reads and not self.texts.given.get(NEGATIVE)
+        if unread and self.schedule.guider is None and settings.guidance_scales[0] != 1.0:
+            raise InputError(
+                "guidance",
+                f"{settings.guidance_scales[0]:g} steers away from a negative that is not there: "
+                "connect negative or a CLIP to Vivid Use Core Model, or set guidance to 1",
+            )
 
     def digest(self, device: torch.device) -> str:
         return model_digest(self, device)

@@ -25,10 +25,13 @@ class Texts:
         return self.clip is not None
 
     def read(self, text: str, name: str) -> Conditioning:
-        """A caption; what was given where there is no CLIP, nothing where nothing was."""
+        """A caption with what else was given; all of that where there is no CLIP."""
+        given = self.given.get(name, [])
         if self.clip is None:
-            return self.given.get(name, [])
-        return self.clip.encode_from_tokens_scheduled(self.clip.tokenize(text))
+            return given
+        beside = given[0][1] if given else {}
+        encoded = self.clip.encode_from_tokens_scheduled(self.clip.tokenize(text))
+        return [[read, {**beside, **values}] for read, values in encoded]
 
     def conditions(self, positive: Conditioning, negative: Conditioning | None) -> Conditions:
         """All that a guider is told: what was read in place of what was given."""

@@ -155,7 +155,8 @@ def clip_and_mask(
 def use(nodes: Any, state: Any, vae: Any, text: int, **inputs: Any) -> Any:
     positive, negative = (conditioning(text, seed) for seed in (1, 2))
     given = {**USE, "positive": positive, "negative": negative, **inputs}
-    given.setdefault("model", load_model(state))
+    if "model" not in given:
+        given["model"] = load_model(state)
     return nodes.UseCoreModel.execute(vae=vae, **given).args[0]
 
 

@@ -98,6 +98,6 @@ def bundled_workflows_run_on_tiny_files(nodes: Any) -> None:
         assert "outside the mask: max difference 0" in report
 
 
-CHECKS: dict[str, Callable[[Any], None]] = {
+CHECKS: dict[str, Callable[[Any], str | None]] = {
     bundled_workflows_run_on_tiny_files.__name__: bundled_workflows_run_on_tiny_files
 }

@@ -145,6 +145,8 @@ def candidates_are_the_shortest_clip(nodes: Any) -> None:
         )
         assert batch.shape == (2, SIDE, SIDE, 3), "captions that nobody reads make no candidates"
         assert "2 candidate(s) of frame 2" in report
+        count = 5 if task == "delete" else 1
+        assert f"makes {count} frame(s) for a candidate" in report
         if task == "modify":
             outside = mask[2] == 0
             assert torch.equal(batch[:, outside], frames[2][outside].expand(2, -1, -1))
@@ -226,17 +228,17 @@ def costs_are_told_as_unknown(nodes: Any) -> None:
     assert "cannot tell what an edit costs" in words and pflops == 0
 
 
-def in_inference_mode(check: Callable[[Any], None]) -> Callable[[Any], None]:
+def in_inference_mode(check: Callable[[Any], str | None]) -> Callable[[Any], str | None]:
     """As ComfyUI runs every node."""
 
-    def checked(nodes: Any) -> None:
+    def checked(nodes: Any) -> str | None:
         with torch.inference_mode():
-            check(nodes)
+            return check(nodes)
 
     return checked
 
 
-CHECKS: dict[str, Callable[[Any], None]] = {
+CHECKS: dict[str, Callable[[Any], str | None]] = {
     check.__name__: in_inference_mode(check)
     for check in (
         the_rest_stays_exactly,

@@ -46,6 +46,7 @@ class KeyframeResult:
     candidates: tuple[Candidate, ...]
     mask: Float[Tensor, "h w"]
     cost: CostEstimate | None  # of the whole clip; None where the model cannot tell
+    made_frames: tuple[int, int]  # by the model: of one candidate, of the whole clip
     candidate_pflops: float | None
     seconds: float
     warnings: tuple[str, ...]
@@ -64,6 +65,12 @@ class KeyframeResult:
                 f"one candidate costs {flops_text(self.candidate_pflops)}, the edit of all "
                 f"{self.cost.frames} frames {flops_text(whole)}: "
                 f"{whole / self.candidate_pflops:.0f} times as much"
+            )
+        else:
+            one, whole = self.made_frames
+            lines.append(
+                f"what that costs is not known: the model makes {one} frame(s) for a candidate, "
+                f"{whole} for the edit of the clip"
             )
         return "\n".join(lines)
 
@@ -117,6 +124,7 @@ def edit_keyframe(
         ),
         mask=still.masks.read(FrameRange(start=0, stop=1))[0],
         cost=estimate_cost(model, whole),
+        made_frames=(model.limits.least, sum(whole.length(window) for window in whole.windows)),
         candidate_pflops=None if work is None else work.pflops,
         seconds=time.monotonic() - started,
         warnings=(*model.warnings, *unknown_words_warning(model.name, unknown)),
