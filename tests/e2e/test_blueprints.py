@@ -14,7 +14,11 @@ NAMES = ["Vivid Edit by Words (SAM3)", "Vivid Track and Edit"]
 LISTED_SINCE = (0, 4)  # ComfyUI that offers blueprints of packs
 SCENE = {"seed": 1_000_029, "width": 64, "height": 64, "length": 5}
 POINT = {"points": [[41.5, 27.5, 1]]}
-PROMPTS = {"version": 1, "size": [64, 64], "objects": [{"id": 1, "name": "", "frames": {"0": POINT}}]}
+PROMPTS = {
+    "version": 1,
+    "size": [64, 64],
+    "objects": [{"id": 1, "name": "", "frames": {"0": POINT}}],
+}
 
 _OPEN = """async (graph) => {
   await window.app.loadGraphData(graph)
@@ -60,7 +64,8 @@ def listed(comfy: ComfyServer) -> dict[str, Any]:
         if entry["info"]["node_pack"] == f"custom_nodes.{PACK}"
     }
     return {
-        name: json.loads(comfy.get(f"/global_subgraphs/{key}")["data"]) for name, key in ours.items()
+        name: json.loads(comfy.get(f"/global_subgraphs/{key}")["data"])
+        for name, key in ours.items()
     }
 
 

@@ -61,7 +61,9 @@ def test_two_painted_frames_make_a_clip(
     assert masks.shape == (LENGTH, SIDE, SIDE)
     middles = [float(np.nonzero(mask)[1].mean()) / SIDE for mask in masks]
     assert middles == sorted(middles)
-    assert middles[0] == pytest.approx(0.275, abs=0.03) and middles[-1] == pytest.approx(0.75, abs=0.03)
+    assert middles[0] == pytest.approx(0.275, abs=0.03) and middles[-1] == pytest.approx(
+        0.75, abs=0.03
+    )
     editor.scrub(4)
     assert is_blue(editor.color((middles[4], 0.51)))  # what the run made of it
     page.keep(f"paint_between_{renderer}")
@@ -75,7 +77,13 @@ def test_two_painted_frames_make_a_clip(
 def test_one_bad_frame_of_a_track_is_painted_anew(
     editor: PaintPage, page: ComfyPage, renderer: Renderer
 ) -> None:
-    scene = {"scene": "moving shapes", "seed": SEED, "width": SIDE, "height": SIDE, "length": LENGTH}
+    scene = {
+        "scene": "moving shapes",
+        "seed": SEED,
+        "width": SIDE,
+        "height": SIDE,
+        "length": LENGTH,
+    }
     editor.connect_track(scene)
     assert page.run() == "execution_success"
     track = editor.masks()

@@ -190,7 +190,11 @@ def _inside(blueprint: Blueprint, writer: Writer, identity: str) -> dict[str, An
         ],
         "outputs": [
             _end(
-                identity, 2 * slot + 1, name, _type(blueprint, writer, link), (right, 20 + 20 * slot)
+                identity,
+                2 * slot + 1,
+                name,
+                _type(blueprint, writer, link),
+                (right, 20 + 20 * slot),
             )
             | {"linkIds": [w[0] for w in wires if (w[3], w[4]) == (OUTPUTS, slot)]}
             for slot, (name, link) in enumerate(blueprint.outputs)
@@ -199,8 +203,13 @@ def _inside(blueprint: Blueprint, writer: Writer, identity: str) -> dict[str, An
         "nodes": nodes,
         "groups": [],
         "links": [
-            dict(zip(("id", "origin_id", "origin_slot", "target_id", "target_slot", "type"), wire,
-                     strict=True))
+            dict(
+                zip(
+                    ("id", "origin_id", "origin_slot", "target_id", "target_slot", "type"),
+                    wire,
+                    strict=True,
+                )
+            )
             for wire in wires
         ],
         "extra": {},

@@ -123,7 +123,11 @@ FROM_IMAGE_MODEL = Template(
                     id=11,
                     kind="ImageCompositeMasked",
                     values={"resize_source": True},
-                    links={"destination": (3, "image"), "source": (10, "IMAGE"), "mask": (3, "mask")},
+                    links={
+                        "destination": (3, "image"),
+                        "source": (10, "IMAGE"),
+                        "mask": (3, "mask"),
+                    },
                     title="Your image model here",
                 ),
                 Node(
