@@ -29,6 +29,7 @@ const COMPARE_SIZE = [460, 620]
 const EDITOR_SIZE = [480, 640]
 const VIEW_HEIGHT = 320
 const EDITOR_HEIGHT = 360
+const TABS_HEIGHT = 32 // above an editor that shares its place
 const REPORT_HEIGHT = 110
 const REPORT_MOST = 260
 const TEXT_HEIGHT = 60 // of a text box, at least
@@ -178,7 +179,8 @@ function makeEditor(node, Editor, name) {
 // output) after a run.
 function placeEditor(node, editor, names, show = showFrames) {
   holdNotice(node, editor.element)
-  const view = addView(node, `${names[0]}_editor`, editor.element, EDITOR_HEIGHT)
+  const height = EDITOR_HEIGHT + (names.length > 1 ? TABS_HEIGHT : 0)
+  const view = addView(node, `${names[0]}_editor`, editor.element, height)
   for (const name of names) hideBehind(node.widgets.find((widget) => widget.name === name), view)
   forwardWheel(editor.element)
   growTo(node, EDITOR_SIZE)

@@ -23,6 +23,7 @@ from vivid_core.files.seal import file_checksum
 from vivid_core.keyframe.edit import Candidate
 from vivid_core.keyframe.library import CandidateLibrary
 from vivid_core.mask.animate import parse_path
+from vivid_core.mask.paint import parse_painting
 from vivid_core.media import read_mask
 from vivid_core.tiny.load import TINY_WEIGHTS
 from vivid_core.tiny.recipe.cache import read_shard, store_shard
@@ -252,6 +253,7 @@ def test_json_bombs(tmp_path: Path) -> None:
         for read in (
             lambda t=text: parse_prompts(t),
             lambda t=text: parse_path(t),
+            lambda t=text: parse_painting(t),
             lambda: read_mask(path),
         ):
             started = time.monotonic()

@@ -132,7 +132,7 @@ class EditorPage:
         self.settle()
 
     def scrub(self, frame: int) -> None:
-        self.editor.locator("input[type=range]").fill(str(frame))
+        self.editor.locator(".ve-track input").fill(str(frame))
         self.settle()
 
     # --- the graph ---

@@ -73,7 +73,8 @@ FOUND: dict[str, list[tuple[str, str, str | None]]] = {
 }
 # They show something on the page, which nobody needs to fetch.
 FOR_THE_PAGE = {
-    "Vivid_FrameForEditing", "Vivid_SampleClip", "Vivid_AugmentMask", "Vivid_OverlayMask", "Vivid_AnimateMask",
+    "Vivid_SampleClip", "Vivid_AugmentMask", "Vivid_OverlayMask", "Vivid_AnimateMask",
+    "Vivid_FrameForEditing",
     "Vivid_PropagateBackgroundMask", "Vivid_PickKeyframe", "Vivid_PlotTraining",
     "Vivid_PasteMask",
 }  # fmt: skip
