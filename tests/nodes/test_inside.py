@@ -12,6 +12,7 @@ import pytest
 from . import (
     inside_comfyui,
     inside_core_model,
+    inside_instruct,
     inside_merge,
     inside_perceive,
     inside_values,
@@ -57,6 +58,7 @@ def run_once(
         *(("inside_values", name) for name in inside_values.CHECKS),
         *(("inside_perceive", name) for name in inside_perceive.CHECKS),
         *(("inside_core_model", name) for name in inside_core_model.CHECKS),
+        *(("inside_instruct", name) for name in inside_instruct.CHECKS),
     ],
 )
 def test_inside_comfyui(run_once: Callable[[str], Outcome], script: str, name: str) -> None:
