@@ -5,13 +5,13 @@ Exit code 0, or 2 with one line that names the argument at fault.
 
 from __future__ import annotations
 
-import argparse
 import logging
 import sys
 from collections.abc import Sequence
 
 from ..errors import VividError
 from . import augment, build, demo, edit, fill, keyframe, measure, merge, plan, track, train
+from .parser import Parser
 from .shared import explained
 
 COMMANDS = (augment, build, demo, edit, fill, keyframe, measure, merge, plan, track, train)
@@ -19,7 +19,7 @@ COMMANDS = (augment, build, demo, edit, fill, keyframe, measure, merge, plan, tr
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; the console script `vivid`."""
-    parser = argparse.ArgumentParser(prog="vivid", description="Mask-guided local video editing.")
+    parser = Parser(prog="vivid", description="Mask-guided local video editing.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for module in COMMANDS:
         module.add_command(commands)
