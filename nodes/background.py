@@ -294,7 +294,9 @@ class FillBackground(VividNode):
             classical=rest == "classical",
             runtime=host.runtime(),
         )
-        report = "\n".join([_filled_share(hole, found.never_seen, rest), *found.warnings])
+        report = "\n".join(
+            [_filled_share(hole, found.never_seen, rest), *found.warnings, *source.words()]
+        )
         frames = convert.to_socket(found.frames)
         return io.NodeOutput(
             frames,

@@ -279,12 +279,7 @@ def edit_output(source: Recording, result: EditResult, *, lead: str = "") -> io.
     """The edit of a source with its preview and report; `lead` says how it was made."""
     from ..vivid_core.edit.report import NOTHING_CHANGED, report_text
 
-    words = report_text(result.report, lead=lead)
-    if source.losses:
-        words += (
-            f"\nWARNING: not kept of the source: {'; '.join(source.losses)} (Vivid Edit Long Video "
-            "keeps it)"
-        )
+    words = "\n".join([report_text(result.report, lead=lead), *source.words()])
     if result.report.nothing_changed:
         logging.getLogger(__name__).warning(NOTHING_CHANGED)
     frames = convert.to_socket(result.frames)

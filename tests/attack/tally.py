@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Container, Mapping
 from typing import Any
 
-from vivid_core.errors import InputError, VividError
+from vivid_core.errors import VividError
+from vivid_core.faults import find_fault
 
 GOOD = ("success", "clear")
 LONGEST = 1200  # characters of a message that somebody reads
 
 
-def is_clear(words: str) -> bool:
-    """Whether a message names something and says what to do, on lines that can be read."""
-    head, colon, rest = words.partition(": ")
-    return bool(head and colon and rest) and len(words) <= LONGEST and "Traceback" not in words
+def is_clear(words: str, arguments: Container[str]) -> bool:
+    """Whether a message begins with arguments of whoever asked and goes on, on readable lines.
+
+    `arguments` are the inputs of a node or the options of a command; several stand between commas.
+    """
+    head, _, rest = words.partition(": ")
+    named = all(name in arguments for name in head.split(", "))
+    return named and bool(rest.strip()) and len(words) <= LONGEST and "Traceback" not in words
 
 
 class Tally:
@@ -31,13 +36,24 @@ class Tally:
         if outcome not in GOOD:
             self.bad.append(f"{outcome}: {attack!s:.300}\n    {words[:600]}")
 
-    def of(self, attack: object, run: Callable[[], Any], *, same: Callable[[Any], bool]) -> None:
-        """Run an attack here. `same` tells whether what it gives is what it gave undamaged."""
+    def of(
+        self,
+        attack: object,
+        run: Callable[[], Any],
+        *,
+        same: Callable[[Any], bool],
+        given: Mapping[str, Any],
+    ) -> None:
+        """Run an attack here. `same` tells whether what it gives is what it gave undamaged.
+
+        `given` are the arguments of whoever asks, who shows an error as commands and nodes do.
+        """
         try:
             result = run()
         except VividError as error:
-            named = isinstance(error, InputError) or is_clear(str(error))
-            self.add("clear" if named and is_clear(str(error)) else "unclear", attack, str(error))
+            fault = find_fault(error, given)
+            words = str(error) if fault is None else f"{fault.argument}: {fault.problem}"
+            self.add("clear" if is_clear(words, given) else "unclear", attack, words)
         except Exception as error:  # this is what is looked for
             self.add("traceback", attack, repr(error))
         else:

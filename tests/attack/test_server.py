@@ -70,6 +70,12 @@ def judge_rejection(answer: dict[str, Any]) -> tuple[str, str]:
     return ("clear", words) if errors else ("foreign", json.dumps(answer)[:300])
 
 
+def inputs_of(comfy: ComfyServer, kind: str) -> set[str]:
+    """The names of a node's inputs."""
+    info = comfy.get(f"/object_info/{kind}")[kind]["input"]
+    return {*info.get("required", {}), *info.get("optional", {})}
+
+
 def judge_run(comfy: ComfyServer, prompt: str, watch: Stopwatch) -> tuple[str, str]:
     """Of a request that ran; the server answers others meanwhile."""
     entry = wait_until(
@@ -84,7 +90,8 @@ def judge_run(comfy: ComfyServer, prompt: str, watch: Stopwatch) -> tuple[str, s
                 return "foreign", words
             if not detail["exception_type"].startswith("vivid."):
                 return "traceback", words + "".join(detail["traceback"][-3:])
-            clear = is_clear(detail["exception_message"].strip())
+            names = inputs_of(comfy, detail["node_type"])
+            clear = is_clear(detail["exception_message"].strip(), names)
             return "clear" if clear else "unclear", words
     return "success", ""
 

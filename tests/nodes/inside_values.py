@@ -140,6 +140,40 @@ def errors_have_short_names(nodes: Any) -> None:
             assert kind.__module__ == "vivid", kind
 
 
+def errors_begin_with_an_input(nodes: Any) -> None:
+    """Whatever the core calls a thing, and whether it names a file, a place or nothing."""
+    from comfy_api.latest import io
+
+    kinds, schema = errors(), sys.modules["vivid_pack.nodes.schema"]
+    first = kinds.InputError("frames", "need three")
+
+    class Broken(schema.VividNode):
+        error: Any = first
+
+        @classmethod
+        def define_schema(cls) -> Any:
+            names = ("model", "video", "rank")
+            return io.Schema(node_id="Broken", inputs=[io.String.Input(name) for name in names])
+
+        @classmethod
+        def execute(cls, model: str, video: str, rank: str) -> Any:
+            raise cls.error
+
+    for error, told in (
+        (first, "video: need three"),
+        (kinds.InputError("rank", "is 0"), "rank: is 0"),
+        (kinds.InputError("config", "Train: lora: rank: is 0"), "rank: is 0"),
+        (kinds.ModelError("a.sft: is cut off"), "model: a.sft: is cut off"),
+        (kinds.AdapterError("has no rank"), "model: has no rank"),
+        (kinds.EngineError("gave nothing"), "gave nothing"),
+    ):
+        Broken.error = error
+        try:
+            Broken.execute(model="unet/a.sft", video="v", rank="8")
+        except kinds.VividError as found:
+            assert (type(found), str(found)) == (type(error), told)
+
+
 def links_in_circles_are_walked_once(nodes: Any) -> None:
     host = sys.modules["vivid_pack.nodes.host"]
     root = Path(BASE[1]) / "circles"
@@ -162,6 +196,7 @@ CHECKS: dict[str, Callable[[Any], None]] = {
         frames_name_the_input,
         a_broken_video_is_explained,
         errors_have_short_names,
+        errors_begin_with_an_input,
         links_in_circles_are_walked_once,
     )
 }

@@ -59,12 +59,12 @@ def lag_seconds(sound: dict[str, Any], start: float) -> float:
     return (int(both.argmax()) - len(expected) + 1) / SOUND_RATE
 
 
-def saved(video: Any) -> Path:
+def saved(video: Any, format: str = "mp4") -> Path:
     """As ComfyUI's Save Video writes it."""
     from comfy_api.latest import Types
 
-    file = Path(sys.argv[-1]) / "saved.mp4"
-    video.save_to(str(file), format=Types.VideoContainer("mp4"), codec=Types.VideoCodec("auto"))
+    file = Path(sys.argv[-1]) / f"saved.{format}"
+    video.save_to(str(file), format=Types.VideoContainer(format), codec=Types.VideoCodec("auto"))
     return file
 
 
@@ -115,6 +115,47 @@ def images_are_silent_at_a_stated_rate(nodes: Any) -> None:
     _, _, made = edited(nodes, torch.rand(5, SIZE, SIZE, 3))
     parts = made.get_components()
     assert parts.frame_rate == 8 and parts.audio is None
+
+
+def how_a_video_looks_is_kept(nodes: Any) -> None:
+    from comfy_api.latest import InputImpl, Types
+
+    looks = media().Looks(
+        pixel_aspect=Fraction(32, 27), primaries=9, transfer=18, matrix=9, fields="top"
+    )
+    path = Path(make_file("looks"))
+    frames = media().read_clip(path).frames
+    media().write_clip(path, frames, fps=RATE, looks=looks, bit_depth=16)
+    source = InputImpl.VideoFromFile(str(path))
+    words = reader().read_recording(source).words()
+    assert words == [
+        "kept in the video output: pixel aspect 32:27; primaries BT.2020; transfer HLG; "
+        "interlaced, top field first"
+    ]
+    _, _, made = edited(nodes, source)
+    for format in ("mp4", "mkv") if hasattr(Types.VideoContainer, "MKV") else ("mp4",):
+        found = media().read_info(saved(made, format))
+        assert found.looks.pixel_aspect == Fraction(32, 27) and found.looks.fields == "top"
+        assert (found.looks.transfer, found.looks.primaries) == (18, 9)
+        assert found.bit_depth == 10
+    with reader().on_disk(made) as file:
+        assert media().read_info(file).looks.pixel_aspect == Fraction(32, 27)
+
+
+def alpha_goes_along(nodes: Any) -> None:
+    from comfy_api.latest import InputImpl, Types
+
+    path = Path(make_file("layers"))
+    layers = torch.zeros(FRAMES, SIZE, SIZE, 1)
+    layers[:, 8:40, 8:40] = 0.6
+    frames = torch.cat([media().read_clip(path).frames, layers], dim=-1)
+    media().write_clip(path, frames, fps=RATE)
+    _, _, made = edited(nodes, InputImpl.VideoFromFile(str(path)))
+    with reader().on_disk(made) as file:
+        assert torch.allclose(media().read_alpha(file), layers[..., 0], atol=1e-3)
+    assert media().read_alpha(saved(made, "mp4")) is None
+    if hasattr(Types.VideoContainer, "MKV"):
+        assert torch.allclose(media().read_alpha(saved(made, "mkv")), layers[..., 0], atol=1e-3)
 
 
 def filling_gives_a_video_too(nodes: Any) -> None:
@@ -251,6 +292,8 @@ CHECKS: dict[str, Callable[[Any], None]] = {
         an_edit_has_the_rate_and_the_sound_of_its_video,
         uneven_frames_keep_their_times,
         images_are_silent_at_a_stated_rate,
+        how_a_video_looks_is_kept,
+        alpha_goes_along,
         filling_gives_a_video_too,
         trimmed_videos_are_cut_with_their_sound,
         cropped_and_resized_videos_are_read_as_they_look,

@@ -7,6 +7,7 @@ again.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -43,6 +44,8 @@ def run_on_ray(
     """
     if workers < 1:
         raise InputError("workers", f"must be 1 or more, got {workers}")
+    if not 0 <= gpus < math.inf:
+        raise InputError("gpus_per_worker", f"must be 0 or more, got {gpus}")
     _ray()
 
     def run(tasks: Sequence[Task], runtime: Runtime) -> Iterator[Outcome]:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ..errors import InputError
 from ..files.digest import digest_of
+from ..files.guarded import JsonError, read_text
 from ..video import FrameRange
 
 VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts")
@@ -84,7 +85,7 @@ def _with_defaults(source: Source, licence: str, origin: str) -> Source:
 
 
 def _rows(table: Path) -> Iterator[Source]:
-    rows = csv.DictReader(_lines(table))
+    rows = _read_csv(table)
     unknown = sorted({*(rows.fieldnames or ())} - {*COLUMNS})
     if unknown or "path" not in (rows.fieldnames or ()):
         raise InputError(
@@ -98,6 +99,17 @@ def _rows(table: Path) -> Iterator[Source]:
             raise InputError("videos", f"{where}: has no path")
         facts = {name: row.get(name) or "" for name in ("licence", "origin")}
         yield _source(table, row["path"], frames=_range(row, where), **facts)
+
+
+def _read_csv(table: Path) -> csv.DictReader[str]:
+    """All of it at once, so that its errors are told here."""
+    lines = _lines(table)
+    try:
+        for _ in csv.reader(lines):
+            pass
+    except csv.Error as error:
+        raise InputError("videos", f"{table} is no CSV ({error}): write it again") from error
+    return csv.DictReader(lines)
 
 
 def _range(row: dict[str, str], where: str) -> FrameRange | None:
@@ -124,6 +136,6 @@ def _in_order(sources: list[Source]) -> tuple[Source, ...]:
 
 def _lines(path: Path) -> list[str]:
     try:
-        return path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
+        return read_text(path).splitlines()
+    except (OSError, JsonError) as error:
         raise InputError("videos", f"{path} cannot be read as UTF-8 text: {error}") from error

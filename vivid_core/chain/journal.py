@@ -10,7 +10,7 @@ A journal is a folder:
 The name of a window holds its digest, so that nothing that a later run asks for can replace what
 an earlier one made. Each file appears whole or not at all, the facts after the video, whose
 checksum they hold; a window whose bytes are no longer those is made again. Nothing of it is ever
-deleted. Two runs at once need two folders.
+deleted. Two runs at once need two folders, see `run`.
 """
 
 from __future__ import annotations

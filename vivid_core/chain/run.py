@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from itertools import takewhile
 from pathlib import Path
@@ -16,6 +16,8 @@ from ..edit.finished import Finished, MemoryStore
 from ..edit.footage import Levels, to_float
 from ..edit.job import Job
 from ..errors import VividError
+from ..files.atomic import write_errors
+from ..files.lock import sole_writer
 from ..inpainter import Inpainter
 from ..media import compare_properties, rate_words, require_video_target
 from ..plan.windows import find_pieces
@@ -62,10 +64,22 @@ def edit_video(
     host = runtime or Runtime()
     require_video_target(files.out)
     job = job or plan_video(model, files, settings, host)
-    with torch.no_grad():
+    with torch.no_grad(), _sole_run(files.work):
         run = _Run(model, files, job, host)
         run.edit()
         return run.report()
+
+
+@contextmanager
+def _sole_run(work: Path | None) -> Iterator[None]:
+    """Hold the journal: a run that begins removes what it takes for the rest of a stopped one."""
+    if work is None:
+        yield
+        return
+    with write_errors(work):
+        work.absolute().parent.mkdir(parents=True, exist_ok=True)
+    with sole_writer(work, argument="work"):
+        yield
 
 
 class _Run:

@@ -5,7 +5,6 @@ Exit code 0, or 2 with one line that names the argument at fault.
 
 from __future__ import annotations
 
-import argparse
 import logging
 import sys
 from collections.abc import Sequence
@@ -27,6 +26,7 @@ from . import (
     track,
     train,
 )
+from .parser import Parser
 from .shared import explained
 
 COMMANDS = (
@@ -49,7 +49,7 @@ COMMANDS = (
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; the console script `vivid`."""
-    parser = argparse.ArgumentParser(prog="vivid", description="Mask-guided local video editing.")
+    parser = Parser(prog="vivid", description="Mask-guided local video editing.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for module in COMMANDS:
         module.add_command(commands)

@@ -83,9 +83,10 @@ def _check(config: BuildConfig) -> None:
 
 
 def _stats(config: BuildConfig, ratings: list[Path]) -> None:
+    answers = [read_answers(path, "ratings") for path in ratings]
     stats = read_stats(config.out)
     print(stats.text)
-    rated = rated_shares([read_answers(path, "ratings") for path in ratings])
+    rated = rated_shares(answers)
     for name, (share, count) in rated.items():
         print(f"{name}: {share:.2f} of {count} answers")
     save_image(config.out / STATS, draw_stats(stats))

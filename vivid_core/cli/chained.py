@@ -33,6 +33,7 @@ from .shared import (
     require_file,
     require_files_apart,
     require_video_file,
+    require_work_folder,
     runtime_for,
 )
 
@@ -102,6 +103,7 @@ def _check_files(arguments: argparse.Namespace) -> None:
     require_video_file("--out", arguments.out)
     mask_out, work = _mask_out(arguments.out), _work(arguments)
     require_file("--out", mask_out)
+    require_work_folder("--work", work)
     require_file("--report", arguments.report)
     part = work / f"{PARTIAL}{arguments.out.suffix}"
     require_files_apart(

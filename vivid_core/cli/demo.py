@@ -15,11 +15,13 @@ from ..cogvideox.model import CogVideoX
 from ..edit.clip import edit_clip
 from ..edit.composite import measure_change
 from ..edit.report import EditResult, report_data
+from ..errors import InputError
 from ..files.atomic import require_folder_target, write_errors, write_whole_file
 from ..mask.overlay import overlay_mask
 from ..media import read_clip, save_image, write_clip
 from ..metrics.report import Report
 from ..metrics.sheet import SheetRow, difference_panel, draw_sheet, mask_panel
+from ..settings import Settings
 from ..tiny import load_tiny
 from ..tiny.cases import CASES, Case, Sampling
 from ..tiny.quality import measure, methods_beside, summarise
@@ -44,6 +46,9 @@ def add_command(commands: argparse._SubParsersAction) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Edit, write videos, contact sheet and report.json, and say where they are."""
     started, out = time.monotonic(), arguments.out
+    Settings(task="delete", steps=arguments.steps, guidance=arguments.guidance)  # or refuses
+    if arguments.scenes < 1:
+        raise InputError("--scenes", f"must be 1 or more, got {arguments.scenes}")
     with named("--out"), write_errors(out):
         out.mkdir(parents=True, exist_ok=True)
     with named("--out"):

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from ..errors import InputError, ModelError
-from ..files.atomic import write_whole_file
+from ..files.atomic import require_folder_target, write_whole_file
 from ..flow.dis import DisFlow
 from ..flow.engine import FlowEngine
 from ..flow.raft import load_raft
@@ -28,7 +28,7 @@ from ..measure.votes import read_key, read_votes, tally_json, tally_text, tally_
 from ..media import IMAGE_SUFFIXES, read_clip, read_mask, require_writable, save_image
 from ..settings import Task
 from ..video import Clip, MaskTrack
-from .shared import device_named, named, require_files_apart
+from .shared import device_named, named, option_of, require_files_apart
 
 SINGLE, SET = ("source", "edit", "mask", "task"), ("manifest", "edits")
 INSTRUMENTS = ("clip_model", "raft", "json", "plot")
@@ -224,6 +224,11 @@ def _check_targets(arguments: argparse.Namespace) -> None:
         if path is not None:
             with named(f"--{option}"):
                 require_writable(path)
+    for option in ("write_set", "study"):
+        path = getattr(arguments, option)
+        if path is not None:
+            with named(option_of(option)):
+                require_folder_target(path)
     require_files_apart(
         arguments,
         reads=("source", "edit", "mask", "truth", "manifest", "votes", "key", "raft"),

@@ -14,7 +14,7 @@ from ..tiny import load_model
 from ..tiny.load import load_tiny
 from .shared import adapter_files, add_adapter_arguments, named, require_files_apart
 
-SUFFIX = ".safetensors"
+SUFFIXES = (".safetensors", ".sft")
 
 
 def add_command(commands: argparse._SubParsersAction) -> None:
@@ -29,7 +29,10 @@ def add_command(commands: argparse._SubParsersAction) -> None:
         help="whose names the tensors of a single file have",
     )
     parser.add_argument(
-        "--out", type=Path, required=True, help=f"a {SUFFIX} file (transformer), or a new folder"
+        "--out",
+        type=Path,
+        required=True,
+        help=f"a {SUFFIXES[0]} file (transformer), or a new folder",
     )
     parser.set_defaults(run=run)
 
@@ -37,8 +40,9 @@ def add_command(commands: argparse._SubParsersAction) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Load all, merge, write."""
     require_files_apart(arguments, reads=("model", "adapter", "base"), writes=("out",))
+    is_file = arguments.out.suffix.lower() in SUFFIXES
     with named("--out"):
-        if arguments.out.suffix == SUFFIX:
+        if is_file:
             require_writable(arguments.out)
         else:
             require_folder_target(arguments.out)
@@ -52,7 +56,7 @@ def run(arguments: argparse.Namespace) -> None:
         bundle = load_model(arguments.model, base=arguments.base)
     for one in others:
         bundle = merged_bundle(bundle, one.adapter, strength=one.strength)
-    if arguments.out.suffix == SUFFIX:
+    if is_file:
         options = {"strength": last.strength, "spelling": arguments.spelling}
         save_merged(arguments.out, bundle, last.adapter, **options)
     else:

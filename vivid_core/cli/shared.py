@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -19,7 +20,9 @@ from torch import Tensor
 from .. import runtime
 from ..cogvideox.adapters import AdapterFile
 from ..cogvideox.model import CogVideoX
-from ..errors import AdapterError, InputError, MaskError, MediaError, ModelError, VividError
+from ..errors import InputError, MediaError, VividError
+from ..faults import find_fault
+from ..files.atomic import is_there, require_folder_target
 from ..files.targets import require_apart
 from ..media import (
     SOUND_MODES,
@@ -33,15 +36,10 @@ from ..runtime import Progress, Runtime
 from ..video import Clip
 
 MASKS_SUFFIX = ".json"
-# Arguments of the core that the command line calls otherwise.
-RENAMED = {
-    "later_captions": "later_caption",
-    "mask_out": "out",
-    "frames": "video",
-    "guidance": "text_guidance",
-}
+RATE = re.compile(r"[0-9]{1,9}([./][0-9]{1,9})?")  # 1e999999999 would take for ever
 MOST_FPS, FINEST_FPS = 1000, 1001  # frames a second; the denominator of 24000/1001
-POSITIONAL = ("config", "command", "run")
+NO_OPTIONS = ("command", "run")
+CONFIG = "config"  # a file that holds the options of a command
 
 
 @contextmanager
@@ -58,35 +56,18 @@ def named(
 
 def explained(error: VividError, arguments: argparse.Namespace) -> str:
     """An error's words, which begin with the option at fault wherever one can be told."""
-    given = {name: value for name, value in vars(arguments).items() if value not in (None, [], "")}
-    if isinstance(error, InputError):
-        if error.argument.startswith("--"):
-            return str(error)
-        name = error.argument.split(", ")[0]
-        name = name if name in vars(arguments) else RENAMED.get(name, name)
-        if name in vars(arguments) and name not in POSITIONAL:
-            return f"{option_of(name)}: {error.problem}"
-    text = str(error)
-    for name, value in given.items():
-        if name not in POSITIONAL and any(place in text for place in _places(value)):
-            return f"{option_of(name)}: {text}"
-    kinds = {AdapterError: "adapter", ModelError: "model", MaskError: "mask"}
-    names = [name for kind, name in kinds.items() if isinstance(error, kind) and name in given]
-    return f"{option_of(names[0])}: {text}" if names else text
+    if isinstance(error, InputError) and error.argument.startswith("--"):
+        return str(error)
+    given = {name: value for name, value in vars(arguments).items() if name not in NO_OPTIONS}
+    fault = find_fault(error, given, otherwise=CONFIG if CONFIG in given else None)
+    if fault is None:
+        return str(error)
+    shown = fault.argument if fault.argument == CONFIG else option_of(fault.argument)
+    return f"{shown}: {fault.problem}"
 
 
 def option_of(name: str) -> str:
     return f"--{name.replace('_', '-')}"
-
-
-def _places(value: object) -> Iterator[str]:
-    """The files that an option's value names, as errors show them."""
-    for item in value if isinstance(value, list) else [value]:
-        if isinstance(item, Path):
-            yield str(item)
-            yield item.name
-        elif isinstance(item, str) and any(mark in item for mark in "/\\@."):
-            yield item.rpartition("@")[0] or item
 
 
 def require_files_apart(
@@ -128,6 +109,13 @@ def require_file(option: str, path: Path | None) -> None:
     if path is not None:
         with named(option):
             require_writable(path)
+
+
+def require_work_folder(option: str, folder: Path) -> None:
+    """Raise InputError where a folder, which is made with those above it, cannot be."""
+    above = [folder.absolute(), *folder.absolute().parents]
+    with named(option):
+        require_folder_target(next(path for path in above if is_there(path.parent)))
 
 
 def require_video_file(option: str, path: Path) -> None:
@@ -194,6 +182,8 @@ def add_adapter_arguments(parser: argparse.ArgumentParser, *, required: bool = F
 
 def adapter_files(arguments: argparse.Namespace) -> list[AdapterFile]:
     """What --adapter and --strength name."""
+    if not math.isfinite(arguments.strength):
+        raise InputError("--strength", f"must be a finite number, got {arguments.strength}")
     return [_adapter_file(text, arguments.strength) for text in arguments.adapter]
 
 
@@ -226,8 +216,8 @@ def fps_named(text: str | None) -> Fraction | None:
     if text is None:
         return None
     try:
-        rate = Fraction(text)
-    except (ValueError, ZeroDivisionError):
+        rate = Fraction(text) if RATE.fullmatch(text) else Fraction(0)
+    except ZeroDivisionError:
         rate = Fraction(0)
     if not 0 < rate <= MOST_FPS:
         raise InputError("--fps", f"need a rate such as 24 or 24000/1001, got {text!r}")

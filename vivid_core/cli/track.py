@@ -39,6 +39,7 @@ from .shared import (
     require_files_apart,
     require_mask_target,
     require_video_file,
+    require_work_folder,
     runtime_for,
 )
 
@@ -103,6 +104,7 @@ def run(arguments: argparse.Namespace) -> None:
         require_video_file("--overlay", arguments.overlay)
         with named("--overlay", (InputError,)):
             require_sound_fits(arguments.video, arguments.overlay)
+    require_work_folder("--work", _work(arguments))
     require_files_apart(
         arguments,
         reads=("video", "prompts", "weights"),

@@ -33,7 +33,7 @@ def guided_predictor(
     transformer: nn.Module,
     conditioning: Float[Tensor, "b t c h w"],
     prompt_embeds: Float[Tensor, "b2 n d"],
-    negative_embeds: Float[Tensor, "b2 n d"] | None,
+    negative_embeds: Float[Tensor, "b3 n d"] | None,
     guidance: float,
     rotary: Rotary | None,
 ) -> Predict:

@@ -157,6 +157,8 @@ def _transformer_path(path: Path) -> Path:
     """The transformer's file, or the folder that holds its config.json."""
     if path.is_file() or (path / "config.json").is_file():
         return path
+    if not path.is_dir():
+        raise ModelError(f"{path}: is a pipe or a device: choose a folder or a file")
     folder = path / "transformer"
     if (folder / "config.json").is_file():
         return folder

@@ -22,6 +22,7 @@ import torch
 
 from ..errors import InputError, MediaError
 from ..files.digest import digest_of, path_digest
+from ..files.guarded import JsonError, read_text
 from ..media import read_clip, read_mask
 from ..video import Clip, MaskTrack
 from .samples import Dataset, TrainingSample
@@ -101,8 +102,8 @@ def read_captions(path: Path, *, known: Sequence[str]) -> dict[str, tuple[str, .
 
 def _lines(path: Path) -> list[str]:
     try:
-        return path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
+        return read_text(path).splitlines()
+    except (OSError, JsonError) as error:
         raise InputError("data", f"{path} cannot be read as UTF-8 text: {error}") from error
 
 

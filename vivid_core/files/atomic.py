@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from ..errors import MediaError
+from ..errors import WriteError
 
 _SHOWN = 300  # characters of a path
 FULL_DISK = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
@@ -18,11 +18,11 @@ FULL_DISK = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
 @contextmanager
 def write_errors(target: Path) -> Iterator[None]:
-    """Errors of the system or of the media library inside this context become MediaError."""
+    """Errors of the system or of the media library inside this context become WriteError."""
     try:
         yield
     except OSError as error:  # the media library's write errors are OSErrors too
-        raise MediaError(f"{shown(target)}: cannot be written, {_remedy(error)}") from error
+        raise WriteError(f"{shown(target)}: cannot be written, {_remedy(error)}") from error
 
 
 def shown(path: Path) -> str:
@@ -46,7 +46,7 @@ class PendingPath:
     def __init__(self, target: Path) -> None:
         _require_name(target)
         if not target.parent.is_dir():
-            raise MediaError(
+            raise WriteError(
                 f"{shown(target)}: cannot be written, there is no folder {shown(target.parent)}: "
                 "create it first"
             )
@@ -69,12 +69,20 @@ class PendingPath:
                 self.path.unlink(missing_ok=True)
 
 
+def is_there(path: Path) -> bool:
+    """Whether anything has this name; what can be no name never does."""
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False
+
+
 def require_writable(target: Path | str) -> None:
-    """Raise MediaError where a file could not be written: before long work, not after it."""
+    """Raise WriteError where a file could not be written: before long work, not after it."""
     target = Path(target).absolute()
     _require_name(target)
     if target.is_dir():
-        raise MediaError(f"{shown(target)}: cannot be written, it is a folder: name a file")
+        raise WriteError(f"{shown(target)}: cannot be written, it is a folder: name a file")
     pending = PendingPath(target)
     try:
         with write_errors(target):
@@ -84,28 +92,29 @@ def require_writable(target: Path | str) -> None:
 
 
 def require_folder_target(target: Path) -> None:
-    """Raise MediaError where a folder could not be made, or no file be written into it."""
+    """Raise WriteError where a folder could not be made, or no file be written into it."""
     target = target.absolute()
+    _require_name(target)
     if target.is_dir():
         require_writable(target / "name")
     elif target.exists():
-        raise MediaError(f"{shown(target)}: cannot be a folder, it is a file: choose another name")
+        raise WriteError(f"{shown(target)}: cannot be a folder, it is a file: choose another name")
     else:
         require_writable(target)
 
 
 def _require_name(target: Path) -> None:
-    """Raise MediaError for what can be no file's name, and for what a file must not replace."""
+    """Raise WriteError for what can be no file's name, and for what a file must not replace."""
     try:
         if b"\0" in str(target).encode():
             raise ValueError
         is_special = target.exists() and not (target.is_file() or target.is_dir())
     except ValueError as error:  # NUL, or no Unicode
-        raise MediaError(f"{shown(target)}: is no name of a file: choose another one") from error
+        raise WriteError(f"{shown(target)}: is no name of a file: choose another one") from error
     except OSError as error:
-        raise MediaError(f"{shown(target)}: cannot be written, {_remedy(error)}") from error
+        raise WriteError(f"{shown(target)}: cannot be written, {_remedy(error)}") from error
     if is_special:
-        raise MediaError(
+        raise WriteError(
             f"{shown(target)}: cannot be written, it is a device or a pipe: name a file"
         )
 
@@ -114,7 +123,7 @@ def _require_name(target: Path) -> None:
 def write_whole(target: Path) -> Iterator[Path]:
     """Where to write a file or folder that takes the name `target` at the end of the context.
 
-    After an exception `target` is as it was. Errors of the system become MediaError.
+    After an exception `target` is as it was. Errors of the system become WriteError.
     """
     pending = PendingPath(target)
     try:

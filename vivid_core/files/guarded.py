@@ -47,14 +47,14 @@ def load_json(path: Path, *, most_bytes: int = MOST_BYTES) -> Any:
 
 
 def read_text(path: Path, *, most_bytes: int = MOST_BYTES) -> str:
-    """A text file. Raises OSError where it cannot be read, and JsonError."""
+    """A text file, its line ends as they are. Raises OSError where it cannot be read, JsonError."""
     if path.exists() and not path.is_file():  # to open a pipe would wait for ever
         raise JsonError("is no file")
     size = path.stat().st_size
     if size > most_bytes:
         raise JsonError(f"holds {size:,} bytes, {most_bytes:,} at most are read")
     try:
-        return path.read_text(encoding="utf-8")
+        return path.read_bytes().decode("utf-8-sig")  # a mark at the beginning is no text
     except UnicodeDecodeError as error:
         raise JsonError(f"is no UTF-8 text ({error.reason} at byte {error.start})") from error
 

@@ -11,9 +11,12 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from ..errors import InputError
+from .guarded import read_text
 
 Config = TypeVar("Config")
 _WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
+MOST_BYTES = 2**20  # of a configuration
+_LONGEST = 300  # characters of what YAML's parser says
 _SHOWN = 60  # characters of a refused value
 
 
@@ -22,10 +25,12 @@ def read_yaml(path: Path) -> dict[str, Any]:
     import yaml
 
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        data = yaml.safe_load(read_text(path, most_bytes=MOST_BYTES))
+    except RecursionError as error:
+        raise InputError("config", f"{path} is nested too deeply: write it flat") from error
+    except (OSError, ValueError, yaml.YAMLError) as error:  # dates and numbers that are none too
         words = " ".join(str(error).split())
-        raise InputError("config", f"{path} cannot be read: {words}") from error
+        raise InputError("config", f"{path} cannot be read: {words[:_LONGEST]}") from error
     if not isinstance(data, dict):
         raise InputError("config", f"{path} must hold a mapping, such as 'data: my_clips'")
     return data

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ..errors import InputError
+from .atomic import is_there
 
 Named = Iterable[tuple[str, Path | None]]  # with the argument's name; None: not given
 
@@ -66,10 +67,14 @@ def require_outside(name: str, folder: Path, inputs: Named) -> None:
 def _require_other(name: str, path: Path, other: str, source: Path) -> None:
     if _is_same(path, source):
         raise InputError(name, f"{path} is what {other} reads: choose another name")
-    if source.is_dir() and path.exists() and _is_inside(path, source):
+    if _is_folder(source) and is_there(path) and _is_inside(path, source):
         raise InputError(name, f"{path} lies in the folder that {other} reads: choose another one")
-    if path.is_dir() and source.exists() and _is_inside(source, path):
+    if _is_folder(path) and is_there(source) and _is_inside(source, path):
         raise InputError(name, f"{path} holds {source}, which {other} reads: choose another folder")
+
+
+def _is_folder(path: Path) -> bool:
+    return is_there(path) and path.is_dir()
 
 
 def _is_same(first: Path, second: Path) -> bool:

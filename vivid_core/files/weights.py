@@ -63,7 +63,7 @@ def read_weights(path: Path) -> WeightFile:
     """
     if not path.is_file():
         raise ModelError(f"{path}: no such file")
-    if path.name.endswith((INDEX_SUFFIX, PICKLE_INDEX_SUFFIX)):
+    if path.name.lower().endswith((INDEX_SUFFIX, PICKLE_INDEX_SUFFIX)):
         return _read_index(path)
     if path.suffix.lower() in _SAFETENSORS:
         return _read_safetensors(path)
@@ -193,7 +193,7 @@ def _read_one_or_shards(files: list[Path]) -> WeightFile:
 def _read_shard(index: Path, name: str) -> WeightFile:
     """A file that an index names. Raises ModelError where that leads out of the index's folder."""
     plain = PurePosixPath(name).name == PureWindowsPath(name).name == name
-    pickled = index.name.endswith(PICKLE_INDEX_SUFFIX)
+    pickled = index.name.lower().endswith(PICKLE_INDEX_SUFFIX)
     if not plain or Path(name).suffix.lower() not in ((".bin",) if pickled else _SAFETENSORS):
         raise ModelError(
             f"{index.name}: names {name[:_SHOWN]!r}, which is no "

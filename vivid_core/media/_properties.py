@@ -65,11 +65,12 @@ def expected_losses(info: VideoInfo, target: Path, sound: SoundMode = "copy") ->
     return tuple(losses)
 
 
-def losses_in_memory(info: VideoInfo) -> tuple[str, ...]:
-    """What of a file frames in memory do not carry, and so no file that is made of them."""
-    colors = () if info.looks.hdr else ("primaries", "transfer")  # of SDR all is much alike
-    shown = [_words(k, value) for k, value in _shown(info.looks).items() if k not in colors]
-    return (*(["alpha"] if info.has_alpha else []), *shown)
+def carried_beside(looks: Looks, *, alpha: bool) -> Kept:
+    """What frames in memory can have beside them of a file's properties, and what they cannot."""
+    colors = () if looks.hdr else ("primaries", "transfer")  # of SDR all is much alike
+    found = {k: value for k, value in _shown(looks).items() if k not in colors}
+    kept = [_words(k, value) for k, value in found.items() if k not in looks.hdr_extras]
+    return Kept(kept=(*(["alpha"] if alpha else []), *kept), lost=looks.hdr_extras)
 
 
 def _has(after: dict[str, Any], name: str, value: Any) -> bool:

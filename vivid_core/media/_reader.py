@@ -174,3 +174,14 @@ def read_clip(path: Source, *, range: FrameRange | None = None) -> Clip:
     """A video, or a range of it, in memory."""
     with VideoReader(path, range=range) as reader:
         return Clip(frames=reader.read_all(), fps=reader.info.fps)
+
+
+def read_alpha(path: Source, *, range: FrameRange | None = None) -> Float[Tensor, "t h w"] | None:
+    """The alpha of a video, or of a range of it, in 0..1; None where nothing is transparent."""
+    with VideoReader(path, range=range) as reader:
+        if not reader.info.has_alpha:
+            return None
+        layers = (frame.pixels[..., 3] for frame in reader)
+        shares = (torch.from_numpy(a.astype(np.float32)).div_(full_scale(a)) for a in layers)
+        alpha = torch.stack(list(shares))
+    return None if bool((alpha >= 1).all()) else alpha

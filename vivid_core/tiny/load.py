@@ -14,6 +14,7 @@ from ..cogvideox.adapters import AdapterFile, apply_adapters, brings_embedder, l
 from ..cogvideox.layout import LayoutName, layout_named
 from ..cogvideox.load import load_bundle
 from ..cogvideox.model import CogVideoX
+from ..errors import InputError
 from .build import SCHEDULE, TRAIN_SIZE
 
 TINY_NAME = "vivid-tiny"
@@ -55,10 +56,12 @@ def load_model(
 
     `adapters` are a VIVID adapter, LoRAs, or both, applied in order; with "tiny" a VIVID adapter
     replaces the one that comes along. A single file finds VAE, text encoder and tokenizer in the
-    folder `base`. Raises ModelError for files that are not what they should be, and AdapterError
-    for adapters that do not go together.
+    folder `base`, which goes with no other. Raises ModelError for files that are not what they
+    should be, and AdapterError for adapters that do not go together.
     """
     chosen = load_adapters(adapters)
+    if base is not None and model in (TINY, TINY_INSTRUCT):
+        raise InputError("base", f"is not read with {model}, which has all its parts: leave it out")
     if model == TINY_INSTRUCT and not brings_embedder(chosen):
         loaded = load_tiny_instruct(device=device)
     elif model in (TINY, TINY_INSTRUCT):

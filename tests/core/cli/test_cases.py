@@ -1,4 +1,9 @@
-"""Files that people reported, each with the right answer."""
+"""Files that people reported, each with the right answer.
+
+Two more are of nodes alone: a null or list for a caption is in tests/nodes/test_bad_input.py, and
+the kinds of adapter files are in tests/core/cogvideox/test_loras.py and test_lora_refusals.py. The
+clip of one that was right (a dog, tracked from the last frame by SAM 2) is not at hand.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +22,7 @@ from vivid_core.edit.masks import effective_mask
 from vivid_core.media import (
     VideoReader,
     frame_times,
+    frames_between,
     read_clip,
     read_info,
     read_mask,
@@ -155,6 +161,16 @@ def test_14_a_layer_as_keyframe(case):
     made = (read_clip("o.mkv").frames[0] * 255).round().int()
     assert made[32, 48].tolist() == [30, 200, 60]
     assert made[18, 26].tolist() == [164, 91, 134]
+
+
+def test_16_a_slice_of_uneven_frames(case):
+    """What Video Slice keeps; tests/nodes/inside_video.py edits and writes such slices."""
+    case("16")
+    span = frames_between("vfr12.mp4", start=0.04, duration=1.5)
+    times = frame_times("vfr12.mp4", range=span)[:-1]
+    wanted = (0, 0.04, 0.46, 0.5, 0.96, 1.0)
+    assert (span.start, span.stop) == (1, 7)
+    assert [float(time) for time in times] == pytest.approx(wanted, abs=1e-3)
 
 
 @MORE

@@ -2,33 +2,12 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
 from pathlib import Path
 
 import pytest
-import torch
 
 from vivid_core.cli import main
 from vivid_core.files.lock import sole_writer
-from vivid_core.media import save_image, write_clip
-
-
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The working folder, with a clip, masks of several kinds, and foreign weights."""
-    frames = torch.rand(3, 16, 16, 3)
-    write_clip(tmp_path / "clip.mkv", frames, fps=Fraction(8))
-    for name in ("mask.mkv", "out.effective_mask.mkv"):
-        write_clip(tmp_path / name, (frames > 0.5).float(), fps=Fraction(8))
-    (tmp_path / "masks").mkdir()
-    for place in ("mask.png", "masks/0.png", "key.png", "sheet.png"):
-        save_image(tmp_path / place, torch.ones(16, 16, 3))
-    (tmp_path / "picked").mkdir()
-    save_image(tmp_path / "picked" / "candidate_01.png", torch.ones(16, 16, 3))
-    (tmp_path / "foreign.safetensors").write_bytes(b"none")
-    (tmp_path / "prompts.json").write_text("{}")
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
 
 
 def content(folder: Path) -> dict[str, bytes]:
@@ -111,6 +90,14 @@ def test_refused_with_the_option_first_and_nothing_changed(
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith(f"vivid {command.split()[0]}: {words}")
     assert content(folder) == before
+
+
+def test_two_runs_with_one_journal(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The second would remove what the first has not finished."""
+    with sole_writer(Path("j"), argument="--work"):
+        assert main(f"{EDIT} --rest classical --fill off --out a.mkv --work j".split()) == 2
+    assert "--work: another run writes j" in capsys.readouterr().err
+    assert not (folder / "j").exists() and not (folder / "a.mkv").exists()
 
 
 @pytest.mark.parametrize("command", [EDIT, "augment --mask mask.mkv --mode hull"])

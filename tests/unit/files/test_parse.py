@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -114,3 +115,29 @@ def test_a_file_that_is_no_mapping_is_named(tmp_path: Path, text: str):
         read_yaml(path)
     with pytest.raises(InputError, match=r"none\.yaml cannot be read"):
         read_yaml(tmp_path / "none.yaml")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[" * 20_000, "is nested too deeply"),
+        ("a: " + "9" * 5000, "cannot be read"),
+        ("a: 2001-99-99", "cannot be read"),
+        ("a: \x01", "cannot be read"),
+        ("a: " + "x" * 2**21, "bytes, 1,048,576 at most are read"),
+        ("a: [b", "cannot be read"),
+    ],
+    ids=["deep", "digits", "date", "control", "long", "open"],
+)
+def test_yaml_that_is_none(tmp_path: Path, text: str, words: str) -> None:
+    path = tmp_path / "a.yaml"
+    path.write_text(text)
+    with pytest.raises(InputError, match=words) as refused:
+        read_yaml(path)
+    assert len(str(refused.value)) < 500 and "\n" not in str(refused.value)
+
+
+def test_a_pipe_is_no_configuration(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.yaml")  # to open it would wait for ever
+    with pytest.raises(InputError, match="is no file"):
+        read_yaml(tmp_path / "pipe.yaml")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ...errors import InputError, MediaError
+from ...files import guarded
 from ...files.atomic import write_whole_file
 from ...files.guarded import decode_json
 
@@ -17,6 +18,7 @@ Row = Mapping[str, Any]
 Made = TypeVar("Made")
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
 JSON, JSON_LINES = ".json", ".jsonl"
+LARGEST_TABLE = 2**32  # bytes; tables of millions of clips are known
 LONGEST_CELL = 2**24  # characters; captions are long, a damaged quote makes one of the whole file
 
 
@@ -72,13 +74,13 @@ def write_rows(path: Path, rows: Sequence[Row], columns: Sequence[str]) -> None:
 def read_text(path: Path) -> str:
     """A text file's content. Raises InputError for one that is no UTF-8 text."""
     try:
-        return path.read_bytes().decode("utf-8-sig")
+        return guarded.read_text(path, most_bytes=LARGEST_TABLE)
     except FileNotFoundError as error:
         raise InputError("data", f"{path}: no such file") from error
     except OSError as error:
         raise MediaError(f"{path}: cannot be read ({error.strerror})") from error
-    except UnicodeDecodeError as error:
-        raise InputError("data", f"{path}: is no UTF-8 text ({error})") from error
+    except guarded.JsonError as error:
+        raise InputError("data", f"{path}: {error}") from error
 
 
 def _read_csv(path: Path, text: str, delimiter: str, order: Sequence[str]) -> list[Row]:
