@@ -70,24 +70,29 @@ def caption_input() -> io.Input:
 
 def prompt_inputs() -> list[io.Input]:
     """The negative caption and the seed."""
-    return [
-        io.String.Input(
-            "negative",
-            multiline=True,
-            default="",
-            placeholder="what to steer away from (optional)",
-            tooltip="What to steer away from. Has no effect at guidance 1.",
-            **advanced(),
-        ),
-        io.Int.Input(
-            "seed",
-            default=0,
-            min=0,
-            max=2**64 - 1,
-            control_after_generate=True,
-            tooltip="Another seed gives another result; the same one the same.",
-        ),
-    ]
+    return [negative_input(), seed_input()]
+
+
+def negative_input() -> io.Input:
+    return io.String.Input(
+        "negative",
+        multiline=True,
+        default="",
+        placeholder="what to steer away from (optional)",
+        tooltip="What to steer away from. Has no effect at guidance 1.",
+        **advanced(),
+    )
+
+
+def seed_input() -> io.Input:
+    return io.Int.Input(
+        "seed",
+        default=0,
+        min=0,
+        max=2**64 - 1,
+        control_after_generate=True,
+        tooltip="Another seed gives another result; the same one the same.",
+    )
 
 
 def work_inputs() -> list[io.Input]:
@@ -156,14 +161,22 @@ def rest_input() -> io.Input:
 
 def paste_inputs() -> list[io.Input]:
     """How noise becomes an edit, and how that meets the source."""
+    return [sampler_input(), *border_inputs()]
+
+
+def sampler_input() -> io.Input:
+    return io.Combo.Input(
+        "sampler",
+        options=SAMPLERS,
+        default="ddim",
+        tooltip="ddim: even and predictable. dpm: often good with fewer steps.",
+        **advanced(),
+    )
+
+
+def border_inputs() -> list[io.Input]:
+    """How an edit meets the source."""
     return [
-        io.Combo.Input(
-            "sampler",
-            options=SAMPLERS,
-            default="ddim",
-            tooltip="ddim: even and predictable. dpm: often good with fewer steps.",
-            **advanced(),
-        ),
         io.Int.Input(
             "grow",
             default=DEFAULT_GROWTH,

@@ -9,13 +9,15 @@ from comfy_api.latest import io
 from . import convert, host
 from .edit_inputs import (
     NULL,
+    border_inputs,
     edit_output,
     edit_outputs,
     edit_settings,
     focus_input,
-    paste_inputs,
+    negative_input,
     prepare,
-    prompt_inputs,
+    sampler_input,
+    seed_input,
     steps_input,
 )
 from .memory import HostedModel
@@ -89,7 +91,7 @@ class EditByInstruction(VividNode):
                     "result has the same. Long clips are edited in a chain of windows.",
                 ),
                 instruction_input(),
-                prompt_inputs()[0],
+                negative_input(),
                 io.Float.Input(
                     "text_guidance",
                     default=TEXT_GUIDANCE,
@@ -107,11 +109,11 @@ class EditByInstruction(VividNode):
                     step=0.1,
                     tooltip="How closely the source is kept. 1 to 2 are usual.",
                 ),
-                prompt_inputs()[1],
+                seed_input(),
                 steps_input(),
-                paste_inputs()[0],
+                sampler_input(),
                 focus_input(),
-                *paste_inputs()[1:],
+                *border_inputs(),
                 confining_mask(),
                 formula_input(),
                 VividKeyframe.Input(

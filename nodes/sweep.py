@@ -8,10 +8,12 @@ from comfy_api.latest import io
 
 from . import convert, gallery, host, previews
 from .edit_inputs import (
+    border_inputs,
     edit_settings,
     focus_input,
-    paste_inputs,
-    prompt_inputs,
+    negative_input,
+    sampler_input,
+    seed_input,
     steps_input,
 )
 from .instruct import (
@@ -55,7 +57,7 @@ class SweepGuidance(VividNode):
                     tooltip="The frame to edit, counted from 0.",
                 ),
                 instruction_input(),
-                prompt_inputs()[0],
+                negative_input(),
                 *(
                     io.Float.Input(
                         name, default=default, min=0.0, max=100.0, step=0.1, tooltip=tooltip, **how
@@ -84,11 +86,11 @@ class SweepGuidance(VividNode):
                     max=64,
                     tooltip="How many pictures, in even steps of guidance.",
                 ),
-                prompt_inputs()[1],
+                seed_input(),
                 steps_input(),
-                paste_inputs()[0],
+                sampler_input(),
                 focus_input(),
-                *paste_inputs()[1:],
+                *border_inputs(),
                 confining_mask(),
                 formula_input(),
             ],

@@ -9,7 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from . import inside_comfyui, inside_merge, inside_perceive, inside_values, inside_video
+from . import (
+    inside_comfyui,
+    inside_instruct,
+    inside_merge,
+    inside_perceive,
+    inside_values,
+    inside_video,
+)
 
 SECONDS = 300
 
@@ -49,6 +56,7 @@ def run_once(
         *(("inside_merge", name) for name in inside_merge.CHECKS),
         *(("inside_values", name) for name in inside_values.CHECKS),
         *(("inside_perceive", name) for name in inside_perceive.CHECKS),
+        *(("inside_instruct", name) for name in inside_instruct.CHECKS),
     ],
 )
 def test_inside_comfyui(run_once: Callable[[str], Outcome], script: str, name: str) -> None:

@@ -21,6 +21,7 @@ from ..runtime import Progress, Runtime
 from .judge import FRAMES, HIGHEST, LOWEST, Score, ask_for_score
 
 Frames = Float[Tensor, "t h w 3"]
+OtherFrames = Float[Tensor, "other_t other_h other_w 3"]  # as many and as large, or refused
 Reason = Literal["nothing changed", "low score", "no usable score", "other motion"]
 
 
@@ -69,7 +70,7 @@ class Verdict:
 
 def filter_edit(
     source: Frames,
-    edit: Frames,
+    edit: OtherFrames,
     instruction: str,
     thresholds: Thresholds,
     *,
@@ -118,7 +119,7 @@ def count_reasons(verdicts: Iterable[Verdict]) -> dict[str, int]:
     return dict(counts.most_common())
 
 
-def shown_frames(frames: Frames, count: int = FRAMES) -> Frames:
+def shown_frames(frames: Frames, count: int = FRAMES) -> Float[Tensor, "shown h w 3"]:
     """The first, the last and those evenly between; of a short clip all."""
     places = torch.linspace(0, len(frames) - 1, min(count, len(frames))).round().long()
     return frames[places]

@@ -24,6 +24,7 @@ from .judge import ask_for_best
 MOST_JUDGED = 16  # pictures in one question
 STEPS = 255  # of 8-bit pixels
 Picture = Float[Tensor, "h w 3"]
+OtherPicture = Float[Tensor, "_ _ 3"]  # as large as the source, or refused
 # Figures by name: whether more of it is better.
 HIGHER = {
     "change inside": True,
@@ -70,7 +71,7 @@ class Screening:
 
 
 def screen_edits(
-    edits: Sequence[Picture],
+    edits: Sequence[OtherPicture],
     asked: Asked,
     *,
     judge: Chat | None = None,
@@ -151,7 +152,7 @@ def _judged(judge: Chat, edits: Sequence[Picture], asked: Asked) -> int:
     return ask_for_best(judge, source, pictures, asked.instruction)
 
 
-def _require_fit(edits: Sequence[Picture], source: Picture) -> None:
+def _require_fit(edits: Sequence[OtherPicture], source: Picture) -> None:
     if not edits:
         raise InputError("candidates", "there are none: connect edits of the source")
     for edit in edits:

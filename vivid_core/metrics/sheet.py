@@ -69,7 +69,7 @@ def draw_sheet(columns: Sequence[str], rows: Sequence[SheetRow], *, enlarge: int
 
 def draw_gallery(
     panels: Sequence[Panel], labels: Sequence[str], *, columns: int, cell: int
-) -> Panel:
+) -> Float[Tensor, "sheet_h sheet_w 3"]:
     """Pictures of equal size in rows, each under its own label, at least `cell` pixels long."""
     enlarge = max(1, cell // max(panels[0].shape[:2]))
     width, blank = min(columns, len(panels)), torch.ones_like(panels[0])

@@ -34,12 +34,12 @@ def _smooth(x: torch.Tensor, t: int) -> torch.Tensor:
     return 0.5 * torch.sin(x + t / 300) + 0.2 * x.flip(-1)
 
 
-@given(steps=st.integers(20, 40), seed=st.integers(0, 99), name=st.sampled_from(sorted(SCHEDULES)))
-@settings(max_examples=6, deadline=None)
+@given(steps=st.integers(20, 30), seed=st.integers(0, 99), name=st.sampled_from(sorted(SCHEDULES)))
+@settings(max_examples=3, deadline=None)
 def test_enough_rounds_undo_every_step(steps, seed, name):
     """Inverted and made again, latents come back."""
     schedule, clean = SCHEDULES[name], _random(seed)
-    noise = invert(_smooth, clean, schedule, steps=steps, rounds=20)
+    noise = invert(_smooth, clean, schedule, steps=steps, rounds=12)
     again = denoise(_smooth, noise, schedule, steps=steps)
     torch.testing.assert_close(again, clean, atol=1e-3, rtol=0)
 
