@@ -17,9 +17,12 @@ ONE = "--source clip.mkv --edit clip.mkv --mask mask.mkv --task delete"
 BASES = {
     "augment": "--mask mask.png --mode hull --out a.json",
     "build": "config.yaml",
+    "convert": "--checkpoint foreign.safetensors --out a.safetensors",
     "demo": "--out demo",
     "edit": f"{EDIT} --steps 1 --guidance 1 --out a.mkv",
     "fill": "--video clip.mkv --mask mask.mkv --out a.mkv",
+    "filter": "--source clip.mkv --edit clip.mkv --instruction more --device cpu",
+    "instruct": "--video clip.mkv --instruction more --steps 1 --out a.mkv --device cpu",
     "keyframe": "--video clip.mkv --mask mask.png --task delete --steps 1 --out new",
     "measure": f"{ONE} --device cpu",
     "merge": "--adapter foreign.safetensors --out a.safetensors",
@@ -33,6 +36,7 @@ BESIDE = {
     ("augment", "radius"): "--unit pixels",
     ("measure", "key"): "--votes votes.json",
     ("edit", "base"): "--model foreign.safetensors",
+    ("instruct", "base"): "--model foreign.safetensors",
     ("keyframe", "base"): "--model foreign.safetensors",
     ("plan", "base"): "--model foreign.safetensors",
     ("merge", "base"): "--model foreign.safetensors",
@@ -51,6 +55,7 @@ INSTEAD = {  # of the usual rest of a command
 READ = {
     "video", "mask", "keyframe", "model", "base", "adapter", "entities", "prompts", "weights",
     "source", "edit", "truth", "manifest", "edits", "raft", "clip-model", "votes", "key", "ratings",
+    "checkpoint",
 }  # fmt: skip
 WRITTEN = {"out", "report", "overlay", "never-seen", "json", "plot", "write-set", "study", "work"}
 FRAMED = {"keyframe": "@0"}
@@ -62,9 +67,10 @@ TEXTS = {
     "points": ("1;2", "x", "1,nan", "1e999,1", "1,1,7"),
     "box": ("1,2", "1,1,nan,3", "5,5,1,1"),
     "radius": ("x", "nan,1", "5,1", "-1,2", "1,inf"),
+    "judge": ("nobody", "vlm", "vlm:none"),
     "later-caption": ("x@y", "@3", "x@" + "9" * 5000),
 }
-FREE = {"caption", "negative", "address"}  # any text is right
+FREE = {"caption", "negative", "address", "instruction"}  # any text is right
 
 
 def options() -> Iterator[tuple[str, argparse.Action]]:
