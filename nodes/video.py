@@ -227,7 +227,7 @@ def _from_parts(video: Any) -> Recording:
         clip=clip,
         times=own.times if own else _times_by_count(video, len(clip)),
         sound=parts.audio,
-        depth=getattr(video, "get_bit_depth", lambda: 8)(),
+        depth=own.depth if own else getattr(video, "get_bit_depth", lambda: 8)(),
         looks=own.looks if own else None,
         alpha=own.alpha if own else _layers(layers, clip),
     )

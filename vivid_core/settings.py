@@ -78,8 +78,9 @@ class Settings:
                 raise InputError("guidance", f"must be 0 to {LARGEST_GUIDANCE:g}, got {scale:g}")
         if not 0 <= self.seed <= LARGEST_SEED:
             raise InputError("seed", f"must be 0 to {LARGEST_SEED}, got {self.seed}")
-        if self.feather < 0 or (self.grow is not None and self.grow < 0):
-            raise InputError("grow, feather", "must be 0 or more pixels")
+        for name, pixels in (("grow", self.grow), ("feather", self.feather)):
+            if pixels is not None and pixels < 0:
+                raise InputError(name, f"must be 0 or more pixels, got {pixels}")
         if self.task == "delete" and (self.fill, self.rest) == ("off", "leave"):
             raise InputError(
                 "rest",

@@ -202,8 +202,9 @@ def _make_study(arguments: argparse.Namespace) -> None:
 
 def _score(arguments: argparse.Namespace) -> None:
     """Print win rates; write them with --json."""
-    with _own_names():
+    with _own_names("key" if arguments.key else "votes"):
         key = read_key(arguments.key or arguments.votes[0].with_name(KEY))
+    with _own_names():
         tallies = tally_votes(read_votes(arguments.votes, key), key, seed=arguments.seed)
     print(tally_text(tallies))
     if arguments.json is not None:

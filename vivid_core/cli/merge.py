@@ -46,8 +46,9 @@ def run(arguments: argparse.Namespace) -> None:
             require_writable(arguments.out)
         else:
             require_folder_target(arguments.out)
+    files = adapter_files(arguments)
     with named("--adapter", (InputError, ModelError)):
-        chosen = load_adapters(adapter_files(arguments))
+        chosen = load_adapters(files)
     # Sums have no order, and what a VIVID adapter was trained on is the base as it came.
     *others, last = sorted(chosen, key=lambda one: not one.adapter.patch_embedder)
     if arguments.model == "tiny":

@@ -242,7 +242,8 @@ def _points(item: _Given) -> Iterable[Point]:
         label = numbers[2] if len(numbers) == 3 else 1.0
         if label not in (0.0, 1.0):
             raise InputError(item.argument, f"the label in {part!r} must be 1 (on it) or 0 (off)")
-        yield Point(x=numbers[0], y=numbers[1], positive=label == 1.0)
+        with named(item.argument, (InputError,)):
+            yield Point(x=numbers[0], y=numbers[1], positive=label == 1.0)
 
 
 def _box(item: _Given) -> Box:

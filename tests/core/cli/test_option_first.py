@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 from vivid_core.cli import COMMANDS, main
 from vivid_core.cli.parser import Parser
+from vivid_core.tiny.load import ADAPTER_FILE, TINY_WEIGHTS
 
 EDIT = "--video clip.mkv --mask mask.png --task delete --fill off --device cpu"
 ONE = "--source clip.mkv --edit clip.mkv --mask mask.mkv --task delete"
@@ -25,7 +27,7 @@ BASES = {
     "instruct": "--video clip.mkv --instruction more --steps 1 --out a.mkv --device cpu",
     "keyframe": "--video clip.mkv --mask mask.png --task delete --steps 1 --out new",
     "measure": f"{ONE} --device cpu",
-    "merge": "--adapter foreign.safetensors --out a.safetensors",
+    "merge": f"--adapter {TINY_WEIGHTS / ADAPTER_FILE} --out a.safetensors",
     "plan": "--video clip.mkv --device cpu",
     "track": "--video clip.mkv --points 3,3 --out a.json",
     "train": "config.yaml",
@@ -121,7 +123,8 @@ def place(folder: Path) -> Path:
     os.mkfifo(folder / "pipe")
     for name in ("damaged.mkv", "damaged.json"):
         (folder / name).write_bytes(b"[damaged")
-    (folder / "set.json").write_text("{}")
+    sample = {"id": "a", "source": "clip.mkv", "mask": "mask.mkv", "task": "delete"}
+    (folder / "set.json").write_text(json.dumps({"version": 1, "samples": [sample]}))
     (folder / "votes.json").write_text("{}")
     (folder / "config.yaml").write_text("videos: masks\nout: built\n")
     return folder
