@@ -73,9 +73,10 @@ class Settings:
     def __post_init__(self) -> None:
         if not 1 <= self.steps <= MAX_STEPS:
             raise InputError("steps", f"must be 1 to {MAX_STEPS}, got {self.steps}")
-        for scale in self.guidance_scales:
+        for number, scale in enumerate(self.guidance_scales):
             if not 0.0 <= scale <= LARGEST_GUIDANCE:
-                raise InputError("guidance", f"must be 0 to {LARGEST_GUIDANCE:g}, got {scale:g}")
+                name = "video_guidance" if number else "guidance"
+                raise InputError(name, f"must be 0 to {LARGEST_GUIDANCE:g}, got {scale:g}")
         if not 0 <= self.seed <= LARGEST_SEED:
             raise InputError("seed", f"must be 0 to {LARGEST_SEED}, got {self.seed}")
         for name, pixels in (("grow", self.grow), ("feather", self.feather)):

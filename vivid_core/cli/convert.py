@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ..cogvideox.sat import Conversion, convert_checkpoint
 from ..errors import InputError
+from ..files.atomic import shown
 from .shared import require_file, require_files_apart
 
 SUFFIX = ".safetensors"
@@ -26,7 +27,7 @@ def add_command(commands: argparse._SubParsersAction) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Convert, and say what was renamed and what was dropped."""
     if arguments.out.suffix != SUFFIX:
-        raise InputError("--out", f"{arguments.out} is no {SUFFIX} file: name one")
+        raise InputError("--out", f"{shown(arguments.out)} is no {SUFFIX} file: name one")
     require_files_apart(arguments, reads=("checkpoint",), writes=("out",))
     require_file("--out", arguments.out)
     made = convert_checkpoint(arguments.checkpoint, arguments.out)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 
-from ..errors import InputError
+from ..errors import InputError, VividError
 from ..files.atomic import write_whole_file
 from ..flow.dis import DisFlow
 from ..instruct.filter import Thresholds, Verdict, count_reasons, filter_edit
@@ -108,7 +108,8 @@ def _judge(text: str | None, device: torch.device) -> Chat | None:
     engine = next((known for known in ENGINES if known == name), None)
     if engine is None:
         raise InputError("--judge", f"{text!r} is unknown: use vlm:FOLDER or endpoint")
-    loaded = load_engine(engine, Path(weights) if weights else None, device=device)
+    with named("--judge", (VividError,)):
+        loaded = load_engine(engine, Path(weights) if weights else None, device=device)
     require_judge(loaded, argument="--judge")
     assert isinstance(loaded, Chat)
     return loaded

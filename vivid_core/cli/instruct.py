@@ -72,8 +72,9 @@ def _settings(arguments: argparse.Namespace) -> Settings:
 
 def _masks(arguments: argparse.Namespace) -> MaskSource:
     if arguments.mask is None:
+        fps = fps_named(arguments.fps)
         with named("--video"):
-            info = read_info(arguments.video, fps=fps_named(arguments.fps))
+            info = read_info(arguments.video, fps=fps)
         return WholeFrames((info.height, info.width))
     with named("--mask"):
         return open_masks(arguments.mask)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -35,7 +36,7 @@ class Thresholds:
     def __post_init__(self) -> None:
         if not LOWEST <= self.lowest_score <= HIGHEST:
             raise InputError("lowest_score", f"is {self.lowest_score}: give {LOWEST} to {HIGHEST}")
-        if not self.highest_epe >= 0:
+        if not 0 <= self.highest_epe < math.inf:
             raise InputError("highest_epe", f"is {self.highest_epe}: give 0 or more pixels")
 
 

@@ -47,6 +47,8 @@ BESIDE = {
     ("build", "gpus-per-worker"): "--engine ray",
 }
 INSTEAD = {  # of the usual rest of a command
+    ("filter", "source"): "--edit clip.mkv --instruction more",
+    ("filter", "edit"): "--source clip.mkv --instruction more",
     ("measure", "manifest"): "--edits masks",
     ("measure", "edits"): "--manifest set.json",
     ("measure", "votes"): "",
