@@ -176,8 +176,9 @@ def flow_tracker(nodes: Any) -> Any:
 def refused(words: str, run: Callable[..., Any], **inputs: Any) -> None:
     try:
         run(**inputs)
-    except ValueError as error:
+    except Exception as error:
         assert words in str(error), error
+        assert "VividError" in [kind.__name__ for kind in type(error).__mro__], error
     else:
         raise AssertionError(f"{words}: was not refused")
 
