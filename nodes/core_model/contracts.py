@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Span:
-    """A window as it comes to a contract, at a legal size and length of more than no frames.
+    """A window as it comes to a contract, at a size and length that the model makes.
 
     `pixels` [T, H, W, 3] and `hole` [T, H, W], both in 0..1; the hole is 0 where pixels are given.
     """

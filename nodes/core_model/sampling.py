@@ -74,7 +74,7 @@ def sample(
     latents = comfy.sample.fix_empty_latent_channels(guider.model_patcher, latents)
     total = sigmas.shape[-1] - 1
 
-    def callback(step: int, clean: Tensor, noisy: Tensor, steps: int) -> None:
+    def callback(step: int, clean: Tensor, _noisy: Tensor, _steps: int) -> None:
         on_step(step + 1, total, clean)
 
     return guider.sample(

@@ -290,6 +290,25 @@ def test_what_a_model_does_not_offer_is_refused():
             edit_clip(Painter(), material, Settings(task="delete", **changes))
 
 
+class OwnSampler(Painter):
+    """A painter that brings its sampler along."""
+
+    @property
+    def limits(self) -> Limits:
+        return replace(super().limits, samplers=())
+
+
+def test_where_a_model_brings_its_sampler_none_is_read():
+    pixels, masks = clip_and_masks()
+    clip = Clip(frames=pixels)
+    material = Material(clip=clip, mask=MaskTrack.fit(masks, clip))
+    one, other = (
+        edit_clip(OwnSampler(), material, Settings(task="delete", sampler=sampler)).frames
+        for sampler in ("ddim", None)
+    )
+    assert torch.equal(one, other)
+
+
 def test_masks_from_a_file_and_from_memory_are_one(tmp_path):
     pixels, masks = clip_and_masks()
     clip = Clip(frames=pixels)

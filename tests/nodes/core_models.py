@@ -27,6 +27,7 @@ USE = {
 }  # fmt: skip
 WAN_TEXT, COGVIDEOX_TEXT = 4096, 64  # widths of their text encoders
 TOKENS = 4
+ONLY_WIDTH = 96  # of the Wan VAE that the oldest supported ComfyUI builds
 SPREAD = 0.05  # of random weights
 COGVIDEOX_GAIN = {"block_out_channels": (32,) * 4, "layers_per_block": 1}
 
@@ -71,10 +72,10 @@ def cogvideox_state(*, channels: int = 33, paired: bool = False) -> dict[str, Te
     )  # fmt: skip
 
 
-def wan_vae_state() -> dict[str, Tensor]:
+def wan_vae_state(width: int = 8) -> dict[str, Tensor]:
     import comfy.ldm.wan.vae as wan
 
-    return random_state(wan.WanVAE(dim=8, z_dim=16, temperal_downsample=[False, True, True]))
+    return random_state(wan.WanVAE(dim=width, z_dim=16, temperal_downsample=[False, True, True]))
 
 
 def load_model(state: dict[str, Tensor]) -> Any:
@@ -94,7 +95,17 @@ def load_vae(state: dict[str, Tensor]) -> Any:
 
 @cache
 def wan_vae() -> Any:
-    return load_vae(wan_vae_state())
+    """Small where this ComfyUI takes the width from the weights, else at its only size."""
+    try:
+        return load_vae(wan_vae_state())
+    except RuntimeError:
+        return load_vae(wan_vae_state(ONLY_WIDTH))
+
+
+@cache
+def reads_width() -> bool:
+    """Whether ComfyUI loads a small Wan VAE."""
+    return wan_vae().first_stage_model.dim != ONLY_WIDTH
 
 
 @cache

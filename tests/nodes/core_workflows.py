@@ -15,9 +15,27 @@ from typing import Any
 import torch
 
 if __package__:  # to be listed by pytest
-    from .core_models import SIDE, WAN_TEXT, WINDOW, TinyClip, as_run, wan_state, wan_vae_state
+    from .core_models import (
+        SIDE,
+        WAN_TEXT,
+        WINDOW,
+        TinyClip,
+        as_run,
+        reads_width,
+        wan_state,
+        wan_vae_state,
+    )
 else:
-    from core_models import SIDE, WAN_TEXT, WINDOW, TinyClip, as_run, wan_state, wan_vae_state
+    from core_models import (
+        SIDE,
+        WAN_TEXT,
+        WINDOW,
+        TinyClip,
+        as_run,
+        reads_width,
+        wan_state,
+        wan_vae_state,
+    )
 
 Graph = dict[str, dict[str, Any]]
 SHORTER: dict[str, dict[str, Any]] = {
@@ -81,7 +99,9 @@ class Runner:
         return getattr(found(), found.FUNCTION)(**values)
 
 
-def bundled_workflows_run_on_tiny_files(nodes: Any) -> None:
+def bundled_workflows_run_on_tiny_files(nodes: Any) -> str | None:
+    if not reads_width():
+        return "this ComfyUI loads no tiny Wan VAE"
     for name, kind in (
         ("vivid_core_model_remove", "Vivid_EditVideo"),
         ("vivid_core_model_keyframe_loop", "Vivid_PropagateKeyframes"),
@@ -96,6 +116,7 @@ def bundled_workflows_run_on_tiny_files(nodes: Any) -> None:
         assert torch.equal(edited[effective == 0], frames[effective == 0])
         assert not torch.equal(edited, frames)
         assert "outside the mask: max difference 0" in report
+    return None
 
 
 CHECKS: dict[str, Callable[[Any], str | None]] = {

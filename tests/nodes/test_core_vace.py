@@ -1,4 +1,4 @@
-"""A tiny VACE that is trained for a while uses what it is told: masks, surroundings, a first frame."""
+"""A tiny VACE that is trained for a while uses masks, surroundings and a known first frame."""
 
 from __future__ import annotations
 

@@ -15,6 +15,8 @@ from vivid_core.runtime import Progress, Runtime
 from vivid_core.settings import Settings
 from vivid_core.video import Clip, MaskTrack
 
+from ..painter import Painter
+
 CAPTIONS = ("a red circle", "a blue square")
 
 
@@ -70,6 +72,12 @@ def test_the_report_names_both_costs(tiny):
     assert result.cost.pflops == whole.pflops > result.candidate_pflops
     ratio = f"{whole.pflops / result.candidate_pflops:.0f} times as much"
     assert ratio in result.report
+
+
+def test_of_unknown_costs_the_report_names_the_frames():
+    result = edit_keyframe(Painter(counts=False), *request(), frame=4)
+    assert result.cost is None
+    assert "makes 1 frame(s) for a candidate, 7 for the edit of the clip" in result.report
 
 
 def test_the_sheet_shows_every_candidate(tiny):
