@@ -7,12 +7,15 @@ from typing import Any
 
 from .path import PathPage
 
-_TRACK = """([scene, frames]) => {
+_TRACK = """(scene) => {
   const { app, LiteGraph } = window
   const sample = LiteGraph.createNode('Vivid_SampleClip')
   sample.pos = [-480, 160]
   app.graph.add(sample)
-  for (const widget of sample.widgets) if (widget.name in scene) widget.value = scene[widget.name]
+  const values = { ...scene, control_after_generate: 'fixed' }
+  for (const { name } of sample.widgets) {
+    if (name in values) sample.widgets.find((one) => one.name === name).value = values[name]
+  }
   const number = (name) => sample.outputs.findIndex((output) => output.name === name)
   sample.connect(number('video'), NODES[0], 'video')
   sample.connect(number('mask'), NODES[0], 'track')
@@ -33,7 +36,7 @@ class PaintPage(PathPage):
 
     def connect_track(self, scene: dict[str, Any]) -> None:
         """A sample clip and its mask, to retouch."""
-        self.script(_TRACK, [scene, scene["length"]])
+        self.script(_TRACK, scene)
         self.editor.wait_for()
         self.tab.wait_for_timeout(1500)
 

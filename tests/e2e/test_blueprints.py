@@ -42,7 +42,7 @@ _FILL = """(values) => {
   const number = (node, name) => node.outputs.findIndex((one) => one.name === name)
   sample.connect(number(sample, 'video'), whole, 'video')
   whole.connect(number(whole, 'video'), save, 'video')
-  for (const node of [sample, ...whole.subgraph.nodes]) {
+  for (const node of [sample, whole, ...whole.subgraph.nodes]) {
     for (const widget of node.widgets ?? []) {
       if (!(widget.name in values)) continue
       widget.value = values[widget.name]
