@@ -265,6 +265,8 @@ def _number(batch: Tensor, text: str) -> int | None:
     if choice is None:
         return None
     wanted = pick(batch, choice, gallery.library()).digest
+    if choice.number:
+        return choice.number
     for number, pixels in enumerate(batch, start=1):
         if picture_digest(pixels) == wanted:
             return number

@@ -91,7 +91,8 @@ def six_candidates_are_screened_and_the_best_leads_the_clip(nodes: Any) -> None:
     frames = clip()
     batch, sheet, report = run(
         nodes.SweepGuidance, model=instructed(nodes), video=frames, frame=2, instruction=WORDS,
-        text_from=3.0, text_to=8.0, video_from=1.2, video_to=1.2, candidates=6, **DRAW,
+        text_from=3.0, text_to=8.0, video_from=1.2, video_to=1.2, candidates=6,
+        **DRAW | {"steps": 2},
     )  # fmt: skip
     assert batch.shape == (6, 64, 64, 3) and sheet.ndim == 4 and "6 candidate(s)" in report
     given = {"source": frames, "candidates": batch, "instruction": WORDS, "frame": 2}

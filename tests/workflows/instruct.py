@@ -7,7 +7,7 @@ from typing import Any
 from .parts import CLIP, SWAP, clip, model
 from .templates import Group, Node, Template
 
-INSTRUCTION = "make the red disc blue"
+INSTRUCTION = "make the square red"
 MODEL = "vivid-tiny by instruction (bundled)"
 REAL = (
     "**Your footage** needs an InsViE model: `vivid convert` makes a safetensors file of its "
@@ -41,7 +41,7 @@ def by_instruction(**values: Any) -> Node:
 BY_INSTRUCTION = Template(
     name="vivid_edit_by_instruction",
     note="## Edit by instruction: no mask\n"
-    "1. Say in **Vivid Edit By Instruction** what to do: *make the red disc blue*, *turn the "
+    "1. Say in **Vivid Edit By Instruction** what to do: *make the square red*, *turn the "
     "square into a star*, *remove the ring*. Press **Run**.\n"
     "2. **text guidance** is how strongly that is followed, **video guidance** how closely the "
     "source is kept. A mask on *mask* confines the edit.\n"
@@ -113,7 +113,7 @@ SWEEP = Template(
                 Node(
                     id=4,
                     kind="Vivid_PropagateEdit",
-                    values={"caption": "a blue circle", "seed": 1, "steps": 20, "guidance": 3.0},
+                    values={"caption": "a red square", "seed": 1, "steps": 20, "guidance": 3.0},
                     links={"model": (11, "model"), "video": CLIP, "keyframe": (8, "keyframe")},
                 ),
             ),

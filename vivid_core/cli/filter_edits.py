@@ -105,11 +105,10 @@ def _judge(text: str | None, device: torch.device) -> Chat | None:
     if text is None:
         return None
     name, _, weights = text.partition(":")
-    engine = next((known for known in ENGINES if known == name), None)
-    if engine is None:
+    if name not in ENGINES:
         raise InputError("--judge", f"{text!r} is unknown: use vlm:FOLDER or endpoint")
     with named("--judge", (VividError,)):
-        loaded = load_engine(engine, Path(weights) if weights else None, device=device)
+        loaded = load_engine(name, Path(weights) if weights else None, device=device)
     require_judge(loaded, argument="--judge")
     assert isinstance(loaded, Chat)
     return loaded

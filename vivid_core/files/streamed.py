@@ -41,7 +41,8 @@ class Pending:
 
 def write_streamed(path: Path, tensors: Sequence[Pending], metadata: Mapping[str, str]) -> None:
     """Write them in order, whole or not at all. Raises MediaError where that cannot be done."""
-    header, offset = {"__metadata__": dict(metadata)}, 0
+    header: dict[str, object] = {"__metadata__": dict(metadata)}
+    offset = 0
     for one in tensors:
         header[one.name] = {
             "dtype": _NAMES[one.dtype],
@@ -57,4 +58,4 @@ def write_streamed(path: Path, tensors: Sequence[Pending], metadata: Mapping[str
             made = one.make()
             if (tuple(made.shape), made.dtype) != (one.shape, one.dtype):
                 raise RuntimeError(f"{one.name} is {tuple(made.shape)} {made.dtype}, not as stated")
-            file.write(made.contiguous().flatten().view(torch.uint8).numpy())
+            file.write(made.contiguous().flatten().view(torch.uint8).numpy().data)
