@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
+import os
+import signal
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from vivid_core.build.config import BuildConfig, ClipRules, Output
+from vivid_core.build.engines import Engines
 from vivid_core.build.local import run_here
 from vivid_core.build.run import BuildReport, build_dataset
+from vivid_core.perceive.protocols import Tagger
 from vivid_core.runtime import Runtime
 from vivid_core.tiny.engines import EngineLoader
 from vivid_core.tiny.folder import write_scene_folder
@@ -45,3 +51,31 @@ def files_of(dataset: Path) -> dict[str, str]:
         for path in sorted(dataset.rglob("*"))
         if path.is_file() and path.relative_to(dataset).parts[0] != WORK and path.name != ".lock"
     }
+
+
+@dataclass(frozen=True, kw_only=True)
+class MortalEngines:
+    """An `EngineMaker` whose tagger kills its process once: `deaths` is a folder of marks."""
+
+    loader: EngineLoader
+    deaths: Path
+    after: int  # frames that all processes together have tagged by then
+
+    def __call__(self) -> Engines:
+        engines = self.loader()
+        tagger = _MortalTagger(engines.tagger, self.deaths, self.after)
+        return replace(engines, tagger=tagger)
+
+
+class _MortalTagger:
+    def __init__(self, living: Tagger, deaths: Path, after: int) -> None:
+        self._living, self._deaths, self._after = living, deaths, after
+        self.digest = living.digest
+
+    def tags(self, frame: np.ndarray) -> tuple[str, ...]:
+        seen = len(list(self._deaths.iterdir()))
+        (self._deaths / f"{seen}_{os.getpid()}").touch()
+        if seen >= self._after and not (self._deaths / "dead").exists():
+            (self._deaths / "dead").touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return self._living.tags(frame)

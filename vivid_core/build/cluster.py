@@ -8,6 +8,7 @@ again.
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -109,6 +110,7 @@ def _start(ray: Any, workers: int, address: str | None) -> None:
     if address is not None:
         ray.init(address=address, log_to_driver=False)
         return
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nobody is told of this cluster
     ray.init(num_cpus=workers, include_dashboard=False, log_to_driver=False)
 
 

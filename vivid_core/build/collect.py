@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import shutil
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
-from ..data.built import write_built
+from ..data.built import append_built, is_built, read_entries
 from ..data.shards import StoredSample
 from ..files.digest import digest_of, pixel_digest
 from ..files.lock import sole_run
 from ..track.frames import ClipFrames
 from ..video import Clip, FrameRange, MaskTrack
-from .clips import clip_hash
 from .config import BuildConfig, Output
 from .footage import Stretch
+from .owner import claim, require_owner
 from .sample import ClipOrigin, Content, make_sample, write_video
 from .sources import Source
-from .tasks import work_of
-from .units import ClipFacts, UnitResult, WorkFolder, save_unit
+
+SMALL_SHARD = 100_000_000  # bytes; the last one is copied with each sample
+UNFINISHED = ".sample_"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,19 +46,25 @@ class Handmade:
 def add_sample(folder: Path, sample: Handmade, *, lossless: bool = False) -> int:
     """Add a sample to a dataset, unless it is in it; gives how many there are then.
 
-    Raises MaskError where the mask is empty on the first frame, whose box stands for the thing.
+    Those before stay where they are. Raises MaskError where the mask is empty on the first frame,
+    whose box stands for the thing, and InputError for the folder of a build.
     """
     config = BuildConfig(videos=folder, out=folder, output=Output(lossless=lossless))
-    work, key = work_of(config), f"sample_{sample.digest}"
+    key = f"sample_{sample.digest}"
     with sole_run(folder, argument="name"):
-        work.clean()
-        if work.load("entities", key) is None:
-            with work.begin("entities", key) as unfinished:
-                save_unit(unfinished, _write(unfinished, key, sample, config))
-        return write_built(folder, _all_samples(work))
+        require_owner(folder, "samples", argument="name")
+        for stale in sorted(folder.glob(f"{UNFINISHED}*")):  # of runs that were killed
+            shutil.rmtree(stale)
+        known = {entry.record.key for entry in read_entries(folder)}
+        if key in known and is_built(folder):
+            return len(known)
+        with tempfile.TemporaryDirectory(prefix=UNFINISHED, dir=folder) as place:
+            stored = _write(Path(place), key, sample, config)
+            claim(folder, "samples", argument="name")
+            return append_built(folder, stored, shard_bytes=SMALL_SHARD)
 
 
-def _write(folder: Path, key: str, sample: Handmade, config: BuildConfig) -> UnitResult:
+def _write(folder: Path, key: str, sample: Handmade, config: BuildConfig) -> StoredSample:
     whole = FrameRange(start=0, stop=len(sample.clip))
     clip = Stretch(source=ClipFrames(sample.clip), frames=whole)
     source = Source(path=folder, name=key, licence=sample.licence, origin=sample.origin)
@@ -65,22 +73,5 @@ def _write(folder: Path, key: str, sample: Handmade, config: BuildConfig) -> Uni
     write_video(folder / video, clip, clip)
     masks = [mask.numpy() for mask in torch.unbind(sample.mask.values > 0.5)]
     made = make_sample(folder, key, origin, sample.content, masks, video=video)
-    facts = ClipFacts(
-        key=key,
-        start=0,
-        stop=len(clip),
-        fps=str(clip.fps),
-        height=clip.size[0],
-        width=clip.size[1],
-        look=clip_hash(clip),
-        source=video,
-    )
-    return UnitResult(made_by=key, digest=sample.digest, clips=(facts,), samples=(made,))
-
-
-def _all_samples(work: WorkFolder) -> Iterator[StoredSample]:
-    """By their keys."""
-    for folder in sorted((work.folder / "entities").iterdir()):
-        result = work.load("entities", folder.name)
-        if result is not None:
-            yield from work.samples("entities", result, folder.name)
+    members = {name: folder / file for name, file in made.members.items()}
+    return StoredSample(record=made.record, members=members)

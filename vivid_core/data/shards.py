@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import io
+import shutil
 import tarfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,10 +56,31 @@ def write_shards(
 ) -> Iterator[ShardedSample]:
     """Write samples in their order; gives them once their shard is on disk under its name."""
     for number, group in enumerate(_grouped(samples, shard_bytes)):
-        name = f"{SHARDS}/{number:06}.tar"
+        name = _name(number)
         with _new_shard(folder / name) as archive:
             written = [_add_sample(archive, name, sample) for sample in group]
         yield from written
+
+
+def append_to_shards(
+    folder: Path,
+    before: Sequence[ShardedSample],
+    sample: StoredSample,
+    *,
+    shard_bytes: int = SHARD_BYTES,
+) -> ShardedSample:
+    """Write one sample behind all `before`, as `write_shards` would have placed it there.
+
+    What lies in the last shard behind its samples (a run was killed) is dropped.
+    """
+    last = before[-1].shard if before else _name(0)
+    beside = [one for one in before if one.shard == last]
+    size = _size(sample)
+    if beside and sum(map(_stored_size, beside)) + size > shard_bytes:
+        last, beside = _name(len({one.shard for one in before})), []
+    end = max((_end(place) for one in beside for place in one.places.values()), default=0)
+    with _new_shard(folder / last, begins_with=end) as archive:
+        return _add_sample(archive, last, sample)
 
 
 def read_place(folder: Path, shard: str, place: Place) -> bytes:
@@ -74,7 +96,7 @@ def read_place(folder: Path, shard: str, place: Place) -> bytes:
 def _grouped(samples: Iterable[StoredSample], most: int) -> Iterator[list[StoredSample]]:
     group, total = list[StoredSample](), 0
     for sample in samples:
-        size = sum(path.stat().st_size for path in sample.members.values())
+        size = _size(sample)
         if group and total + size > most:
             yield group
             group, total = [], 0
@@ -84,12 +106,31 @@ def _grouped(samples: Iterable[StoredSample], most: int) -> Iterator[list[Stored
         yield group
 
 
+def _name(number: int) -> str:
+    return f"{SHARDS}/{number:06}.tar"
+
+
+def _size(sample: StoredSample) -> int:
+    return sum(path.stat().st_size for path in sample.members.values())
+
+
+def _stored_size(sample: ShardedSample) -> int:
+    """The same of one in a shard."""
+    return sum(place.size for name, place in sample.places.items() if name != RECORD)
+
+
 @contextmanager
-def _new_shard(path: Path) -> Iterator[tarfile.TarFile]:
+def _new_shard(path: Path, *, begins_with: int = 0) -> Iterator[tarfile.TarFile]:
+    """A shard to write; so many bytes of the one that is there stay in front."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with write_whole(path) as unfinished:
-        with tarfile.open(unfinished, "w", format=tarfile.GNU_FORMAT) as archive:
-            yield archive
+        if begins_with:
+            shutil.copyfile(path, unfinished)
+        with unfinished.open("r+b" if begins_with else "wb") as file:
+            file.truncate(begins_with)
+            file.seek(begins_with)
+            with tarfile.open(fileobj=file, mode="w", format=tarfile.GNU_FORMAT) as archive:
+                yield archive
 
 
 def _add_sample(archive: tarfile.TarFile, shard: str, sample: StoredSample) -> ShardedSample:
@@ -106,6 +147,14 @@ def _add(archive: tarfile.TarFile, name: str, data: bytes) -> Place:
     header.size, header.mode, header.mtime = len(data), _MODE, 0
     archive.addfile(header, io.BytesIO(data))
     assert archive.fileobj is not None
-    end = archive.fileobj.tell()
-    padded = -(-len(data) // tarfile.BLOCKSIZE) * tarfile.BLOCKSIZE
-    return Place(offset=end - padded, size=len(data), sha256=hashlib.sha256(data).hexdigest())
+    offset = archive.fileobj.tell() - _padded(len(data))
+    return Place(offset=offset, size=len(data), sha256=hashlib.sha256(data).hexdigest())
+
+
+def _end(place: Place) -> int:
+    """Where the next member may begin."""
+    return place.offset + _padded(place.size)
+
+
+def _padded(size: int) -> int:
+    return -(-size // tarfile.BLOCKSIZE) * tarfile.BLOCKSIZE

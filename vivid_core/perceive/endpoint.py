@@ -25,6 +25,7 @@ from jaxtyping import UInt8
 
 from ..errors import EngineError, InputError
 from ..files.digest import digest_of
+from ..files.guarded import decode_json
 
 METHOD = 1  # part of the digest
 URL_VARIABLE, MODEL_VARIABLE = "VIVID_ENDPOINT_URL", "VIVID_ENDPOINT_MODEL"
@@ -180,8 +181,9 @@ def _jpeg(picture: np.ndarray) -> bytes:
 def _text_of(data: bytes) -> str:
     """The text in a chat completion. What is none may have been cut off: try again."""
     try:
-        text = json.loads(data)["choices"][0]["message"]["content"]
-    except (ValueError, KeyError, IndexError, TypeError, RecursionError) as error:
+        answer = decode_json(data.decode(), most_bytes=LARGEST_ANSWER)
+        text = answer["choices"][0]["message"]["content"]
+    except (ValueError, LookupError, TypeError) as error:
         shown = data[:SHOWN].decode("utf-8", "replace")
         raise _TryAgain(f"is no chat completion: {' '.join(shown.split())!r}") from error
     if not isinstance(text, str):
