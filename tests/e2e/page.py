@@ -85,6 +85,15 @@ def open_template(page: ComfyPage, title: str) -> None:
     card.wait_for(state="hidden")
     tab.wait_for_function(_HAS_OURS)
     tab.wait_for_timeout(1500)  # the page fits the graph to the view
+    leave_offer(tab)
+
+
+def leave_offer(tab: Page) -> None:
+    """Older pages offer the files of real models in a dialog as soon as a workflow opens."""
+    offer = tab.locator(".p-dialog-mask")
+    if offer.count():
+        tab.keyboard.press("Escape")
+        offer.first.wait_for(state="detached")
 
 
 class ComfyPage:
@@ -131,6 +140,7 @@ class ComfyPage:
         self.tab.evaluate(_FIT)
         self.tab.locator(".vivid-compare").wait_for()
         self.tab.wait_for_timeout(1000)
+        leave_offer(self.tab)
 
     def reload(self) -> None:
         """Press F5; the page opens the workflow that it had."""
