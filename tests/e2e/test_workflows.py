@@ -38,7 +38,8 @@ def test_workflow_opens_and_runs(page: ComfyPage, repository: Path, name: str) -
     assert page.run() == "execution_success"
     assert [node["type"] for node in page.nodes() if node["red"]] == []
     assert page.view.get_by_text("Outside the mask: max difference 0").is_visible()
-    assert REPORTS.get(name, KEPT) in page.tab.locator(".vivid-report").last.inner_text()
+    reports = page.tab.locator(".vivid-report").all_inner_texts()  # that of real weights is empty
+    assert any(REPORTS.get(name, KEPT) in report for report in reports), reports
     page.keep(name)
     assert page.errors == []
     if os.environ.get("UPDATE_THUMBNAILS"):
