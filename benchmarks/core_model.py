@@ -37,7 +37,7 @@ def main() -> int:
     parser.add_argument("--pairs", type=int, default=9)
     arguments = parser.parse_args()
     sys.path[:0] = [str(Path.cwd()), str(ROOT / "tests" / "nodes")]
-    sys.argv = ["main.py", "--cpu"]
+    sys.argv = ["main.py", "--cpu", "--use-pytorch-cross-attention"]
     import comfy.options
 
     comfy.options.enable_args_parsing()

@@ -43,7 +43,7 @@ def main() -> int:
     parser.add_argument("--scenes", type=int, default=300)
     arguments = parser.parse_args()
     sys.path[:0] = [str(Path.cwd()), str(ROOT / "tests" / "nodes")]
-    sys.argv = ["main.py", "--cpu"]
+    sys.argv = ["main.py", "--cpu", "--use-pytorch-cross-attention"]
     import comfy.options
 
     comfy.options.enable_args_parsing()

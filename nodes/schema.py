@@ -19,8 +19,6 @@ _KNOWN = {field.name for field in fields(io.Schema)}
 _FOLDS = "advanced" in signature(io.Combo.Input).parameters
 _CHECKED = "vivid_checked"  # marks an `execute` that is
 _LITERALS = (str, int, float, bool, list, dict)  # of JSON; no socket of ours carries one
-# ComfyUI's own, whose links do.
-_CARRY_LITERALS = {"BOUNDING_BOX": (list, dict), "CONDITIONING": (list,)}
 _NAMES = ("filename_prefix", "name", "folder")  # texts that become part of a path
 _LONGEST_NAME = 160  # bytes between two slashes; systems take 255, of which we add some
 _SHOWN = 60  # characters of a refused value
@@ -133,11 +131,30 @@ def _name_problem(name: str) -> str | None:
 def _socket_problem(one: Any, value: Any) -> str | None:
     if value is None and one.optional:
         return None
-    if any(isinstance(value, _CARRY_LITERALS.get(kind, ())) for kind in _types_of(one)):
+    if any(kind in _CARRY_LITERALS and _CARRY_LITERALS[kind](value) for kind in _types_of(one)):
         return None
     if value is None or isinstance(value, _LITERALS):
         return f"connect a {' or '.join(_types_of(one)) or 'link'} here, got {_shown(value)}"
     return None
+
+
+def _is_boxes(value: Any) -> bool:
+    return isinstance(value, list | dict)
+
+
+def _is_conditioning(value: Any) -> bool:
+    """Pairs of a tensor, which no request can hold, and what belongs to it."""
+    return isinstance(value, list) and all(
+        isinstance(entry, list | tuple)
+        and len(entry) == 2
+        and not isinstance(entry[0], _LITERALS)
+        and isinstance(entry[1], dict)
+        for entry in value
+    )
+
+
+# ComfyUI's own sockets whose links carry what JSON could hold too.
+_CARRY_LITERALS = {"BOUNDING_BOX": _is_boxes, "CONDITIONING": _is_conditioning}
 
 
 def _types_of(one: Any) -> list[str]:

@@ -208,7 +208,7 @@ def _texts(clip: Any, positive: Any, negative: Any, guider: Any) -> Any:
     given = {} if guider is None else given_conditions(guider)
     for name, conditioning in ((POSITIVE, positive), (NEGATIVE, negative)):
         if conditioning is not None:
-            given[name] = _checked(name, conditioning)
+            given[name] = conditioning
     if clip is None and not given.get(POSITIVE):
         raise InputError(
             "clip",
@@ -216,17 +216,6 @@ def _texts(clip: Any, positive: Any, negative: Any, guider: Any) -> Any:
             "conditioning to positive",
         )
     return Texts(clip=clip, given=given)
-
-
-def _checked(name: str, conditioning: Any) -> Any:
-    """Raise InputError for a list that a request put in place of a link."""
-    from ...vivid_core.errors import InputError
-
-    for entry in conditioning:
-        whole = isinstance(entry, list | tuple) and len(entry) == 2 and isinstance(entry[1], dict)
-        if not whole or not isinstance(entry[0], torch.Tensor):
-            raise InputError(name, "is no conditioning: connect a node that makes some")
-    return conditioning
 
 
 def _require_same_model(model: Any, guider: Any) -> None:

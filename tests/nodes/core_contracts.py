@@ -244,7 +244,7 @@ def what_cannot_be_is_refused(nodes: Any) -> None:
 
     state = wan_state()
     refused("clip", "is missing", by=lambda: vace(nodes, positive=None, negative=None))
-    refused("positive", "no conditioning", by=lambda: vace(nodes, positive=[[1, 2]]))
+    refused("positive", "connect a CONDITIONING", by=lambda: vace(nodes, positive=[[1, 2]]))
     refused("reference", "Wan VACE", by=lambda: wan(nodes, reference=torch.zeros(1, 8, 8, 3)))
     pixels, hole = clip_and_mask(frames=WINDOW)
     alone = vace(nodes, negative=None)

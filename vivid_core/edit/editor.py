@@ -26,7 +26,7 @@ from .finished import Finished, Store
 from .focus import FocusPlan, plan_focus, scale_warnings
 from .footage import to_float, to_levels
 from .job import Job
-from .masks import Bounds
+from .masks import AFFECTED, OVERLAP, Bounds
 from .report import EditReport, Spent, WindowFacts, sum_up
 
 VERSION = 2  # of what a digest of a window stands for
@@ -416,11 +416,11 @@ def to_region(
     if plan.content == (plan.height, plan.width):
         mask = plan.to_model(seen, mask=True)
     else:  # of several levels in a pixel of the model's, the highest counts
-        levels = [float(level) for level in seen.unique() if level > 0]
-        touched = [plan.to_model((seen == v).float(), mask=True) > 0 for v in levels]
         mask = torch.zeros(len(times), 1, *plan.model)
-        for level, where in zip(levels, touched, strict=True):
-            mask = torch.where(where, level, mask)
+        for level in (AFFECTED, OVERLAP, 1.0):
+            reaches = seen > 0 if level == AFFECTED else seen >= level
+            touched = plan.to_model(reaches.float(), mask=True) > 0
+            mask = torch.where(touched, level, mask)
     return Region(pixels=to_pixels(plan, pixels, times), hole=mask[:, 0])
 
 

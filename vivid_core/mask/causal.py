@@ -14,15 +14,19 @@ def max_over_groups(mask: Float[Tensor, "t h w"], frames: int) -> Float[Tensor, 
 
     Raises SizeError where the last group is not whole.
     """
-    if (len(mask) - 1) % frames:
-        raise SizeError("frames", f"must be {frames}k+1 for this VAE, got {len(mask)}")
-    later = mask[1:].unflatten(0, (-1, frames)) if len(mask) > 1 else mask[:0, None]
-    return torch.cat([mask[:1], later.amax(dim=1)])
+    count, height, width = mask.shape
+    groups, left = divmod(count - 1, frames)
+    if left:
+        raise SizeError("frames", f"must be {frames}k+1 for this VAE, got {count}")
+    later = mask[1:].reshape(groups, frames, height, width).amax(dim=1)
+    return torch.cat([mask[:1], later])
 
 
 def max_over_blocks(mask: Float[Tensor, "*n h w"], side: int) -> Float[Tensor, "*n h2 w2"]:
     """The largest value of each block of `side` x `side` pixels."""
-    return mask.unflatten(-1, (-1, side)).unflatten(-3, (-1, side)).amax(dim=(-1, -3))
+    *lead, height, width = mask.shape
+    blocks = mask.reshape(*lead, height // side, side, width // side, side)
+    return blocks.amax(dim=(-1, -3))
 
 
 def fold_blocks(mask: Float[Tensor, "t h w"], side: int) -> Float[Tensor, "c t h2 w2"]:
@@ -35,4 +39,5 @@ def fold_blocks(mask: Float[Tensor, "t h w"], side: int) -> Float[Tensor, "c t h
 def fold_groups(mask: Float[Tensor, "t h w"], frames: int) -> Float[Tensor, "c t2 h w"]:
     """Every frame kept: those of each causal group as channels, the first frame in all of them."""
     first = mask[:1].expand(frames, -1, -1)
-    return torch.cat([first, mask[1:]]).unflatten(0, (-1, frames)).transpose(0, 1)
+    groups = torch.cat([first, mask[1:]]).reshape(-1, frames, *mask.shape[1:])
+    return groups.transpose(0, 1)
