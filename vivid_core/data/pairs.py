@@ -116,7 +116,7 @@ def add_pair(folder: Path, source: Clip, edited: Clip, instructions: Sequence[st
         )
     if not changed_pixels(source.frames, edited.frames).any():
         raise InputError("edited", "shows the same as the source: there is nothing to learn")
-    name = f"pair_{digest_of(pixel_digest({'source': source.frames, 'edited': edited.frames}))}"
+    name = f"pair_{digest_of(pixel_digest(source.frames), pixel_digest(edited.frames))}"
     for kind, clip in ((CLIPS, source), (EDITS, edited)):
         _write_clip(folder / kind, name, clip)
     listed = folder / INSTRUCTIONS

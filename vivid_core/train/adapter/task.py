@@ -218,7 +218,8 @@ class AdapterTask:
             clean.append(latents)
             given = self._source(digest, source, changed)
             conditions.append(torch.zeros_like(given) if batch.blind[i] else given)
-            kept.append(1 - mask_to_latent(changed, tuple(latents.shape[2:])))
+            _, _, t, h, w = latents.shape
+            kept.append(1 - mask_to_latent(changed, (t, h, w)))
         read, target, same = (
             torch.cat(part).transpose(1, 2).to(self.device) for part in (conditions, clean, kept)
         )
