@@ -56,4 +56,4 @@ def is_ground(mask: Bool[np.ndarray, "h w"]) -> bool:
     """
     least = LEAST_ALONG * float(np.sqrt(np.count_nonzero(mask)))
     sides = (mask[0], mask[-1], mask[:, 0], mask[:, -1])
-    return sum(np.count_nonzero(side) > least for side in sides) > MOST_SIDES
+    return sum(bool(np.count_nonzero(side) > least) for side in sides) > MOST_SIDES
