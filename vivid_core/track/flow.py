@@ -33,10 +33,10 @@ from .flow_memory import (
 from .flow_move import move_belief
 from .prompts import FramePrompt
 from .segment import Segment, segment_object
-from .steady import LEAST_AGREEMENT, agreement, is_ground, is_lone_click
+from .steady import LEAST_AGREEMENT, agreement, is_lone_click
 from .store import ObjectMask, State
 
-METHOD = 4  # part of the digest: a change of method makes new masks
+METHOD = 3  # part of the digest: a change of method makes new masks
 
 
 class FlowTracker:
@@ -86,7 +86,8 @@ class FlowFollower:
             return _object_mask(view, self._memory.belief, "lost", 0.0)
         identity = 1.0
         if before is None and is_lone_click(prompt):
-            identity = 1.0 if _is_clear(self._segment, view, prompt, mask) else DOUBT
+            steady = agreement(self._segment, view, prompt, mask) >= LEAST_AGREEMENT
+            identity = 1.0 if steady else DOUBT
         self._memory = remember(view, mask, earlier=self._memory, identity=identity)
         return _object_mask(view, self._memory.belief, "prompted", identity)
 
@@ -119,13 +120,6 @@ class FlowFollower:
         moved = move_belief(self._memory, before, view)
         self._memory, confidence = judge(self._memory, view, moved)
         return confidence
-
-
-def _is_clear(
-    segment: Segment, view: FlowView, prompt: FramePrompt, mask: Bool[np.ndarray, "h w"]
-) -> bool:
-    """Whether a lone click means one thing, and a thing at all."""
-    return not is_ground(mask) and agreement(segment, view, prompt, mask) >= LEAST_AGREEMENT
 
 
 def _object_mask(

@@ -16,8 +16,6 @@ from .segment import DISC_SHARE, Segment
 
 LEAST_AGREEMENT = 0.5  # IoU of the median of the moved clicks' masks with the click's own
 LEAST_STEP = 2.0  # pixels, of small frames
-LEAST_ALONG = 0.2  # of a mask's size, that it has to touch a side with to lie along it
-MOST_SIDES = 1  # of the frame that a thing lies along
 _WAYS = ((1, 0), (0, 1), (-1, 0), (0, -1))
 
 
@@ -47,13 +45,3 @@ def agreement(
 
 def _overlap(a: Bool[np.ndarray, "h w"], b: Bool[np.ndarray, "h w"]) -> float:
     return float(np.count_nonzero(a & b)) / max(1, np.count_nonzero(a | b))
-
-
-def is_ground(mask: Bool[np.ndarray, "h w"]) -> bool:
-    """Whether a mask lies along two sides of the frame or more, as ground, sky and walls do.
-
-    A thing may be cut off by one side. What touches a corner with a tip lies along neither.
-    """
-    least = LEAST_ALONG * float(np.sqrt(np.count_nonzero(mask)))
-    sides = (mask[0], mask[-1], mask[:, 0], mask[:, -1])
-    return sum(np.count_nonzero(side) > least for side in sides) > MOST_SIDES

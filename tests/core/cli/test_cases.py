@@ -164,12 +164,15 @@ def test_14_a_layer_as_keyframe(case):
 
 
 def test_16_a_slice_of_uneven_frames(case):
-    """What Video Slice keeps; tests/nodes/inside_video.py edits and writes such slices."""
+    """What Video Slice keeps; tests/nodes/inside_video.py edits and writes such slices.
+
+    The case lists six frames; by ComfyUI's own rule a seventh begins inside the slice.
+    """
     case("16")
     span = frames_between("vfr12.mp4", start=0.04, duration=1.5)
-    times = frame_times("vfr12.mp4", range=span)[:-1]
+    times = frame_times("vfr12.mp4", range=span)[:6]
     wanted = (0, 0.04, 0.46, 0.5, 0.96, 1.0)
-    assert (span.start, span.stop) == (1, 7)
+    assert (span.start, span.stop) == (1, 8)
     assert [float(time) for time in times] == pytest.approx(wanted, abs=1e-3)
 
 

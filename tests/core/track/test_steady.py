@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from vivid_core.track.flow import FlowTracker
 from vivid_core.track.flow_memory import FlowView
 from vivid_core.track.prompts import Box, FramePrompt, Point, Prompts
 from vivid_core.track.segment import scale_prompt
-from vivid_core.track.steady import LEAST_ALONG, agreement, is_ground
+from vivid_core.track.steady import agreement
 from vivid_core.track.track import track_objects
 
 from .conftest import overlap
@@ -123,31 +121,3 @@ def test_an_engine_of_other_masks_follows_by_flow(two_things, tmp_path):
     frame = engine.view(two_things.frames[1])
     np.testing.assert_array_equal(again.follow(frame).pixels, follower.follow(frame).pixels)
     assert len({FlowTracker().digest, engine.digest, FlowTracker(name="square").digest}) == 3
-
-
-@given(st.integers(0, 40), st.integers(0, 60), st.integers(6, 64), st.integers(6, 96))
-def test_what_lies_along_two_sides_is_ground(top, left, height, width):
-    mask = np.zeros((64, 96), bool)
-    mask[top : top + height, left : left + width] = True
-    inside = mask.nonzero()
-    along = [0 in inside[0], 63 in inside[0], 0 in inside[1], 95 in inside[1]]
-    tall, wide = np.ptp(inside[0]) + 1, np.ptp(inside[1]) + 1
-    assert is_ground(mask) == (sum(along) > 1 and _is_compact(tall, wide, along))
-
-
-def _is_compact(tall: int, wide: int, along: list[bool]) -> bool:
-    """Whether it touches two sides with enough of its own size."""
-    least = LEAST_ALONG * float(np.sqrt(tall * wide))
-    lengths = [wide, wide, tall, tall]
-    return sum(a and length > least for a, length in zip(along, lengths, strict=True)) > 1
-
-
-def test_a_click_on_the_sky_is_not_sure():
-    picture = np.full((64, 96, 3), 90, np.uint8)
-    picture[:30] = (120, 170, 230)
-    picture[36:56, 40:60] = (200, 40, 40)
-    view = FlowView.of(picture)
-    for x, y, sure in ((20, 10, False), (50, 46, True)):
-        record = FlowTracker().follower().prompt(view, click(x, y))
-        assert record.confidence == (1.0 if sure else 0.5)
-        assert record.pixels[y, x] and record.pixels.mean() < 0.6
