@@ -12,8 +12,8 @@ from vivid_core.cli import main
 from vivid_core.data.built import INDEX, ShardPixels, read_index, reference_picture
 from vivid_core.data.formats.catalog import read_dataset
 from vivid_core.media import load_image, read_clip, read_mask
+from vivid_core.tiny.folder import write_scene_folder
 
-from ...building import write_videos
 from ...tiny_engines import make_florence_say, save_tiny_dino, save_tiny_florence
 from ...tiny_sam2 import save_tiny_sam2
 
@@ -38,7 +38,7 @@ output: {{lossless: true, reference: true}}
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a dataset that `vivid build` made with engines of random weights."""
     root = tmp_path_factory.mktemp("engines")
-    write_videos(root / "videos", clips=2, frames=2)
+    write_scene_folder(root / "videos", clips=4, frames=2, size=(48, 64))
     make_florence_say(save_tiny_florence(root / "florence"), ("dog", "sky"))
     save_tiny_dino(root / "dino")
     save_tiny_sam2(root / "sam2")
