@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from comfy_api.latest import io
 
-from . import convert, host, previews
+from . import convert, host, memory, previews
 from .background import FLOW_TOOLTIP, flow_engine
 from .dataset import (
     CATEGORY,
@@ -450,10 +450,11 @@ def _engines(videos: Path, connected: dict[str, Any]) -> Engines:
     from ..vivid_core.tiny.engines import known_truth
     from ..vivid_core.track.flow import FlowTracker
 
+    seeing: dict[str, Any] = {role: memory.engine_of(connected.get(role)) for role in ROLES}
     for role in ROLES:
-        if connected.get(role) is not None:
-            require_role(connected[role], role, argument=role)
-    seeing: dict[str, Any] = {role: connected.get(role) for role in ROLES}
+        if seeing[role] is not None:
+            require_role(seeing[role], role, argument=role)
+    memory.bring_engines(connected.get(role) for role in ROLES)
     if None in seeing.values():
         truth = known_truth(videos)
         seeing = {role: engine or truth for role, engine in seeing.items()}

@@ -7,7 +7,7 @@ from typing import Any
 from comfy_api.latest import io
 
 from . import convert, memory, previews
-from .perceive import CATEGORY
+from .perceive import CATEGORY, ready_judge
 from .schema import VividNode, schema
 from .sockets import FRAMES, VividEngine
 
@@ -71,10 +71,9 @@ class WriteInstructions(VividNode):
             keyframe_places,
             write_instructions,
         )
-        from ..vivid_core.perceive.load import require_judge
         from ..vivid_core.video import FrameRange
 
-        require_judge(engine, argument="engine")
+        engine = ready_judge(engine, argument="engine")
         shown = _examples(examples) or EXAMPLES
         source = convert.to_source(video)
         places = keyframe_places(len(source))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, Protocol
@@ -132,6 +132,34 @@ def own_model(model: Hosted, purpose: str) -> HostedModel:
     )
 
 
+@dataclass(frozen=True, kw_only=True)
+class HostedEngine:
+    """What a VIVID_ENGINE socket carries: an engine that sees, and handles on its models."""
+
+    engine: Any
+    patchers: tuple[WholePatcher, ...] = ()
+
+    @classmethod
+    def hold(cls, engine: Any) -> HostedEngine:
+        from ..vivid_core.perceive.protocols import Movable
+
+        modules = engine.modules if isinstance(engine, Movable) else ()
+        return cls(engine=engine, patchers=tuple(_patcher(module) for module in modules))
+
+
+def engine_of(socket: Any) -> Any:
+    """The engine that a socket carries, wherever its models are."""
+    return socket.engine if isinstance(socket, HostedEngine) else socket
+
+
+def bring_engines(sockets: Iterable[Any]) -> None:
+    """Bring all models of these engines to the device they run on, until ComfyUI needs the room."""
+    hosted = [socket for socket in sockets if isinstance(socket, HostedEngine)]
+    patchers = [patcher for one in hosted for patcher in one.patchers]
+    if patchers:
+        management.load_models_gpu(patchers, force_full_load=True)
+
+
 def loaded(patcher: ModelPatcher) -> torch.nn.Module:
     """The module of a handle that another node made, on the device where it runs."""
     management.load_models_gpu([patcher], force_full_load=True)
@@ -140,6 +168,11 @@ def loaded(patcher: ModelPatcher) -> torch.nn.Module:
 
 def load_device() -> torch.device:
     return management.get_torch_device()
+
+
+def waiting_device() -> torch.device:
+    """Where models wait that are not in use."""
+    return management.unet_offload_device()
 
 
 def result_device() -> torch.device:
@@ -166,5 +199,5 @@ def _patcher(part: torch.nn.Module) -> WholePatcher:
     return WholePatcher(
         _Whole(part),
         load_device=management.get_torch_device(),
-        offload_device=management.unet_offload_device(),
+        offload_device=waiting_device(),
     )

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
     from torch import Tensor
 
+    from ..vivid_core.perceive.load import Role
     from ..vivid_core.perceive.protocols import Entity, Segmenter
 
 CATEGORY = "VIVID/7 Dataset"
@@ -79,14 +80,13 @@ class LoadEngine(VividNode):
         path = None if weights == host.NO_WEIGHTS else host.find("engine", weights)
         dtype = memory.best_dtype()
         with memory.normal_tensors():
-            return io.NodeOutput(
-                load_engine(
-                    engine,
-                    path,
-                    device=memory.load_device(),
-                    dtype=torch.float32 if dtype == "auto" else dtype,
-                )
+            loaded = load_engine(
+                engine,
+                path,
+                device=memory.waiting_device(),
+                dtype=torch.float32 if dtype == "auto" else dtype,
             )
+            return io.NodeOutput(memory.HostedEngine.hold(loaded))
 
 
 class TagFrame(VividNode):
@@ -126,7 +126,6 @@ class TagFrame(VividNode):
 
     @classmethod
     def execute(cls, video: Any, frame: int, engine: Any, keep: str) -> io.NodeOutput:
-        from ..vivid_core.perceive.load import require_role
         from ..vivid_core.perceive.vocabulary import (
             background_labels,
             foreground_labels,
@@ -134,10 +133,10 @@ class TagFrame(VividNode):
         )
 
         require_choices(cls, keep=keep)
-        require_role(engine, "tagger")
+        tagger = _ready(engine, "tagger")
         rules = {FOREGROUND: foreground_labels, BACKGROUND: background_labels}
         with memory.normal_tensors():
-            tags = engine.tags(_frame(video, frame))
+            tags = tagger.tags(_frame(video, frame))
         labels = ", ".join(rules.get(keep, known_labels)(tags))
         return io.NodeOutput(labels, ui=previews.text(labels or "nothing"))
 
@@ -231,14 +230,13 @@ class DetectEntities(VividNode):
         largest: float,
         overlap: float,
     ) -> io.NodeOutput:
-        from ..vivid_core.perceive.load import require_role
         from ..vivid_core.perceive.selection import DetectionRules, SelectiveDetector
 
-        require_role(engine, "detector")
+        detector = _ready(engine, "detector")
         rules = DetectionRules(score=score, smallest=smallest, largest=largest, overlap=overlap)
         pixels = _frame(video, frame)
         with memory.normal_tensors():
-            found = SelectiveDetector(engine, rules).detect(pixels, _words(labels))
+            found = SelectiveDetector(detector, rules).detect(pixels, _words(labels))
         report = "\n".join(_line(n, entity) for n, entity in enumerate(found, start=1))
         report = report or "nothing found: lower the score, or name other labels"
         return io.NodeOutput(found, [boxes_of_entities(found)], report, ui=previews.text(report))
@@ -370,9 +368,8 @@ class CaptionEntity(VividNode):
     def execute(cls, video: Any, frame: int, engine: Any, mask: Any, label: str) -> io.NodeOutput:
         from ..vivid_core.errors import InputError
         from ..vivid_core.perceive.crop import masked_crop
-        from ..vivid_core.perceive.load import require_role
 
-        require_role(engine, "captioner")
+        captioner = _ready(engine, "captioner")
         if not label.strip():
             raise InputError("label", "is empty: say what the masked thing is, such as dog")
         values = convert.mask_values(mask)
@@ -381,7 +378,7 @@ class CaptionEntity(VividNode):
         selected = values[frame if len(values) > 1 else 0] > 0.5
         crop = masked_crop(_frame(video, frame), selected.numpy())
         with memory.normal_tensors():
-            captions = engine.captions(crop, label.strip())
+            captions = captioner.captions(crop, label.strip())
         return io.NodeOutput(*captions, ui=previews.text("\n\n".join(captions)))
 
 
@@ -427,12 +424,33 @@ def _line(number: int, entity: Entity) -> str:
 
 def _segmenter(engine: Any) -> Segmenter:
     from ..vivid_core.perceive.frame_masks import TrackerSegmenter
-    from ..vivid_core.perceive.load import require_role
     from ..vivid_core.track.engine import Engine
 
     if isinstance(engine, Engine):
         return TrackerSegmenter(engine)
-    require_role(engine, "segmenter")
+    return _ready(engine, "segmenter")
+
+
+def _ready(socket: Any, role: Role) -> Any:
+    """The engine of a socket, on its device. Raises InputError for one that cannot do this."""
+    from ..vivid_core.perceive.load import require_role
+
+    engine = memory.engine_of(socket)
+    require_role(engine, role)
+    memory.bring_engines([socket])
+    return engine
+
+
+def ready_judge(socket: Any, *, argument: str = "judge") -> Any:
+    """The engine of a socket that answers questions about pictures, on its device.
+
+    Raises InputError for one that does not.
+    """
+    from ..vivid_core.perceive.load import require_judge
+
+    engine = memory.engine_of(socket)
+    require_judge(engine, argument=argument)
+    memory.bring_engines([socket])
     return engine
 
 

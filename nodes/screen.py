@@ -12,6 +12,7 @@ from .instruct import instruction_input
 from .keyframe import CATEGORY as KEYFRAME
 from .keyframe import MOST_FRAMES
 from .measure import CATEGORY as MEASURE
+from .perceive import ready_judge
 from .schema import VividNode, advanced, schema
 from .sockets import FLOWS, FRAMES, MASKS, VividEngine, VividKeyframe
 
@@ -241,11 +242,7 @@ class FilterEdit(VividNode):
 
 
 def _judge(engine: Any) -> Chat | None:
-    from ..vivid_core.perceive.load import require_judge
-
-    if engine is not None:
-        require_judge(engine)
-    return engine
+    return None if engine is None else ready_judge(engine)
 
 
 def _clip(clip_model: str) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import torch
 WORDS = [
     "a",
     "dog",
+    "sky",
     "cat",
     "traffic",
     "light",
@@ -140,6 +142,38 @@ def save_tiny_florence(folder: Path) -> Path:
     Florence2Processor(
         pictures, tokenizer, post_processor_config={task: {} for task in tasks}
     ).save_pretrained(folder)
+    return folder
+
+
+def make_florence_say(folder: Path, labels: Sequence[str]) -> Path:
+    """Let a tiny Florence find these labels in every picture, whatever it is asked.
+
+    Its decoder keeps nothing but the place of a token, which stands for the token to come.
+    """
+    from safetensors.torch import load_file, save_file
+    from transformers import AutoProcessor
+
+    tokenizer = AutoProcessor.from_pretrained(folder).tokenizer
+    answer = "".join(f"{label}<loc_10><loc_10><loc_900><loc_900>" for label in labels)
+    tokens = [*tokenizer(answer, add_special_tokens=False)["input_ids"], tokenizer.eos_token_id]
+    path = folder / "model.safetensors"
+    tensors = load_file(path)
+    for name in tensors:
+        if ".decoder.layers." in name and (".out_proj." in name or ".fc2." in name):
+            tensors[name] = torch.zeros_like(tensors[name])
+    prefix = "model.language_model."
+    words = tensors[f"{prefix}shared.weight"]
+    words = 8 * torch.nn.functional.normalize(words - words.mean(dim=1, keepdim=True), dim=1)
+    places = tensors[f"{prefix}decoder.embed_positions.weight"]
+    offset = 2  # of BART's positions
+    places[offset : offset + len(tokens)] = 1e4 * words[tokens]
+    tensors[f"{prefix}shared.weight"] = words
+    for name in (f"{prefix}encoder.embed_tokens.weight", f"{prefix}decoder.embed_tokens.weight"):
+        if name in tensors:
+            tensors[name] = words.clone()
+    if "lm_head.weight" in tensors:
+        tensors["lm_head.weight"] = words.clone()
+    save_file(tensors, path, metadata={"format": "pt"})
     return folder
 
 

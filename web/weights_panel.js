@@ -19,6 +19,11 @@ const NODES = {
     widget: 'weights',
     shownFor: ['none'],
     words: 'SAM 2 weights for real footage'
+  },
+  Vivid_LoadEngine: {
+    widget: 'weights',
+    shownFor: ['none'],
+    words: 'Weights that see real footage'
   }
 }
 
@@ -83,14 +88,16 @@ function places(set) {
   })
 }
 
-function gigabytes(set) {
-  return set.gb ?? set.files.reduce((sum, file) => sum + file.gb, 0)
+// "" where the list does not say.
+function size(set) {
+  const gb = set.gb ?? set.files?.reduce((sum, file) => sum + file.gb, 0)
+  return gb === undefined ? '' : `${gb.toFixed(gb < 1 ? 2 : 1)} GB`
 }
 
 function entry(set) {
   const section = make('section', 'vw-set')
   const title = make('div', 'vw-title', set.title)
-  title.append(make('span', '', `${gigabytes(set).toFixed(gigabytes(set) < 1 ? 2 : 1)} GB`))
+  title.append(make('span', '', size(set)))
   section.append(title, make('p', '', set.good_for), ...places(set))
   section.append(...set.commands.map(commandLine))
   return section

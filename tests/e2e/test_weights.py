@@ -43,6 +43,7 @@ def panel_of(page: ComfyPage, renderer: Renderer, kind: str) -> Locator:
     [
         ("Vivid_LoadModel", "model", "hf download Comfy-Org/void-model"),
         ("Vivid_LoadTracker", "weights", "hf download facebook/sam2.1-hiera-base-plus"),
+        ("Vivid_LoadEngine", "weights", "hf download florence-community/Florence-2-base"),
     ],
 )
 def test_loaders_say_what_to_get(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -169,6 +170,40 @@ def every_engine_of_the_core_can_be_loaded(nodes: Any) -> None:
     assert combo.options == list(engines)
 
 
+def models_are_moved_by_comfyui(nodes: Any) -> None:
+    """They wait until a node runs, are known to ComfyUI from then on, and come back when asked."""
+    import comfy.model_management as management
+    import folder_paths
+
+    save_tiny = load_tests_module("tiny_engines").save_tiny_dino
+    save_tiny(Path(folder_paths.models_dir) / "vivid_engines" / "dino")
+    with torch.inference_mode():  # as ComfyUI runs every node
+        (engine,) = nodes.LoadEngine.execute(engine="grounding-dino", weights="dino").args
+    (patcher,) = engine.patchers
+    assert patcher not in [one.model for one in management.current_loaded_models]
+    given = {"score": 0.1, "smallest": 0.0, "largest": 1.0, "overlap": 0.7, "labels": "dog, cat"}
+
+    def detect() -> Any:
+        with torch.inference_mode():
+            return nodes.DetectEntities.execute(video=clip(), frame=0, engine=engine, **given).args
+
+    before = detect()
+    assert before[0] and patcher in [one.model for one in management.current_loaded_models]
+    assert patcher.loaded_size() == patcher.model_size() > 0
+    management.free_memory(1e30, management.get_torch_device())
+    assert patcher not in [one.model for one in management.current_loaded_models]
+    assert detect()[2] == before[2] and patcher.loaded_size() > 0
+
+
+def load_tests_module(name: str) -> Any:
+    path = Path(__file__).parents[1] / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
 def flow_tracker(nodes: Any) -> Any:
     return nodes.LoadTracker.execute(engine="flow", weights="none").args[0]
 
@@ -193,6 +228,7 @@ CHECKS: dict[str, Check] = {
         a_still_and_its_edit_move_alike,
         pairs_are_collected_to_train_on,
         every_engine_of_the_core_can_be_loaded,
+        models_are_moved_by_comfyui,
     )
 }
 

@@ -14,11 +14,13 @@ from ..plan.cuts import Survey
 from ..track.frames import FrameSource
 from ..video import FrameRange
 from .config import ClipRules
-from .footage import Stretch
+from .engines import Encoder
+from .footage import Stretch, to_floats
 from .stage import Rejection
 
 HASH_SIDE = 8  # a hash has this many bits squared
 HASHED_AT = (0.1, 0.5, 0.9)  # of a clip's length: where its frames are looked at
+DIGITS = 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,6 +74,14 @@ def _pieces(shot: FrameRange, rules: ClipRules, fps: float) -> list[FrameRange]:
 def clip_hash(clip: Stretch) -> tuple[int, ...]:
     """How a clip looks, a number of 64 bits for each of a few frames."""
     return tuple(picture_hash(clip.frame(int(share * (len(clip) - 1)))) for share in HASHED_AT)
+
+
+def clip_views(clip: Stretch, encoder: Encoder) -> tuple[tuple[float, ...], ...]:
+    """The same frames as an encoder sees them: vectors of length 1, to so many digits."""
+    frames = [to_floats(clip.frame(int(share * (len(clip) - 1)))) for share in HASHED_AT]
+    return tuple(
+        tuple(round(value, DIGITS) for value in view) for view in encoder.images(frames).tolist()
+    )
 
 
 def picture_hash(frame: UInt8[np.ndarray, "h w 3"]) -> int:

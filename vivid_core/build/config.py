@@ -18,7 +18,8 @@ class EngineNames:
     """What sees: each is the name of an engine, or NAME:WEIGHTS with a file or folder.
 
     "scenes" knows the procedural clips of the pack, and needs no weights; the others are those of
-    `perceive.load`. One that several name is loaded once.
+    `perceive.load`. One that several name is loaded once. `encoder` is the folder of a CLIP model,
+    or its repository; near duplicates are found with it, and not looked for where it is "".
     """
 
     tagger: str = "scenes"
@@ -27,6 +28,7 @@ class EngineNames:
     captioner: str = "scenes"
     tracker: str = "flow"
     flow: str = "dis"
+    encoder: str = ""
     device: str = "auto"
 
     @property
@@ -61,10 +63,11 @@ class FilterRules:
     border: float = 0.5  # most of the frames in which the mask touches the frame's edge
     hidden: float = 0.25  # most of the frames that may have no mask
     duplicate_bits: int = 6  # of 64: pictures that differ in no more are the same
+    near_duplicate: float = 0.95  # least cosine of pictures, seen by an encoder, that are too alike
 
     def __post_init__(self) -> None:
         MaskLimits(smallest=self.smallest, largest=self.largest)
-        for name in ("stability", "agreement", "border", "hidden"):
+        for name in ("stability", "agreement", "border", "hidden", "near_duplicate"):
             _require(0 <= getattr(self, name) <= 1, f"{name} must be 0 to 1")
         _require(0 <= self.duplicate_bits <= 64, "duplicate_bits must be 0 to 64")
 
@@ -95,6 +98,7 @@ class Output:
     lossless: bool = False  # FFV1, as the source was decoded; else H.264
     shard_bytes: int = SHARD_BYTES
     subsets: tuple[Subset, ...] = ("video", "image")  # images are the first frames of clips
+    reference: bool = False  # a picture of each thing, white around it, beside its samples
 
     def __post_init__(self) -> None:
         _require(self.shard_bytes >= 1, "shard_bytes must be 1 or more")

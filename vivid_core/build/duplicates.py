@@ -28,3 +28,22 @@ def find_duplicates(clips: Iterable[ClipFacts], bits: int) -> dict[str, str]:
         kept.append(clip.key)
         looks = np.concatenate([looks, look[None]])
     return duplicates
+
+
+def find_near_duplicates(clips: Iterable[ClipFacts], cosine: float) -> dict[str, str]:
+    """The same of clips whose views have at least this cosine with an earlier one's, each."""
+    kept: list[str] = []
+    views = np.zeros((0, 0, 0), np.float32)
+    duplicates: dict[str, str] = {}
+    for clip in clips:
+        if not clip.views:
+            continue
+        own = np.array([clip.views], np.float32)
+        views = views if kept else own[:0]
+        near = np.flatnonzero((views * own).sum(axis=2).min(axis=1) >= cosine)
+        if len(near):
+            duplicates[clip.key] = kept[int(near[0])]
+            continue
+        kept.append(clip.key)
+        views = np.concatenate([views, own])
+    return duplicates

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Bool
+from jaxtyping import Bool, UInt8
 
-from ..data.built import MASKS
+from ..data.built import MASKS, REFERENCE
 from ..files.digest import digest_of
-from ..media import encode_rle
+from ..media import encode_rle, save_image
+from ..perceive.crop import WHITE, masked_crop
 from ..plan.cuts import Survey, survey_frames
 from ..runtime import Runtime
 from ..track.frames import VideoFrames
@@ -20,7 +21,7 @@ from ..track.prompts import FramePrompt, ObjectPrompts, PaintedMask, Prompts
 from ..track.store import StoredTrack
 from ..track.track import track_objects
 from ..video import FrameRange
-from .clips import ClipPlan, clip_hash, plan_clips
+from .clips import ClipPlan, clip_hash, clip_views, plan_clips
 from .config import BuildConfig
 from .engines import Engines
 from .entities import Found, find_background, find_entities, tag_frame
@@ -109,6 +110,7 @@ def _build_clip(work: _Work) -> tuple[ClipFacts, list[UnitSample], list[Rejectio
             sort_out(_things(work, tracks, found), samples, rejections)
     if samples or background:
         write_video(work.folder / f"{key}{work.origin.suffix}", work.clip, work.clip)
+    encoder = work.engines.encoder
     facts = ClipFacts(
         key=key,
         start=work.plan.frames.start,
@@ -119,6 +121,7 @@ def _build_clip(work: _Work) -> tuple[ClipFacts, list[UnitSample], list[Rejectio
         look=clip_hash(work.clip),
         source=f"{key}{work.origin.suffix}",
         occupied=occupied,
+        views=() if encoder is None else clip_views(work.clip, encoder),
         background=tuple(
             BackgroundArea(label=label, counts=encode_rle(mask)) for label, mask in background
         ),
@@ -192,6 +195,7 @@ def _things(
         if isinstance(captions, Rejection):
             yield captions
             continue
+        reference = _reference(work, thing, first)
         for key, measured in wanted:
             content = Content(
                 task="edit",
@@ -200,7 +204,7 @@ def _things(
                 propagation="tracked",
                 scores=measured.as_dict() | {"detection": round(thing.entity.score, 4)},
             )
-            yield _write(work, key, content, tracks, number)
+            yield _write(work, key, content, tracks, number, reference)
 
 
 def _wanted(
@@ -223,13 +227,26 @@ def _wanted(
             yield Rejection(key=key, reason=reason, detail=thing.entity.label)
 
 
-def _write(work: _Work, key: str, content: Content, tracks: _Tracks, number: int) -> UnitSample:
+def _reference(work: _Work, thing: Found, first: UInt8[np.ndarray, "h w 3"]) -> str:
+    """The file of a picture of the thing, which is written if it is asked for."""
+    if not work.config.output.reference:
+        return ""
+    name = f"{thing.key}.{REFERENCE}"
+    save_image(work.folder / name, masked_crop(first, thing.mask, blank=WHITE))
+    return name
+
+
+def _write(
+    work: _Work, key: str, content: Content, tracks: _Tracks, number: int, reference: str
+) -> UnitSample:
     masks, video = tracks.masks(number), f"{work.plan.key}{work.origin.suffix}"
     if key.endswith("_i"):
         masks, video = masks[:1], f"{work.plan.key}.first{work.origin.suffix}"
         if not (work.folder / video).is_file():
             write_video(work.folder / video, [work.clip.frame(0)], work.clip)
-    return make_sample(work.folder, key, work.origin, content, masks, video=video)
+    return make_sample(
+        work.folder, key, work.origin, content, masks, video=video, reference=reference
+    )
 
 
 def _watched(clip: Stretch, runtime: Runtime) -> Iterator[np.ndarray]:

@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ..data.built import MASKS
+from ..data.built import MASKS, SOURCE
 from ..errors import VividError
 from ..mask.overlay import overlay_mask
 from ..media import VideoReader, read_mask
@@ -46,7 +46,7 @@ class Preview:
         result = self._work.load(outcome.phase, outcome.key)
         assert result is not None
         sample = next(self._work.samples(outcome.phase, result, outcome.key))
-        source = next(path for name, path in sample.members.items() if name != MASKS)
+        source = next(path for name, path in sample.members.items() if name.startswith(SOURCE))
         frame = VideoReader(source, range=FrameRange(start=0, stop=1)).read_all()
         shown = overlay_mask(frame, read_mask(sample.members[MASKS])[:1])
         panels = tuple(_fit(panel) for panel in (frame[0], shown[0]))

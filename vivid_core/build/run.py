@@ -17,8 +17,9 @@ from ..files.targets import require_outside, require_own_folder
 from ..runtime import Progress, Runtime
 from .config import BuildConfig
 from .deletions import choose_donors
-from .duplicates import find_duplicates
+from .duplicates import find_duplicates, find_near_duplicates
 from .local import Executor
+from .owner import MARKER, REPORT, claim, require_owner
 from .pages import dropped_keys, read_answers
 from .preview import Preview
 from .sources import Source, list_sources
@@ -26,8 +27,7 @@ from .tally import Tally
 from .tasks import Task, donors_of, work_of
 from .units import Failure, Phase, UnitResult, WorkFolder
 
-REPORT = "report.json"
-WRITTEN = (INDEX, MANIFEST, SHARDS, "work", REPORT)  # below `config.out`
+WRITTEN = (INDEX, MANIFEST, SHARDS, "work", MARKER, REPORT)  # below `config.out`
 _PACKED = "packed.json"
 
 
@@ -71,13 +71,15 @@ def build_dataset(config: BuildConfig, execute: Executor, runtime: Runtime) -> B
     listed = (("videos", source.path) for source in sources)
     require_own_folder("out", config.out, WRITTEN, listed)
     with sole_run(config.out, argument="out"):
+        claim(config.out, "build", argument="out")
         return _Build(config, sources, execute, runtime).run()
 
 
 def require_videos_apart(
     config: BuildConfig, *, reads: str = "videos", writes: str = "out", file: Path | None = None
 ) -> None:
-    """Raise InputError where the dataset would lie in what it is made from, or the reverse.
+    """Raise InputError where the dataset would lie in what it is made from, or the reverse, or
+    where another maker's is.
 
     `reads` and `writes` are how an error calls them, `file` is the YAML file of a command.
     """
@@ -85,6 +87,7 @@ def require_videos_apart(
         require_outside(writes, config.out, [(reads, config.videos)])
     inputs = [(reads, config.videos), ("config", file)]
     require_own_folder(writes, config.out, WRITTEN, inputs)
+    require_owner(config.out, "build", argument=writes)
 
 
 class _Build:
@@ -106,12 +109,11 @@ class _Build:
 
     def run(self) -> BuildReport:
         edits = self._phase([self._task("entities", source) for source in self.sources])
-        clips = (clip for result in edits.values() for clip in result.clips)
-        duplicates = find_duplicates(clips, self.config.filters.duplicate_bits)
+        same, near = self._duplicates(edits)
+        duplicates = same | near
         deletions = self._phase(self._deletion_tasks(edits, duplicates))
         rejections = _count([*edits.values(), *deletions.values()])
-        if duplicates:
-            rejections["duplicate"] = len(duplicates)
+        rejections += Counter({"duplicate": len(same), "near duplicate": len(near)})
         stored = list(self._stored(edits, deletions, duplicates))
         kept = [sample for sample in stored if sample.record.key not in self.dropped]
         if len(kept) < len(stored):
@@ -128,6 +130,14 @@ class _Build:
         )
         self._write_report(report)
         return report
+
+    def _duplicates(self, edits: Mapping[str, UnitResult]) -> tuple[dict[str, str], dict[str, str]]:
+        """Clips that look like an earlier one, and others that an encoder takes for one."""
+        clips = [clip for result in edits.values() for clip in result.clips]
+        rules = self.config.filters
+        same = find_duplicates(clips, rules.duplicate_bits)
+        others = (clip for clip in clips if clip.key not in same)
+        return same, find_near_duplicates(others, rules.near_duplicate)
 
     def _phase(self, tasks: list[Task]) -> dict[str, UnitResult]:
         """What each video gave, by the keys' order; those that failed are left out."""

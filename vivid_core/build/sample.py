@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool, UInt8
 
-from ..data.built import MASKS, SOURCE
+from ..data.built import MASKS, REFERENCE, SOURCE
 from ..data.record import Propagation, Provenance, SampleRecord, Subset
 from ..data.samples import Task
 from ..errors import MaskError
@@ -76,10 +76,11 @@ def make_sample(
     masks: Sequence[Mask],
     *,
     video: str,
+    reference: str = "",
 ) -> UnitSample:
     """Write the masks beside the `video`, which is there, and say what the sample is.
 
-    One mask makes an image, more a video.
+    One mask makes an image, more a video. `reference` is the file of a picture of the thing.
     """
     subset: Subset = "image" if len(masks) == 1 else "video"
     (folder / f"{key}.{MASKS}").write_bytes(format_masks(masks))
@@ -102,9 +103,12 @@ def make_sample(
         scores=content.scores,
         empty=tuple(i for i, mask in enumerate(masks) if not mask.any()),
         donor=content.donor,
+        reference=REFERENCE if reference else "",
     )
-    source = f"{SOURCE}{Path(video).suffix}"
-    return UnitSample(record=record, members={source: video, MASKS: f"{key}.{MASKS}"})
+    members = {f"{SOURCE}{Path(video).suffix}": video, MASKS: f"{key}.{MASKS}"}
+    if reference:
+        members[REFERENCE] = reference
+    return UnitSample(record=record, members=members)
 
 
 def mask_box(mask: Mask) -> tuple[float, float, float, float]:

@@ -24,6 +24,7 @@ Reason = Literal[
     "no caption",
     "poor caption",
     "duplicate",
+    "near duplicate",
     "no background",
     "no mask to paste",
     "no room to paste",

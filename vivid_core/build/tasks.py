@@ -21,7 +21,7 @@ from .engines import Engines
 from .sources import Source
 from .units import Failure, Phase, UnitResult, WorkFolder, save_unit
 
-VERSION = 1  # a change of method makes everything anew
+VERSION = 2  # a change of method makes everything anew
 _DECIDES: dict[Phase, tuple[str, ...]] = {  # parts of the configuration
     "entities": ("seed", "clips", "entities", "filters"),
     "deletions": ("seed", "clips", "entities", "filters", "deletion"),
@@ -108,7 +108,7 @@ def _finished_or_made(task: Task, engines: Engines, work: WorkFolder, runtime: R
         raise MediaError(f"{task.source.path}: there is no such file: check the path")
     digest = path_digest(task.source.path)
     made_by = _made_by(task, engines, digest)
-    done = work.load(task.phase, key)
+    done = work.load_whole(task.phase, key)
     if done is not None and done.made_by == made_by:
         return _outcome(task, done, kept=True)
     with work.begin(task.phase, key) as folder:
@@ -150,7 +150,7 @@ def _made_by(task: Task, engines: Engines, digest: str) -> str:
     """Stands for all that decides a unit; where things lie on this machine does not."""
     config = plain_values(task.config)
     rules = {name: config[name] for name in _DECIDES[task.phase]}
-    stored = {name: config["output"][name] for name in ("lossless", "subsets")}
+    stored = {name: config["output"][name] for name in ("lossless", "subsets", "reference")}
     facts = [task.source.key, task.source.name, task.source.licence, task.source.origin, digest]
     choices = [[c.key, [[d.key, d.video] for d in c.donors]] for c in task.choices]
     return digest_of(VERSION, task.phase, engines.digest, rules, stored, facts, choices)

@@ -13,7 +13,7 @@ import logging
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -23,7 +23,7 @@ from ..errors import InputError, MediaError
 from ..files.atomic import write_whole, write_whole_file
 from ..files.guarded import JsonError, load_json
 from ..files.parse import build_config, plain_values
-from ..files.seal import read_sealed, sealed_text
+from ..files.seal import file_checksum, read_sealed, sealed_text
 from .stage import Rejection
 
 log = logging.getLogger(__name__)
@@ -44,6 +44,7 @@ class ClipFacts:
     """A clip that was looked at. `source` and `occupied` name files of the unit.
 
     `occupied` holds the masks of all things that were found in it; none where that is empty.
+    `views` is what an encoder saw, see `clips.clip_views`; none where there is no encoder.
     """
 
     key: str
@@ -56,6 +57,7 @@ class ClipFacts:
     source: str
     occupied: str = ""
     background: tuple[BackgroundArea, ...] = ()
+    views: tuple[tuple[float, ...], ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,13 +70,17 @@ class UnitSample:
 
 @dataclass(frozen=True, kw_only=True)
 class UnitResult:
-    """All that a video gave in one phase. `made_by` stands for everything that decides it."""
+    """All that a video gave in one phase. `made_by` stands for everything that decides it.
+
+    `files` are checksums of the files that lie beside it.
+    """
 
     made_by: str
     digest: str  # of the source file
     clips: tuple[ClipFacts, ...] = ()
     samples: tuple[UnitSample, ...] = ()
     rejections: tuple[Rejection, ...] = ()
+    files: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,6 +113,19 @@ class WorkFolder:
         except (MediaError, InputError) as error:
             log.warning("%s; it is made anew", error)
             return None
+
+    def load_whole(self, phase: Phase, key: str) -> UnitResult | None:
+        """What was made, if all of its files are there as they were written, too."""
+        result, folder = self.load(phase, key), self.unit_folder(phase, key)
+        if result is None:
+            return None
+        changed = [name for name, sum_ in result.files.items() if _checksum(folder / name) != sum_]
+        if changed:
+            log.warning(
+                "%s: was changed after it was written; it is made anew", folder / changed[0]
+            )
+            return None
+        return result
 
     @contextmanager
     def begin(self, phase: Phase, key: str) -> Iterator[Path]:
@@ -158,8 +177,18 @@ class WorkFolder:
 
 
 def save_unit(folder: Path, result: UnitResult) -> None:
-    """Write what a unit gave into its folder."""
-    (folder / UNIT).write_text(sealed_text(plain_values(result), indent=1))
+    """Write what a unit gave into its folder, with checksums of the files that it made there."""
+    files = {path.name: file_checksum(path) for path in sorted(folder.iterdir()) if path.is_file()}
+    sealed = sealed_text(plain_values(replace(result, files=files)), indent=1)
+    (folder / UNIT).write_text(sealed)
+
+
+def _checksum(path: Path) -> str:
+    """Of a file; "" where it cannot be read."""
+    try:
+        return file_checksum(path)
+    except OSError:
+        return ""
 
 
 def _read_failure(path: Path) -> Failure | None:

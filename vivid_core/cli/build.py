@@ -11,7 +11,9 @@ from ..build.pages import rated_shares, read_answers, write_pages
 from ..build.run import build_dataset, require_videos_apart
 from ..build.stats import draw_stats, read_stats
 from ..data.check import check_dataset
+from ..data.quadruplets import write_quadruplets
 from ..errors import InputError
+from ..files.targets import require_apart
 from ..media import save_image
 from ..tiny.engines import EngineLoader
 from .shared import device_named, runtime_for
@@ -33,6 +35,12 @@ def add_command(commands: argparse._SubParsersAction) -> None:
         "--pages", type=int, metavar="N", help="write pages to rate and to review N random samples"
     )
     parser.add_argument(
+        "--export",
+        type=Path,
+        metavar="FOLDER",
+        help="write the samples with reference pictures as quadruplets of files",
+    )
+    parser.add_argument(
         "--ratings", type=Path, nargs="+", default=[], help="JSON of the rating page, for --stats"
     )
     parser.add_argument("--engine", choices=("local", "ray"), default="local")
@@ -46,10 +54,13 @@ def run(arguments: argparse.Namespace) -> None:
     """Build, or look at what was built."""
     config = load_build_config(arguments.config)
     require_videos_apart(config, file=arguments.config)
+    read = [("config: videos", config.videos), ("config: out", config.out)]
+    require_apart([*read, ("config", arguments.config)], [("export", arguments.export)])
     looks = [
         (arguments.check, _check),
         (arguments.stats, lambda c: _stats(c, arguments.ratings)),
         (arguments.pages is not None, lambda c: _pages(c, arguments.pages)),
+        (arguments.export is not None, lambda c: _export(c, arguments.export)),
     ]
     wanted = [look for asked, look in looks if asked]
     if not wanted:
@@ -91,6 +102,11 @@ def _stats(config: BuildConfig, ratings: list[Path]) -> None:
         print(f"{name}: {share:.2f} of {count} answers")
     save_image(config.out / STATS, draw_stats(stats))
     print(f"written: {config.out / STATS}")
+
+
+def _export(config: BuildConfig, target: Path) -> None:
+    count = write_quadruplets(config.out, target)
+    print(f"written: {count} quadruplets in {target}")
 
 
 def _pages(config: BuildConfig, count: int) -> None:

@@ -11,10 +11,13 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from jaxtyping import Float
+from torch import Tensor
 
 from ..errors import InputError, MediaError
 from ..files.atomic import write_whole, write_whole_file
@@ -24,14 +27,22 @@ from ..media import parse_masks, read_clip
 from ..video import Clip, MaskTrack
 from .record import SampleRecord, format_record, parse_record
 from .samples import Dataset, TrainingSample
-from .shards import SHARD_BYTES, Place, ShardedSample, StoredSample, read_place, write_shards
+from .shards import (
+    SHARD_BYTES,
+    Place,
+    ShardedSample,
+    StoredSample,
+    append_to_shards,
+    read_place,
+    write_shards,
+)
 
 if TYPE_CHECKING:
     import pyarrow
 
 INDEX, MANIFEST = "index.parquet", "manifest.json"
 FORMAT, VERSION = "vivid-dataset", 1
-SOURCE, MASKS = "source", "masks.json"
+SOURCE, MASKS, REFERENCE = "source", "masks.json", "reference.png"
 _NEEDS_ARROW = "needs the package pyarrow: pip install pyarrow"
 
 
@@ -60,6 +71,19 @@ class ShardPixels:
         return read_place(self.folder, self.sample.shard, self.sample.places[member])
 
 
+def reference_picture(folder: Path, sample: ShardedSample) -> Float[Tensor, "_ _ 3"] | None:
+    """The picture of a sample's thing, or None. Raises InputError for one that cannot be read."""
+    name = sample.record.reference
+    if not name:
+        return None
+    try:
+        data = read_place(folder, sample.shard, sample.places[name])
+        return read_clip(io.BytesIO(data)).frames[0]
+    except (KeyError, MediaError, OSError) as error:
+        where = f"{folder / sample.shard}: {sample.record.key}"
+        raise InputError("data", f"{where}: {name} cannot be read: {error}") from error
+
+
 def is_built(folder: Path) -> bool:
     """Whether a folder holds a built dataset."""
     return (folder / MANIFEST).is_file()
@@ -74,12 +98,36 @@ def write_built(
     """
     (folder / MANIFEST).unlink(missing_ok=True)  # what follows is whole only when it is back
     written = list(write_shards(folder, samples, shard_bytes=shard_bytes))
-    shards = list(dict.fromkeys(sample.shard for sample in written))
+    shards = {sample.shard for sample in written}
     for stale in sorted((folder / "shards").glob("*.tar")):
         if stale.relative_to(folder).as_posix() not in shards:
             stale.unlink()
+    return _finish(folder, written, {})
+
+
+def append_built(folder: Path, sample: StoredSample, *, shard_bytes: int = SHARD_BYTES) -> int:
+    """Add a sample behind those of a dataset; gives how many there are then.
+
+    Only the last shard is written again, and only where it has room. One whose key is there is not
+    added twice. After a run that was killed here, the next one mends the dataset. Raises InputError
+    where its index or manifest cannot be read.
+    """
+    entries = read_entries(folder)
+    files = read_manifest(folder)["files"] if is_built(folder) else {}
+    (folder / MANIFEST).unlink(missing_ok=True)
+    if all(entry.record.key != sample.record.key for entry in entries):
+        added = append_to_shards(folder, entries, sample, shard_bytes=shard_bytes)
+        entries.append(added)
+        files.pop(added.shard, None)
+    return _finish(folder, entries, files)
+
+
+def _finish(folder: Path, written: Sequence[ShardedSample], known: Mapping[str, Any]) -> int:
+    """Write index and manifest; `known` are facts of shards that did not change."""
     write_index(folder / INDEX, written)
-    files = {name: _file_facts(folder / name) for name in [*shards, INDEX]}
+    shards = dict.fromkeys(sample.shard for sample in written)
+    files = {name: known.get(name) or _file_facts(folder / name) for name in shards}
+    files[INDEX] = _file_facts(folder / INDEX)
     data = {"format": FORMAT, "version": VERSION, "samples": len(written), "files": files}
     write_whole_file(folder / MANIFEST, json.dumps(data, indent=1, sort_keys=True).encode())
     return len(written)
@@ -136,6 +184,11 @@ def write_index(path: Path, samples: Sequence[ShardedSample]) -> None:
     table = pa.Table.from_pylist([_row(sample) for sample in samples], schema=_schema(pa))
     with write_whole(path) as unfinished:
         parquet.write_table(table, unfinished, compression="zstd")
+
+
+def read_entries(folder: Path) -> list[ShardedSample]:
+    """The samples that a folder's index lists; none where there is no index yet."""
+    return read_index(folder / INDEX) if (folder / INDEX).is_file() else []
 
 
 def read_index(path: Path) -> list[ShardedSample]:

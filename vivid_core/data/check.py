@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import VividError
-from .built import INDEX, ShardPixels, read_index, read_manifest
+from .built import INDEX, ShardPixels, read_index, read_manifest, reference_picture
 from .record import format_record
 from .shards import RECORD, ShardedSample, read_place
 
@@ -66,6 +66,7 @@ def _broken(folder: Path, entry: ShardedSample) -> Iterator[str]:
                 yield f"{name} was changed: its digest is another"
             elif name == RECORD and data.decode() != format_record(entry.record):
                 yield f"{name} is not what the index says"
+        reference_picture(folder, entry)
         clip, mask = ShardPixels(folder=folder, sample=entry).read()
     except (OSError, VividError) as error:
         yield str(error)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..errors import ModelError
+from ..files.digest import digest_of, path_digest
 from ..files.weights import read_json
 
 BATCH = 16  # pictures at once
@@ -22,11 +23,14 @@ _LISTED = 3  # names an error lists
 
 
 class ClipEncoder:
-    """A CLIP model with its own preparation of pictures and words; `name` tells it in reports."""
+    """A CLIP model with its own preparation of pictures and words.
 
-    def __init__(self, model: Any, processor: Any, *, name: str) -> None:
+    `name` tells it in reports, `digest` stands for its files.
+    """
+
+    def __init__(self, model: Any, processor: Any, *, name: str, digest: str) -> None:
         self._model, self._processor = model, processor
-        self.name = name
+        self.name, self.digest = name, digest
 
     def images(
         self,
@@ -81,7 +85,8 @@ def load_clip_model(place: str | Path, *, device: torch.device) -> ClipEncoder:
     if local:
         _require_clip(folder)
     model, processor = _read(str(folder) if local else str(place), local=local)
-    return ClipEncoder(model.to(device).eval(), processor, name=folder.name)
+    digest = path_digest(folder) if local else digest_of(str(place))
+    return ClipEncoder(model.to(device).eval(), processor, name=folder.name, digest=digest)
 
 
 def _require_clip(folder: Path) -> None:

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import UInt8
+from torch.nn import Module
 
 from ..errors import EngineError
 from ..files.digest import digest_of
 from .answers import ATTEMPTS, CAPTION_REQUEST, TAG_REQUEST, ask_for_captions, parse_tags
-from .protocols import Captions, Chat
+from .protocols import Captions, Chat, Movable
 
 
 class ChatEngine:
@@ -18,6 +19,10 @@ class ChatEngine:
 
     def __init__(self, chat: Chat, *, attempts: int = ATTEMPTS) -> None:
         self._chat, self._attempts = chat, attempts
+
+    @property
+    def modules(self) -> tuple[Module, ...]:
+        return self._chat.modules if isinstance(self._chat, Movable) else ()
 
     @property
     def digest(self) -> str:

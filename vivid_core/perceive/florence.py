@@ -31,6 +31,10 @@ class FlorenceTagger:
         self._loaded, self._most_tokens = loaded, most_tokens
 
     @property
+    def modules(self) -> tuple[torch.nn.Module, ...]:
+        return (self._loaded.model,)
+
+    @property
     def digest(self) -> str:
         return digest_of("florence", METHOD, self._loaded.digest, self._most_tokens)
 

@@ -29,6 +29,10 @@ class GroundingDino:
         self._loaded = loaded
 
     @property
+    def modules(self) -> tuple[torch.nn.Module, ...]:
+        return (self._loaded.model,)
+
+    @property
     def digest(self) -> str:
         return digest_of("grounding dino", METHOD, self._loaded.digest)
 

@@ -27,6 +27,10 @@ class LocalChat:
         self._loaded, self._most_tokens = loaded, most_tokens
 
     @property
+    def modules(self) -> tuple[torch.nn.Module, ...]:
+        return (self._loaded.model,)
+
+    @property
     def digest(self) -> str:
         return digest_of("chat", METHOD, self._loaded.digest, self._most_tokens)
 

@@ -8,6 +8,7 @@ from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Bool, UInt8
+from torch.nn import Module
 
 from ..errors import InputError
 
@@ -36,6 +37,14 @@ class Captions(NamedTuple):
     short: str
     medium: str
     long: str
+
+
+@runtime_checkable
+class Movable(Protocol):
+    """An engine whose models somebody else moves between devices."""
+
+    @property
+    def modules(self) -> tuple[Module, ...]: ...
 
 
 @runtime_checkable

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from ..build.config import BuildConfig, EngineNames
-from ..build.engines import Engines
+from ..build.engines import Encoder, Engines
 from ..errors import InputError
 from ..flow.dis import DisFlow
 from ..flow.engine import FlowEngine
@@ -47,6 +47,7 @@ class EngineLoader:
             **{role: loaded[named] for role, named in names.seeing.items()},
             tracker=tracker,
             flow=_flow(names.flow, device),
+            encoder=_encoder(names.encoder, device),
         )
 
     def _engine(self, named: str, device: torch.device, tracker: Engine) -> Any:
@@ -93,6 +94,14 @@ def _flow(named: str, device: torch.device) -> FlowEngine:
     if name == "raft" and weights is not None:
         return load_raft(weights, device=device)
     raise InputError("engines: flow", f"{named!r} is unknown: use dis, or raft:WEIGHTS")
+
+
+def _encoder(place: str, device: torch.device) -> Encoder | None:
+    if not place:
+        return None
+    from ..measure.encoder import load_clip_model
+
+    return load_clip_model(place, device=device)
 
 
 def _parts(named: str) -> tuple[str, Path | None]:

@@ -103,6 +103,22 @@ def test_a_unit_that_was_changed_is_made_again(
         assert unit.read_bytes() == before and files_of(config.out) == whole
 
 
+@pytest.mark.parametrize("suffix", ["masks.json", "mkv"])
+def test_a_file_of_a_unit_that_was_changed_or_lost_is_made_again(
+    videos: Path, built: Path, whole: dict[str, str], tmp_path: Path, suffix: str
+):
+    config = small_config(videos, shutil.copytree(built, tmp_path / "out"))
+    (tmp_path / "out" / "manifest.json").unlink()  # so that the files are packed again
+    file = max((tmp_path / "out" / "work" / "entities").rglob(f"*.{suffix}"))
+    before = file.read_bytes()
+    file.write_bytes(before[:-1] + bytes([before[-1] ^ 1]))
+    build(config)
+    assert file.read_bytes() == before and files_of(config.out) == whole
+    file.unlink()
+    build(config)
+    assert file.read_bytes() == before
+
+
 def test_a_listed_video_is_not_replaced(tmp_path: Path):
     source = write_videos(tmp_path, clips=1, frames=1)
     (tmp_path / "out").mkdir()
@@ -150,6 +166,23 @@ def test_the_same_video_twice_gives_its_samples_once(videos: Path, tmp_path: Pat
     records = {sample.name for sample in open_dataset(config.out).samples}
     named = {name.split("_c000")[0].rsplit("_", 1)[0] for name in records}
     assert len(named & {"again", "clip_0"}) == 1
+
+
+class Blind:
+    """An encoder to which all pictures are alike."""
+
+    digest = "blind"
+
+    def images(self, pictures: Sequence[torch.Tensor]) -> torch.Tensor:
+        return torch.eye(4)[:1].repeat(len(pictures), 1)
+
+
+def test_near_duplicates_are_counted_by_themselves(videos: Path, tmp_path: Path):
+    config = small_config(videos, tmp_path)
+    engines = replace(EngineLoader.of(config)(), encoder=Blind())
+    report = build_dataset(config, run_here(engines), Runtime())
+    assert report.rejections["near duplicate"] == 2 and report.rejections["duplicate"] == 0
+    assert len({sample.name[:6] for sample in open_dataset(tmp_path).samples}) == 1
 
 
 class Babbler:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from vivid_core.build.clips import ClipPlan, picture_hash, plan_clips
 from vivid_core.build.config import BuildConfig, ClipRules, FilterRules, load_build_config
-from vivid_core.build.duplicates import find_duplicates
+from vivid_core.build.duplicates import find_duplicates, find_near_duplicates
 from vivid_core.build.quality import MaskMeter, judge
 from vivid_core.build.sources import list_sources
 from vivid_core.build.stage import Rejection
@@ -174,6 +175,37 @@ def test_duplicates_are_near_an_earlier_clip(looks: list[tuple[int, int, int]], 
         pairs = zip(by_key[key], by_key[earlier], strict=True)
         assert all((a ^ b).bit_count() <= bits for a, b in pairs)
         assert earlier not in found
+
+
+VIEWS = st.lists(st.lists(st.floats(0.1, 1), min_size=6, max_size=6), max_size=6)
+
+
+@given(VIEWS, st.floats(0.5, 1))
+def test_near_duplicates_are_alike_in_each_view(values: list[list[float]], cosine: float):
+    units = [np.array(one).reshape(3, 2) for one in values]
+    units = [one / np.linalg.norm(one, axis=1, keepdims=True) for one in units]
+    clips = [
+        ClipFacts(
+            key=f"c{i}",
+            start=0,
+            stop=1,
+            fps="8",
+            height=1,
+            width=1,
+            look=(0, 0, 0),
+            source="",
+            views=tuple(map(tuple, unit.tolist())),
+        )
+        for i, unit in enumerate(units)
+    ]
+    unseen = [replace(clip, key=f"{clip.key}_unseen", views=()) for clip in clips]
+    found = find_near_duplicates([*unseen, *clips], cosine)
+    alike = [[(a * b).sum(axis=1).min() for b in units] for a in units]
+    kept = [i for i in range(len(clips)) if f"c{i}" not in found]
+    assert not {clip.key for clip in unseen} & found.keys()
+    for i in range(len(clips)):
+        nearest = max((alike[i][j] for j in kept if j < i), default=-1.0)
+        assert (nearest >= cosine - 1e-5) if f"c{i}" in found else (nearest < cosine + 1e-5)
 
 
 def test_a_brighter_copy_looks_the_same():

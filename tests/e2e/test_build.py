@@ -1,0 +1,49 @@
+"""The dataset workflows on the page: opened from the templates, run, looked at."""
+
+from __future__ import annotations
+
+import pytest
+
+from .page import ComfyPage, open_template
+
+_TEXT = (
+    "() => document.body.innerText + [...document.querySelectorAll('textarea')].map(t => t.value)"
+)
+_DRAWN = """(kind) => {
+  const node = window.app.graph.nodes.find((one) => one.type === kind)
+  const shown = window.app.nodeOutputs[String(node.id)]?.images ?? []
+  return shown.length
+}"""
+
+
+def shrink_dataset(page: ComfyPage) -> None:
+    """As the template, with fewer clips and hardly any training: that is another test's."""
+    page.set_widget("Vivid_SampleDataset", "clips", 3)
+    page.set_widget("Vivid_SampleDataset", "length", 9)
+    page.set_widget("Vivid_TrainAdapter", "steps", 1)
+    page.set_widget("Vivid_TrainAdapter", "batch", 1)
+    page.set_widget("Vivid_TrainAdapter", "length", 9)
+    page.set_widget("Vivid_EditVideo", "steps", 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "words"),
+    [
+        ("vivid_build_dataset", "Vivid_BuildDataset", "samples of 3 videos"),
+        ("vivid_build_deletion", "Vivid_WriteSamples", "1 to delete"),
+    ],
+)
+def test_the_template_builds_and_shows_its_samples(
+    page: ComfyPage, name: str, kind: str, words: str
+) -> None:
+    page.start(anew=False)
+    open_template(page, name)
+    assert [node["type"] for node in page.nodes() if not node["known"]] == []
+    if name == "vivid_build_dataset":
+        shrink_dataset(page)
+    assert page.run() == "execution_success"
+    assert [node["type"] for node in page.nodes() if node["red"]] == []
+    assert words in page.tab.evaluate(_TEXT)
+    assert page.tab.evaluate(_DRAWN, kind) == 1
+    page.keep(name)
+    assert page.errors == []
