@@ -20,6 +20,7 @@ from ..keyframe.edit import (
     SHEET_COLUMNS,
     Candidate,
     KeyframeResult,
+    made_frames,
     plan_still,
     render_still,
 )
@@ -91,6 +92,7 @@ def sweep_guidance(
         mask=still.masks.read(FrameRange(start=0, stop=1))[0],
         cost=estimate_cost(model, whole),
         candidate_pflops=None if work is None else work.pflops,
+        made_frames=made_frames(model, whole),
         seconds=time.monotonic() - started,
         warnings=(*model.warnings, *unknown_words_warning(model.name, unknown)),
         note=model.limits.note(model.name, whole.size),

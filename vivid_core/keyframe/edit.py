@@ -124,7 +124,7 @@ def edit_keyframe(
         ),
         mask=still.masks.read(FrameRange(start=0, stop=1))[0],
         cost=estimate_cost(model, whole),
-        made_frames=(model.limits.least, sum(whole.length(window) for window in whole.windows)),
+        made_frames=made_frames(model, whole),
         candidate_pflops=None if work is None else work.pflops,
         seconds=time.monotonic() - started,
         warnings=(*model.warnings, *unknown_words_warning(model.name, unknown)),
@@ -160,6 +160,11 @@ def candidate_bytes(model: Inpainter, whole: Job) -> int:
     spans = [(model.limits.longest, plan.model) for plan in whole.focus]
     work = model.work(spans, whole.settings)
     return 0 if work is None else work.memory.activations
+
+
+def made_frames(model: Inpainter, whole: Job) -> tuple[int, int]:
+    """What the model makes: for one candidate, and for the whole clip."""
+    return model.limits.least, sum(whole.length(window) for window in whole.windows)
 
 
 def plan_still(model: Inpainter, material: Material, whole: Job, frame: int) -> Job:
