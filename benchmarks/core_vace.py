@@ -68,9 +68,9 @@ def main() -> int:
 
 def load_core_nodes() -> None:
     import asyncio
+    from importlib import import_module
 
-    import nodes
-
+    nodes: Any = import_module("nodes")
     file = Path(nodes.__file__).parent / "comfy_extras" / "nodes_wan.py"
     asyncio.run(nodes.load_custom_node(str(file), module_parent="comfy_extras"))
 
