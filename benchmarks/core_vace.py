@@ -14,7 +14,6 @@ import argparse
 import sys
 import time
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -69,10 +68,11 @@ def main() -> int:
 
 def load_core_nodes() -> None:
     import asyncio
+    from importlib import import_module
 
-    core: Any = import_module("nodes")
-    file = Path(core.__file__).parent / "comfy_extras" / "nodes_wan.py"
-    asyncio.run(core.load_custom_node(str(file), module_parent="comfy_extras"))
+    nodes: Any = import_module("nodes")
+    file = Path(nodes.__file__).parent / "comfy_extras" / "nodes_wan.py"
+    asyncio.run(nodes.load_custom_node(str(file), module_parent="comfy_extras"))
 
 
 def loud_vae() -> Any:
