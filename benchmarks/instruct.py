@@ -1,6 +1,6 @@
 """Measure how far vivid-tiny does what it is told: held-out scenes, held-out wordings.
 
-    python benchmarks/instruct.py [--scenes 64] [--frames 1] [--text 2] [--adapter FILE] [--out DIR]
+    python benchmarks/instruct.py [--scenes 64] [--frames 1] [--text 0] [--adapter FILE] [--out DIR]
 
 Prints, for each kind of instruction, how often a recogniser sees what was asked for, and the PSNR
 of what the instruction leaves alone; the model's raw output, nothing pasted. "source" and "truth"
@@ -118,8 +118,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--scenes", type=int, default=64)
     parser.add_argument("--frames", type=int, default=1, help="of a scene: 1, or 17")
     parser.add_argument("--steps", type=int, default=8)
-    parser.add_argument("--text", type=float, default=2.0, help="guidance of the instruction")
-    parser.add_argument("--video", type=float, default=1.0, help="guidance of the source")
+    parser.add_argument("--text", type=float, default=0.0, help="guidance; 0 reads once")
+    parser.add_argument("--video", type=float, default=0.0, help="guidance of the source")
     parser.add_argument("--adapter", type=Path, default=TINY_WEIGHTS / INSTRUCT_FILE)
     parser.add_argument("--out", type=Path, default=Path("instructed"))
     return parser
