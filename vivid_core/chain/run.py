@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from itertools import takewhile
@@ -71,7 +71,7 @@ def edit_video(
 
 
 @contextmanager
-def _sole_run(work: Path | None) -> Iterator[None]:
+def _sole_run(work: Path | None) -> Generator[None]:
     """Hold the journal: a run that begins removes what it takes for the rest of a stopped one."""
     if work is None:
         yield
