@@ -9,7 +9,7 @@ from typing import Any, get_args
 
 import pytest
 
-from vivid_core.build.motion import CAMERA_MOTIONS
+from vivid_core.build.motion import CameraMotion
 from vivid_core.mask.augment import MASK_MODES
 from vivid_core.settings import Focus, Sampler, Task
 
@@ -98,7 +98,7 @@ def test_browser_code_is_served(comfy: ComfyServer) -> None:
         ("Vivid_PropagateKeyframes", "task", get_args(Task)),
         ("Vivid_EstimateCost", "focus", get_args(Focus)),
         ("Vivid_AugmentMask", "mode", MASK_MODES),
-        ("Vivid_CameraMotionClip", "motion", CAMERA_MOTIONS),
+        ("Vivid_CameraMotionClip", "motion", get_args(CameraMotion)),
     ],
 )
 def test_choices_are_those_of_the_core(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -15,9 +15,7 @@ from ..errors import InputError
 CameraMotion = Literal[
     "zoom in", "zoom out", "move left", "move right", "move up", "move down"
 ]  # of the camera: what is seen goes the other way
-CAMERA_MOTIONS: tuple[CameraMotion, ...] = get_args(CameraMotion)
 SMALLEST_CROP = 0.9  # of the picture's sides (InsViE, sec. 7.3)
-FRAMES = 25  # InsViE, sec. 8
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vivid_core.build.motion import CAMERA_MOTIONS, CameraMotion, crop_path, follow_path
+from vivid_core.build.motion import CameraMotion, crop_path, follow_path
 from vivid_core.errors import InputError
 
-motions = st.sampled_from(CAMERA_MOTIONS)
+motions = st.sampled_from(get_args(CameraMotion))
 lengths = st.integers(2, 40)
 crops = st.floats(0.1, 0.99)
 OPPOSITE: dict[CameraMotion, CameraMotion] = {
