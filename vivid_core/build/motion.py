@@ -16,7 +16,6 @@ CameraMotion = Literal[
     "zoom in", "zoom out", "move left", "move right", "move up", "move down"
 ]  # of the camera: what is seen goes the other way
 SMALLEST_CROP = 0.9  # of the picture's sides (InsViE, sec. 7.3)
-FRAMES = 25  # InsViE, sec. 8
 
 
 @dataclass(frozen=True, kw_only=True)
