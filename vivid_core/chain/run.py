@@ -71,7 +71,7 @@ def edit_video(
 
 
 @contextmanager
-def _sole_run(work: Path | None) -> Generator[None]:
+def _sole_run(work: Path | None) -> Generator[None, None, None]:
     """Hold the journal: a run that begins removes what it takes for the rest of a stopped one."""
     if work is None:
         yield
