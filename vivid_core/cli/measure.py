@@ -202,8 +202,11 @@ def _make_study(arguments: argparse.Namespace) -> None:
 
 def _score(arguments: argparse.Namespace) -> None:
     """Print win rates; write them with --json."""
+    beside = arguments.votes[0].with_name(KEY)
+    if not (arguments.key or beside.is_file()):
+        raise InputError("--votes", f"there is no {KEY} beside them: name it with --key")
     with _own_names("key" if arguments.key else "votes"):
-        key = read_key(arguments.key or arguments.votes[0].with_name(KEY))
+        key = read_key(arguments.key or beside)
     with _own_names():
         tallies = tally_votes(read_votes(arguments.votes, key), key, seed=arguments.seed)
     print(tally_text(tallies))

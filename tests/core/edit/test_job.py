@@ -130,7 +130,8 @@ CHANGES: dict[str, Any] = {
     "rest": "classical",
     "match_colors": False,
 }
-NOT_A_WINDOWS = {"later_captions", "anchor"}  # those show in what a window is made of
+# The first two show in what a window is made of, the third is read by instructions only.
+NOT_A_WINDOWS = {"later_captions", "anchor", "guidance_formula"}
 
 
 class Spy(MemoryStore):

@@ -219,7 +219,7 @@ def test_what_cannot_be_trained_is_refused(tiny: CogVideoX, configure: Configure
     with pytest.raises(InputError, match="model: vivid-tiny is a void model"):
         train(tiny.with_(layout=layout_named("void")), configure())
     epsilon = tiny.with_(schedule={**tiny.schedule, "prediction_type": "epsilon"})
-    with pytest.raises(InputError, match="is for epsilon: VIVID trains v-prediction"):
+    with pytest.raises(InputError, match="is for epsilon: adapters are trained for v-prediction"):
         train(epsilon, configure())
     with pytest.raises(SizeError, match="multiples of 8"):
         train(tiny, configure(recipe={"size": (9, 30, 32)}))
