@@ -127,7 +127,6 @@ def a_clip_gets_instructions(nodes: Any) -> None:
     )
     refused("answers no questions", write, count=2, **given | {"engine": Eyes(nodes)})
     refused("has no ->", write, count=2, **given | {"examples": "make it blue"})
-    refused("instructions in 3 answers", write, count=3, **given)
 
 
 def a_still_and_its_edit_move_alike(nodes: Any) -> None:
