@@ -91,7 +91,7 @@ def _darken(frames: Frames) -> Frames:
 
 
 def find_ours(frames: Frames) -> list[int]:
-    return [shot.start for shot in survey_frames(frames).shots[1:]]
+    return [shot.start for shot in survey_frames(frames, gradual=True).shots[1:]]
 
 
 def load_transnet() -> Callable[[Frames], list[int]]:

@@ -108,9 +108,7 @@ class ScreenEdits(VividNode):
         )
 
     @classmethod
-    def validate_inputs(
-        cls, choice: str | None = None, clip_model: str | None = None
-    ) -> bool | str:
+    def validate_inputs(cls, choice: str | None = None) -> bool | str:
         from ..vivid_core.errors import InputError
         from ..vivid_core.keyframe.library import parse_choice
 
@@ -118,7 +116,7 @@ class ScreenEdits(VividNode):
             parse_choice(choice if isinstance(choice, str) else "")
         except InputError as error:
             return str(error)
-        return host.check_choice("clip_model", clip_model, host.NO_WEIGHTS) or True
+        return True
 
     @classmethod
     def execute(

@@ -249,7 +249,7 @@ def what_cannot_be_is_refused(nodes: Any) -> None:
     pixels, hole = clip_and_mask(frames=WINDOW)
     alone = vace(nodes, negative=None)
     refused("guidance", "3 steers away", by=lambda: edit(nodes, alone, pixels, hole))
-    refused("width, height", "give both", by=lambda: vace(nodes, height=0))
+    refused("width", "give both", by=lambda: vace(nodes, height=0))
     other = comfy.samplers.CFGGuider(load_model(state))
     refused("guider", "another model", by=lambda: vace(nodes, guider=other))
     if has_cogvideox():

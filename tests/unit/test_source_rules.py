@@ -15,7 +15,8 @@ LONGEST_TEST = 400
 SKIPPED = {"build", "dist", "demo", "output"}  # at the root
 CORE_BRINGS = {  # what every supported ComfyUI installs or is
     "aiohttp", "av", "comfy", "comfy_api", "comfy_execution", "folder_paths",
-    "node_helpers", "numpy", "PIL", "psutil", "server", "tokenizers", "torch", "torchvision", "tqdm", "yaml",
+    "node_helpers", "numpy", "PIL", "psutil", "server", "tokenizers", "torch", "torchvision",
+    "tqdm", "yaml",
 }  # fmt: skip
 MODULE_OF = {"opencv-python": "cv2"}
 # The extras of the same names, of `data` and of `onnx`.

@@ -72,7 +72,7 @@ def build_edits(
     """
     video = VideoFrames(source.path)
     whole = Stretch(source=video, frames=source.frames or FrameRange(start=0, stop=len(video)))
-    survey = survey_frames(_watched(whole, runtime))
+    survey = survey_frames(_watched(whole, runtime), gradual=True)
     clips: list[ClipFacts] = []
     samples: list[UnitSample] = []
     rejections: list[Rejection] = []

@@ -13,10 +13,11 @@ from ..build.stats import draw_stats, read_stats
 from ..data.check import check_dataset
 from ..data.quadruplets import write_quadruplets
 from ..errors import InputError
+from ..files.atomic import require_folder_target
 from ..files.targets import require_apart
 from ..media import save_image
 from ..tiny.engines import EngineLoader
-from .shared import device_named, runtime_for
+from .shared import device_named, named, runtime_for
 
 STATS = "stats.png"
 
@@ -105,6 +106,8 @@ def _stats(config: BuildConfig, ratings: list[Path]) -> None:
 
 
 def _export(config: BuildConfig, target: Path) -> None:
+    with named("--export"):
+        require_folder_target(target)
     count = write_quadruplets(config.out, target)
     print(f"written: {count} quadruplets in {target}")
 

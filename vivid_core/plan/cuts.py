@@ -34,16 +34,17 @@ class CutFinder:
     """Finds the joins of frames that are added one by one; keeps little of the last forty.
 
     A cut is where both the colours and the picture change, much more than just before, and the
-    next frame does not go back (as after a flash). Dissolves, and fades that lead to another scene,
-    are joins in their middle. Motion, noise, and fades that lead nowhere are none.
+    next frame does not go back (as after a flash). Motion, noise, and fades that lead nowhere are
+    none. If `gradual`, dissolves, and fades that lead to another scene, are joins in their middle:
+    for datasets, which lose little where a moving camera is taken for one. An edit would break.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, gradual: bool = False) -> None:
         self._glances: list[Glance] = []
         self._cuts: list[int] = []
         self._row = 0  # cuts in a row up to the last frame
         self._usual, self._count = 0.0, 0
-        self._gradual = GradualFinder()
+        self._gradual = GradualFinder() if gradual else None
 
     @property
     def shots(self) -> tuple[FrameRange, ...]:
@@ -61,7 +62,8 @@ class CutFinder:
         glance = Glance.at(pixels)
         self._glances = [*self._glances[-2:], glance]
         self._count += 1
-        self._gradual.add(glance)
+        if self._gradual is not None:
+            self._gradual.add(glance)
         if len(self._glances) < 2:
             return
         first, before, now = self._glances[0], *self._glances[-2:]
@@ -78,7 +80,7 @@ class CutFinder:
     def _joins(self) -> list[int]:
         """Cuts and gradual changes. A cut amid a change is that change; a fade may have two."""
         joins = {*self._cuts}
-        for found in self._gradual.found:
+        for found in self._gradual.found if self._gradual is not None else ():
             inside = {at for at in joins if found.first < at <= found.last}
             if not inside or (found.is_fade and len(inside) > 1):
                 joins = joins - inside | {found.middle}
@@ -97,12 +99,12 @@ class CutFinder:
             self._row, self._usual = 0, changed
 
 
-def survey_frames(frames: Iterable[UInt8[np.ndarray, "h w 3"]]) -> Survey:
+def survey_frames(frames: Iterable[UInt8[np.ndarray, "h w 3"]], *, gradual: bool = False) -> Survey:
     """Look at every frame once, holding one: where the shots are, and a digest of the pixels.
 
-    Raises InputError if there are none.
+    `gradual` is that of `CutFinder`. Raises InputError if there are none.
     """
-    hasher, cuts = hashlib.sha256(), CutFinder()
+    hasher, cuts = hashlib.sha256(), CutFinder(gradual=gradual)
     for pixels in frames:
         hasher.update(repr(pixels.shape).encode())
         hasher.update(np.ascontiguousarray(pixels).data)

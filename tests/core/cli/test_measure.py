@@ -132,7 +132,9 @@ def test_a_study_is_blind_complete_and_scored(folder, tmp_path, capsys):
 def test_votes_elsewhere_need_the_key_named(folder, tmp_path, capsys):
     (tmp_path / "votes.json").write_text("{}")
     assert measure("--votes", tmp_path / "votes.json") == 2
-    assert "--votes: there is no key.json beside them: name it with --key" in capsys.readouterr().err
+    assert (
+        "--votes: there is no key.json beside them: name it with --key" in capsys.readouterr().err
+    )
 
 
 def test_a_caption_cannot_leave_its_script(folder, tmp_path):

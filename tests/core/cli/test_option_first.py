@@ -61,7 +61,10 @@ READ = {
     "source", "edit", "truth", "manifest", "edits", "raft", "clip-model", "votes", "key", "ratings",
     "checkpoint",
 }  # fmt: skip
-WRITTEN = {"out", "report", "overlay", "never-seen", "json", "plot", "write-set", "study", "work"}
+WRITTEN = {
+    "out", "report", "overlay", "never-seen", "json", "plot", "write-set", "study", "work",
+    "export",
+}  # fmt: skip
 FRAMED = {"keyframe": "@0"}
 NO_FILES = ("none/none.mkv", "pipe", "damaged.mkv", "damaged.json")
 NO_TARGETS = ("damaged.mkv/a/b.mkv", "masks/\udcff/a.mkv", "x" * 300 + ".mkv")
