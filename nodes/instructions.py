@@ -51,7 +51,7 @@ class WriteInstructions(VividNode):
                     "instructions", display_name="instructions", tooltip="One a line."
                 ),
                 io.String.Output(
-                    "caption", display_name="caption", tooltip="What the clip shows now."
+                    "clip_caption", display_name="clip caption", tooltip="What the clip shows now."
                 ),
                 io.String.Output(
                     "edited_captions",
