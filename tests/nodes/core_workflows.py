@@ -7,12 +7,13 @@ of our own stands in for Load CLIP.
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
+
+ROOT = Path(__file__).resolve().parents[2]
 
 if __package__:  # to be listed by pytest
     from .core_models import (
@@ -106,7 +107,7 @@ def bundled_workflows_run_on_tiny_files(nodes: Any) -> str | None:
         ("vivid_core_model_remove", "Vivid_EditVideo"),
         ("vivid_core_model_keyframe_loop", "Vivid_PropagateKeyframes"),
     ):
-        path = Path(sys.argv[1]) / "workflows" / "api" / f"{name}.json"
+        path = ROOT / "workflows" / "api" / f"{name}.json"
         graph: Graph = json.loads(path.read_text(encoding="utf-8"))
         save_tiny_files(graph)
         runner = Runner(graph, nodes)
