@@ -7,7 +7,7 @@ from typing import Any
 from .page import ComfyPage, Renderer
 
 SHORTEST = 28  # CSS pixels of a button
-MOST_EDIT_HEIGHT = 600  # of Vivid Edit Video when it is added: it was 1,160
+MOST_EDIT_HEIGHT = 620  # of Vivid Edit Video when it is added: it was 1,160
 ADVANCED_SINCE = (0, 10)  # ComfyUI that folds inputs away
 VIEWS = "Vivid_EditVideo"
 _BELOW = """() => {
