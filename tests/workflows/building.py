@@ -33,6 +33,13 @@ BUILD = Template(
                     title="Your videos here",
                     values={"clips": 12, "samples": 3},
                 ),
+                Node(
+                    id=8,
+                    kind="Vivid_ApplyAdapter",
+                    width=360,
+                    values={"adapter": "none"},
+                    links={"model": (1, "model"), "trained": TRAINED},
+                ),
             ),
         ),
         Group(
@@ -79,17 +86,8 @@ BUILD = Template(
         Group(
             title="5 edit, and look",
             nodes=(
-                Node(
-                    id=8,
-                    kind="Vivid_ApplyAdapter",
-                    values={"adapter": "none"},
-                    links={"model": (1, "model"), "trained": TRAINED},
-                ),
-                replace(
-                    edit((9, "mask"), "delete", fill="off", model=(8, "model")),
-                    height=440,
-                ),
-                replace(compare, height=540),
+                replace(edit((9, "mask"), "delete", fill="off", model=(8, "model")), height=650),
+                replace(compare, height=510),
             ),
         ),
     ),
