@@ -11,6 +11,8 @@ from .perceive import CATEGORY, ready_judge
 from .schema import VividNode, schema
 from .sockets import FRAMES, VividEngine
 
+SHOWN = 80  # characters of a line that is refused
+
 
 class WriteInstructions(VividNode):
     """Vivid_WriteInstructions."""
@@ -97,6 +99,7 @@ def _examples(text: str) -> list[str]:
     for line in lines:
         if ARROW not in line:
             raise InputError(
-                "examples", f"{line!r} has no {ARROW}: write 'instruction {ARROW} what is seen'"
+                "examples",
+                f"{line[:SHOWN]!r} has no {ARROW}: write 'instruction {ARROW} what is seen'",
             )
     return lines

@@ -51,7 +51,7 @@ class Tally:
         try:
             result = run()
         except VividError as error:
-            fault = find_fault(error, given)
+            fault = find_fault(error, given, otherwise="config" if "config" in given else None)
             words = str(error) if fault is None else f"{fault.argument}: {fault.problem}"
             self.add("clear" if is_clear(words, given) else "unclear", attack, words)
         except Exception as error:  # this is what is looked for

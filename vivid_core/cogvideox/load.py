@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import ModelError
-from ..files.modules import fill_module
+from ..files.modules import SHOWN, fill_module
 from ..files.weights import WeightFile, parse_json, read_folder_weights, read_json, read_weights
 from .config import (
     TEXT_TOKENS,
@@ -301,8 +301,8 @@ def _load_tokenizer(folder: Path) -> Any:
 
     try:
         return AutoTokenizer.from_pretrained(str(folder), local_files_only=True)
-    except (OSError, ValueError, ImportError) as error:
-        raise ModelError(f"{folder}: holds no readable tokenizer ({error})") from error
+    except Exception as error:  # whatever the library does with what its files say
+        raise ModelError(f"{folder}: holds no readable tokenizer ({str(error)[:SHOWN]})") from error
 
 
 def _load_schedule(base: Path | None, found: _Transformer) -> dict[str, Any]:
@@ -339,7 +339,7 @@ def _known_options(kind: type, config: Mapping[str, Any]) -> dict[str, Any]:
 def _require_class(path: Path, config: Mapping[str, Any], expected: str) -> None:
     found = config.get("_class_name", expected)
     if found != expected:
-        raise ModelError(f"{path}: expected a {expected}, found a {found}")
+        raise ModelError(f"{path}: expected a {expected}, found a {str(found)[:SHOWN]}")
 
 
 def _require_latent_channels(path: Path, channels: int) -> None:

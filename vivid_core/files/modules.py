@@ -12,6 +12,7 @@ from .weights import describe
 
 _ALIGNMENT = 64  # bytes; what torch allocates at
 _LISTED = 4  # names an error message lists before it says how many more
+SHOWN = 300  # characters of what a library says
 
 
 def fill_module(
@@ -48,7 +49,8 @@ def _built(build: Callable[[], nn.Module], what: str) -> nn.Module:
         return build()
     except Exception as error:  # classes of others fail in any way at values they do not expect
         raise ModelError(
-            f"the {what} cannot be built as its configuration says ({error!r}): download it again"
+            f"the {what} cannot be built as its configuration says ({repr(error)[:SHOWN]}): download "
+            "it again"
         ) from error
 
 
