@@ -48,9 +48,9 @@ def _built(build: Callable[[], nn.Module], what: str) -> nn.Module:
     try:
         return build()
     except Exception as error:  # classes of others fail in any way at values they do not expect
+        told = repr(error)[:SHOWN]
         raise ModelError(
-            f"the {what} cannot be built as its configuration says ({repr(error)[:SHOWN]}): download "
-            "it again"
+            f"the {what} cannot be built as its configuration says ({told}): download it again"
         ) from error
 
 
