@@ -1,6 +1,6 @@
 """What the flow tracker's confidence is worth: on crossings, twins, fast movers and free scenes.
 
-python benchmarks/confidence.py [--scenes 8] [--frames 25] [--height 120] [--width 176]
+python benchmarks/confidence.py [--scenes 8] [--first 0] [--frames 25] [--height 120] [--width 176]
 
 Of frames that are followed with a confidence over 0.8, 95% should have an overlap (IoU) over 0.7.
 """
@@ -11,6 +11,7 @@ import argparse
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 
 import cv2
@@ -47,6 +48,7 @@ class Frames:
 def main() -> None:
     parser = argparse.ArgumentParser(description="Measure the flow tracker's confidence.")
     parser.add_argument("--scenes", type=int, default=8, help="of each kind")
+    parser.add_argument("--first", type=int, default=0, help="number of the first one")
     parser.add_argument("--frames", type=int, default=25)
     parser.add_argument("--height", type=int, default=120)
     parser.add_argument("--width", type=int, default=176)
@@ -57,7 +59,11 @@ def main() -> None:
         f"{'scenes':12} {'frames':>7} {'sure':>6} {'of them right':>14} {'right, not sure':>16} "
         f"{'lost':>6}"
     )
-    found = {name: measure(scenes(size, arguments.scenes)) for name, scenes in KINDS.items()}
+    last = arguments.first + arguments.scenes
+    found = {
+        name: measure(islice(scenes(size, last), arguments.first, last))
+        for name, scenes in KINDS.items()
+    }
     every = Frames(
         confidence=np.concatenate([item.confidence for item in found.values()]),
         overlap=np.concatenate([item.overlap for item in found.values()]),
