@@ -50,6 +50,27 @@ def test_bundled_workflow_runs(comfy: ComfyServer, repository: Path, name: str) 
     assert (len(clip), clip.size, clip.fps) == (asked["length"], size, asked["fps"])
 
 
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("vivid_edit_by_instruction", "Vivid_EditByInstruction"),
+        ("vivid_sweep_and_screen", "Vivid_SweepGuidance"),
+    ],
+)
+def test_instructions_change_a_clip(
+    comfy: ComfyServer, repository: Path, name: str, kind: str
+) -> None:
+    path = repository / "workflows" / "api" / f"{name}.json"
+    graph = json.loads(path.read_text(encoding="utf-8"))
+    set_inputs(graph, kind, steps=STEPS)
+    run = comfy.run(graph)
+    assert (run.status, run.error) == ("success", "")
+    view = run.outputs[find(graph, "Vivid_CompareEdit")]
+    assert view["vivid_compare"][0]["measures"]["inside_max"] > 1
+    video = comfy.file(run.outputs[find(graph, "SaveVideo")]["images"][0])
+    assert len(read_clip(io.BytesIO(video))) == FRAMES
+
+
 def test_view_is_lossless_and_equal_outside_the_mask(comfy: ComfyServer, edit_graph: Graph) -> None:
     run = comfy.run(edit_graph)
     view = run.outputs[find(edit_graph, "Vivid_CompareEdit")]["vivid_compare"][0]
