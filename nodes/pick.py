@@ -78,14 +78,7 @@ class PickKeyframe(VividNode):
     @classmethod
     def validate_inputs(cls, choice: str | None = None) -> bool | str:
         """A damaged choice is told before anything runs."""
-        from ..vivid_core.errors import InputError
-        from ..vivid_core.keyframe.library import parse_choice
-
-        try:
-            parse_choice(choice if isinstance(choice, str) else "")
-        except InputError as error:
-            return str(error)
-        return True
+        return check_picked(choice)
 
     @classmethod
     def execute(cls, candidates: Any, choice: str, frame: int) -> io.NodeOutput:
@@ -172,6 +165,18 @@ class UseKeyframe(VividNode):
         others = [other for other in keyframe or () if other.frame != mine.frame]
         keyframes = tuple(sorted([*others, mine], key=lambda one: one.frame))
         return io.NodeOutput(keyframes, convert.to_socket(mine.pixels[None]))
+
+
+def check_picked(choice: str | None) -> bool | str:
+    """True, or why this is no choice of a gallery; linked values are None."""
+    from ..vivid_core.errors import InputError
+    from ..vivid_core.keyframe.library import parse_choice
+
+    try:
+        parse_choice(choice if isinstance(choice, str) else "")
+    except InputError as error:
+        return str(error)
+    return True
 
 
 def _picked(batch: Tensor, text: str) -> Picked | str:

@@ -13,6 +13,7 @@ from .keyframe import CATEGORY as KEYFRAME
 from .keyframe import MOST_FRAMES
 from .measure import CATEGORY as MEASURE
 from .perceive import ready_judge
+from .pick import check_picked
 from .schema import VividNode, advanced, schema
 from .sockets import FLOWS, FRAMES, MASKS, VividEngine, VividKeyframe
 
@@ -109,14 +110,7 @@ class ScreenEdits(VividNode):
 
     @classmethod
     def validate_inputs(cls, choice: str | None = None) -> bool | str:
-        from ..vivid_core.errors import InputError
-        from ..vivid_core.keyframe.library import parse_choice
-
-        try:
-            parse_choice(choice if isinstance(choice, str) else "")
-        except InputError as error:
-            return str(error)
-        return True
+        return check_picked(choice)
 
     @classmethod
     def execute(

@@ -55,23 +55,34 @@ def open_folder(folder: Path, on_sample: Callable[[int, int], None] = _ignore) -
     trained on, with the name of the file: no clips, a clip without a mask or caption, a mask of
     another size or length or one that is empty, broken pixels.
     """
-    clips, masks = files_by_name(folder / CLIPS), files_by_name(folder / MASKS)
-    if not clips:
-        raise InputError("data", f"{folder / CLIPS} holds no clips: put at least one there")
-    captions = read_captions(folder / CAPTIONS, known=sorted(clips))
-    for name in clips:
-        if name not in masks:
-            wanted = folder / MASKS / name
-            raise InputError("data", f"{clips[name]} has no mask: put one at {wanted}.*")
-        if name not in captions:
-            raise InputError(
-                "data", f"{clips[name]} has no caption: add a line '{name}: ...' to {CAPTIONS}"
-            )
+    clips, masks, captions = clips_beside(folder, MASKS, "mask", CAPTIONS, "caption")
     samples = []
     for done, name in enumerate(sorted(clips)):
         on_sample(done, len(clips))
         samples.append(_sample(name, clips[name], masks[name], captions[name]))
     return Dataset(folder=folder, samples=tuple(samples))
+
+
+def clips_beside(
+    folder: Path, beside: str, what: str, texts: str, said: str
+) -> tuple[dict[str, Path], dict[str, Path], dict[str, tuple[str, ...]]]:
+    """Clips by name, the files in the folder `beside`, and what the file `texts` says of each.
+
+    Raises InputError for a folder without clips, and for a clip without one or the other.
+    """
+    clips, others = files_by_name(folder / CLIPS), files_by_name(folder / beside)
+    if not clips:
+        raise InputError("data", f"{folder / CLIPS} holds no clips: put at least one there")
+    lines = read_captions(folder / texts, known=sorted(clips))
+    for name in clips:
+        if name not in others:
+            wanted = folder / beside / name
+            raise InputError("data", f"{clips[name]} has no {what}: put one at {wanted}.*")
+        if name not in lines:
+            raise InputError(
+                "data", f"{clips[name]} has no {said}: add a line '{name}: ...' to {texts}"
+            )
+    return clips, others, lines
 
 
 def read_captions(path: Path, *, known: Sequence[str]) -> dict[str, tuple[str, ...]]:

@@ -23,7 +23,7 @@ from ..files.atomic import write_errors, write_whole_file
 from ..files.digest import digest_of, path_digest, pixel_digest
 from ..media import read_clip, save_image, write_clip
 from ..video import Clip, MaskTrack
-from .folder import CLIPS, files_by_name, naming, read_captions
+from .folder import CLIPS, clips_beside, files_by_name, naming
 from .formats.catalog import read_dataset
 from .formats.rows import read_text
 from .samples import Dataset, TrainingSample
@@ -80,19 +80,7 @@ def open_pairs(folder: Path, on_sample: Callable[[int, int], None] = _ignore) ->
     Raises InputError for what cannot be trained on, with the name of the file: no clips, a clip
     without edit or instruction, an edit of another size or length or one that changes nothing.
     """
-    clips, edits = files_by_name(folder / CLIPS), files_by_name(folder / EDITS)
-    if not clips:
-        raise InputError("data", f"{folder / CLIPS} holds no clips: put at least one there")
-    instructions = read_captions(folder / INSTRUCTIONS, known=sorted(clips))
-    for name in clips:
-        if name not in edits:
-            wanted = folder / EDITS / name
-            raise InputError("data", f"{clips[name]} has no edit: put one at {wanted}.*")
-        if name not in instructions:
-            raise InputError(
-                "data",
-                f"{clips[name]} has no instruction: add a line '{name}: ...' to {INSTRUCTIONS}",
-            )
+    clips, edits, instructions = clips_beside(folder, EDITS, "edit", INSTRUCTIONS, "instruction")
     samples = []
     for done, name in enumerate(sorted(clips)):
         on_sample(done, len(clips))
