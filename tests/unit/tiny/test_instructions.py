@@ -93,3 +93,17 @@ def test_a_case_of_a_clip_has_all_its_frames():
     case = instruction_case(1, frames=17)
     assert case.source.shape == case.truth.shape == (17, 64, 64, 3)
     assert torch.equal(case.source[case.untouched > 0], case.source[case.untouched > 0])
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=seeds)
+def test_what_is_added_looks_the_same_for_the_same_words(seed: int):
+    """Where it is and how large is not said; a second answer would be as right as the first."""
+    edit = draw_edit(seed, "add")
+    others = tuple(t for t in edit.edited.things if t != edit.thing)
+    alone = replace(edit.edited, things=(edit.thing,), target=0)
+    first, last = alone.mask(0, times=[0, edit.source.frames - 1])
+    assert others == edit.source.things
+    assert np.abs(first - last).max() < 1e-6
+    ys, xs = np.nonzero(first > 0.5)
+    assert abs(xs.mean() - 31.5) < 4 and abs(ys.mean() - 31.5) < 4

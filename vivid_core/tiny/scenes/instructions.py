@@ -12,7 +12,9 @@ from .shapes import COLORS, HELD_OUT_SEED, SHAPES, Scene, Thing, draw_scene, is_
 Kind = Literal["recolor", "reshape", "remove", "add"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 SHARES = (0.2, 0.35, 0.15, 0.3)  # of the kinds in training: what is learnt last comes most often
-OFF_MIDDLE = 5.0  # pixels of a 64-pixel frame; what is added stands no farther from its middle
+# Words do not tell where and how large something new is: it stands upright in the frame's middle,
+# so that one answer is right.
+ADDED_RADIUS = 11.0  # pixels of a 64-pixel frame
 
 # {it} is what the scene shows, {color} and {shape} are what it becomes, {new} is what appears.
 PHRASES: dict[Kind, tuple[str, ...]] = {
@@ -114,7 +116,7 @@ def draw_edit(
     held_out = seed >= HELD_OUT_SEED
     target, names = scene.target_thing, _names(scene)
     if chosen == "add":
-        new = replace(target, anchored=False, center=_near_middle(rng))
+        new = _in_the_middle(target)
         source = _without_target(scene)
         edited = replace(source, things=(*source.things, new), target=len(source.things))
     elif chosen == "remove":
@@ -155,9 +157,16 @@ def _changed_look(
     return pairs[int(rng.integers(len(pairs)))]
 
 
-def _near_middle(rng: np.random.Generator) -> tuple[float, float]:
-    x, y = rng.uniform(-OFF_MIDDLE, OFF_MIDDLE, 2)
-    return float(x), float(y)
+def _in_the_middle(thing: Thing) -> Thing:
+    return replace(
+        thing,
+        anchored=False,
+        center=(0.0, 0.0),
+        swing=(0.0, 0.0),
+        radius=ADDED_RADIUS,
+        tilt=0.0,
+        spin=0.0,
+    )
 
 
 def _without_target(scene: Scene) -> Scene:
