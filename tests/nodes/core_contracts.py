@@ -83,6 +83,8 @@ def graph(node: str, model: Any, frames: int, **inputs: Any) -> tuple[Parts, Any
 def same(ours: Any, theirs: Any) -> bool:
     if isinstance(ours, list):
         return len(ours) == len(theirs) and all(map(same, ours, theirs))
+    if isinstance(ours, dict):
+        return set(ours) == set(theirs) and all(same(ours[key], theirs[key]) for key in ours)
     return torch.equal(ours, theirs) if isinstance(ours, torch.Tensor) else ours == theirs
 
 

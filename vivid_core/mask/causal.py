@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -20,6 +22,27 @@ def max_over_groups(mask: Float[Tensor, "t h w"], frames: int) -> Float[Tensor, 
         raise SizeError("frames", f"must be {frames}k+1 for this VAE, got {count}")
     later = mask[1:].reshape(groups, frames, height, width).amax(dim=1)
     return torch.cat([mask[:1], later])
+
+
+def max_over_spans(mask: Float[Tensor, "t h w"], spans: Sequence[int]) -> Float[Tensor, "t2 h w"]:
+    """The largest value of each latent frame, where `spans` counts the frames that each holds."""
+    _require_all_frames(len(mask), spans)
+    return torch.stack([part.amax(dim=0) for part in mask.split(list(spans))])
+
+
+def loose_frames(mask: Float[Tensor, "t h w"], spans: Sequence[int]) -> list[int]:
+    """Frames of which nothing is edited in latents of which something is.
+
+    The first and the last of each such latent frame: they tell it where it comes from and goes to.
+    """
+    _require_all_frames(len(mask), spans)
+    edited = mask.flatten(1).amax(dim=1) > 0
+    found, start = [], 0
+    for part in edited.split(list(spans)):
+        kept = (~part).nonzero().flatten().tolist() if part.any() else []
+        found += sorted({start + number for number in (kept[:1] + kept[-1:])})
+        start += len(part)
+    return found
 
 
 def max_over_blocks(mask: Float[Tensor, "*n h w"], side: int) -> Float[Tensor, "*n h2 w2"]:
@@ -41,3 +64,8 @@ def fold_groups(mask: Float[Tensor, "t h w"], frames: int) -> Float[Tensor, "c t
     first = mask[:1].expand(frames, -1, -1)
     groups = torch.cat([first, mask[1:]]).reshape(-1, frames, *mask.shape[1:])
     return groups.transpose(0, 1)
+
+
+def _require_all_frames(count: int, spans: Sequence[int]) -> None:
+    if sum(spans) != count:
+        raise SizeError("frames", f"must be {sum(spans)} for these latents, got {count}")
