@@ -167,7 +167,10 @@ def family_of(model: ModelPatcher, vae: VAE) -> Family:
     return _any_other(vae, kinds)
 
 
-OTHERS = "Load Wan VACE, Wan Fun-InP, CogVideoX Fun-InP, VOID or a plain video model"
+OTHERS = (
+    "Load Wan VACE, Wan Fun-InP, LTX or a plain video model; from ComfyUI 0.21 on CogVideoX "
+    "Fun-InP or VOID, from 0.33 on LTX-2 or MiniMax H3"
+)
 
 
 def _known() -> tuple[tuple[str, Callable[[Any], bool], Family], ...]:
