@@ -27,7 +27,7 @@ def max_over_groups(mask: Float[Tensor, "t h w"], frames: int) -> Float[Tensor, 
 def max_over_spans(mask: Float[Tensor, "t h w"], spans: Sequence[int]) -> Float[Tensor, "t2 h w"]:
     """The largest value of each latent frame, where `spans` counts the frames that each holds."""
     _require_all_frames(len(mask), spans)
-    return torch.stack([part.amax(dim=0) for part in mask.split(list(spans))])
+    return torch.stack([part.amax(dim=0) for part in torch.split(mask, list(spans))])
 
 
 def loose_frames(mask: Float[Tensor, "t h w"], spans: Sequence[int]) -> list[int]:
@@ -36,12 +36,14 @@ def loose_frames(mask: Float[Tensor, "t h w"], spans: Sequence[int]) -> list[int
     The first and the last of each such latent frame: they tell it where it comes from and goes to.
     """
     _require_all_frames(len(mask), spans)
-    edited = mask.flatten(1).amax(dim=1) > 0
-    found, start = [], 0
-    for part in edited.split(list(spans)):
-        kept = (~part).nonzero().flatten().tolist() if part.any() else []
-        found += sorted({start + number for number in (kept[:1] + kept[-1:])})
-        start += len(part)
+    edited = [bool(frame.any()) for frame in mask]
+    found: list[int] = []
+    start = 0
+    for span in spans:
+        known = [number for number in range(start, start + span) if not edited[number]]
+        if len(known) < span:
+            found += sorted({*known[:1], *known[-1:]})
+        start += span
     return found
 
 
