@@ -155,7 +155,7 @@ def _is_conditioning(value: Any) -> bool:
 
 def _is_iclora(value: Any) -> bool:
     """How many times smaller an IC-LoRA wants its reference."""
-    factor = value.get("reference_downscale_factor", 1) if isinstance(value, dict) else None
+    factor = value.get("reference_downscale_factor") if isinstance(value, dict) else None
     return isinstance(factor, int) and 1 <= factor <= _MOST_TIMES_SMALLER
 
 

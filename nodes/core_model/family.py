@@ -245,7 +245,7 @@ def with_iclora(family: Family, parameters: dict[str, Any] | None) -> Family:
         return family
     if family.contract != "ltx":
         raise InputError("iclora_parameters", f"{family.name} takes no IC-LoRA: disconnect them")
-    step = family.grid.size_step * int(parameters.get("reference_downscale_factor", 1))
+    step = family.grid.size_step * int(parameters["reference_downscale_factor"])
     return replace(
         family,
         name=f"{family.name} with an IC-LoRA",

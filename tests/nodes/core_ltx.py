@@ -261,7 +261,7 @@ def an_iclora_is_told_what_cores_graph_tells(nodes: Any) -> str | None:
 
 
 def what_ltx_cannot_take_is_refused(nodes: Any) -> None:
-    refused("iclora_parameters", "Wan VACE", by=lambda: vace(nodes, iclora_parameters={}))
+    refused("iclora_parameters", "Wan VACE", by=lambda: vace(nodes, **LATER))
     pixels, hole = both_ends()
     model = ltx(nodes)
     model.bundle.texts.given["positive"][0][1]["keyframe_idxs"] = torch.zeros(1, 3, 4, 2)
