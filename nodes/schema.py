@@ -153,8 +153,19 @@ def _is_conditioning(value: Any) -> bool:
     )
 
 
+def _is_iclora(value: Any) -> bool:
+    """How many times smaller an IC-LoRA wants its reference."""
+    factor = value.get("reference_downscale_factor") if isinstance(value, dict) else None
+    return isinstance(factor, int) and 1 <= factor <= _MOST_TIMES_SMALLER
+
+
 # ComfyUI's own sockets whose links carry what JSON could hold too.
-_CARRY_LITERALS = {"BOUNDING_BOX": _is_boxes, "CONDITIONING": _is_conditioning}
+_CARRY_LITERALS = {
+    "BOUNDING_BOX": _is_boxes,
+    "CONDITIONING": _is_conditioning,
+    "IC_LORA_PARAMETERS": _is_iclora,
+}
+_MOST_TIMES_SMALLER = 16
 
 
 def _types_of(one: Any) -> list[str]:

@@ -15,6 +15,7 @@ VividFlow = io.Custom("VIVID_FLOW")  # vivid_core.flow.engine.FlowEngine
 VividEngine = io.Custom("VIVID_ENGINE")  # vivid_core.perceive.load.SeeingEngine
 VividEntities = io.Custom("VIVID_ENTITIES")  # tuple of vivid_core.perceive.protocols.Entity
 CoreBoxes = io.Custom("BOUNDING_BOX")  # ComfyUI's: dicts of x, y, width, height, in lists or not
+CoreICLoRA = io.Custom("IC_LORA_PARAMETERS")  # ComfyUI's: its reference_downscale_factor, a dict
 CoreFlow = io.Custom("OPTICAL_FLOW")  # ComfyUI's: a ModelPatcher around torchvision's RAFT
 
 FRAMES = [io.Image, io.Video]

@@ -9,14 +9,17 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from ...vivid_core.errors import InputError
 from ...vivid_core.mask.causal import (
     fold_blocks,
     fold_groups,
+    loose_frames,
     max_over_blocks,
     max_over_groups,
+    max_over_spans,
 )
 from .core_nodes import call_node
-from .family import Contract, Family, group_frames
+from .family import Contract, Family, group_frames, latent_spans
 from .texts import Conditioning, Conditions
 
 if TYPE_CHECKING:
@@ -28,6 +31,7 @@ class Span:
     """A window as it comes to a contract, at a size and length that the model makes.
 
     `pixels` [T, H, W, 3] and `hole` [T, H, W], both in 0..1; the hole is 0 where pixels are given.
+    `iclora` is what ComfyUI tells of an IC-LoRA on the model, None where there is none.
     """
 
     family: Family
@@ -36,6 +40,7 @@ class Span:
     hole: Tensor
     strength: float = 1.0
     reference: Tensor | None = None
+    iclora: dict[str, Any] | None = None
 
     @property
     def edited(self) -> Tensor:
@@ -47,7 +52,8 @@ class Span:
         """The pixels that the model may see."""
         if self.family.hole is None:
             return self.pixels
-        return torch.where(self.hole[..., None] > 0, self.family.hole, self.pixels)
+        filled = self.pixels.new_tensor(self.family.hole)
+        return torch.where(self.hole[..., None] > 0, filled, self.pixels)
 
     @property
     def frame_inputs(self) -> dict[str, Any]:
@@ -60,7 +66,17 @@ class Span:
     def latent_mask(self) -> Tensor:
         """The edited part on the grid of latents [T2, H2, W2]: 1 where any of its pixels is."""
         small = max_over_blocks(self.edited, int(self.vae.spacial_compression_encode()))
-        return max_over_groups(small, group_frames(self.vae))
+        return max_over_spans(small, self.spans)
+
+    @property
+    def spans(self) -> list[int]:
+        """How many frames each latent frame stands for."""
+        return latent_spans(self.family, self.vae, len(self.hole))
+
+    def stills(self) -> list[tuple[int, Tensor]]:
+        """Known frames that no latent holds, by their numbers: keyframes, the last of a window."""
+        numbers = loose_frames(self.edited, self.spans)
+        return [(number, self.pixels[number : number + 1]) for number in numbers]
 
     def empty(self) -> Tensor:
         """Latents of this size without a content."""
@@ -72,14 +88,21 @@ class Span:
 class Sampled:
     """What is sampled: conditions of each draw, from which latents, held where.
 
-    `lead` latent frames come before the clip's own and are cut off; `noise_mask` is 1 where
-    latents are made, None where all are.
+    `lead` latent frames come before the clip's own, `tail` after them, and are cut off;
+    `noise_mask` is 1 where latents are made, None where all are. Latents of pictures and sound
+    are ComfyUI's NestedTensor.
     """
 
     conditions: tuple[Conditions, ...]
-    latents: Tensor
-    noise_mask: Tensor | None = None
+    latents: Any
+    noise_mask: Any = None
     lead: int = 0
+    tail: int = 0
+
+    def clip_of(self, latents: Any) -> Tensor:
+        """The clip's own latents, of all that was sampled."""
+        pictures = latents.unbind()[0] if latents.is_nested else latents
+        return pictures[:, :, self.lead : pictures.shape[2] - self.tail]
 
 
 def condition(span: Span, draws: Sequence[Conditions]) -> Sampled:
@@ -153,11 +176,88 @@ def _noise_mask(span: Span, draws: Sequence[Conditions]) -> Sampled:
     )
 
 
+def _ltx(span: Span, draws: Sequence[Conditions]) -> Sampled:
+    """Known latents are held, known frames beside edited ones are guides behind the clip's own.
+
+    With an IC-LoRA the whole clip is one more guide, as its own workflows have it.
+    """
+    joined, mask = _joined(draws), span.latent_mask()[None, None]
+    _require_own_guides(joined)
+    guides: list[tuple[int, Tensor, dict[str, Any]]]
+    guides = [(number, frame, {"strength": 1.0}) for number, frame in span.stills()]
+    if span.iclora is not None:
+        told = {"strength": span.strength, "iclora_parameters": span.iclora}
+        guides.insert(0, (0, span.seen, told))
+        mask = mask.amax(dim=(-2, -1), keepdim=True).expand_as(mask)  # the guide shows the rest
+    latent = {"samples": span.vae.encode(span.pixels), "noise_mask": mask}
+    for number, frames, told in guides:
+        joined, _, latent = call_node(
+            span.family.node,
+            since=span.family.since,
+            positive=joined,
+            negative=[],
+            vae=span.vae,
+            latent=latent,
+            image=frames,
+            frame_idx=number,
+            **told,
+        )
+    return Sampled(
+        conditions=_apart(joined, draws),
+        latents=latent["samples"],
+        noise_mask=latent["noise_mask"],
+        tail=latent["samples"].shape[2] - mask.shape[2],
+    )
+
+
+def _require_own_guides(joined: Conditioning) -> None:
+    """Raise InputError for guides whose latents are behind somebody else's clip."""
+    if any(values.get("keyframe_idxs") is not None for _, values in joined):
+        raise InputError(
+            "positive",
+            "holds guides of LTXVAddGuide, whose latents are not here: connect what goes into that "
+            "node, and give frames as keyframes",
+        )
+
+
+def _minimax_h3(span: Span, draws: Sequence[Conditions]) -> Sampled:
+    """Known latents are held, known frames beside edited ones are guides; sound is thrown away."""
+    joined, since = _joined(draws), span.family.since
+    frames, height, width = span.hole.shape
+    (empty,) = call_node(
+        "EmptyMiniMaxH3LatentAV", since=since, width=width, height=height, length=frames
+    )
+    held = span.latent_mask()[None, None]
+    (latent,) = call_node(
+        "LTXVConcatAVLatent",
+        since=since,
+        video_latent={"samples": span.vae.encode(span.pixels), "noise_mask": held},
+        audio_latent={"samples": empty["samples"].unbind()[1]},
+    )
+    for number, frame in span.stills():
+        (joined,) = call_node(
+            span.family.node,
+            since=since,
+            positive=joined,
+            vae=span.vae,
+            latent=latent,
+            image=frame,
+            frame_idx=number,
+        )
+    return Sampled(
+        conditions=_apart(joined, draws),
+        latents=latent["samples"],
+        noise_mask=latent["noise_mask"],
+    )
+
+
 _CONTRACTS: dict[Contract, Callable[[Span, Sequence[Conditions]], Sampled]] = {
     "vace": _vace,
     "wan_inpaint": _wan_inpaint,
     "cogvideox_inpaint": _cogvideox_inpaint,
     "void": _void,
+    "ltx": _ltx,
+    "minimax_h3": _minimax_h3,
     "noise_mask": _noise_mask,
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import cycle
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from ...vivid_core.errors import InputError, ModelError
@@ -14,8 +15,12 @@ if TYPE_CHECKING:
     from comfy.model_patcher import ModelPatcher
     from comfy.sd import VAE
 
-Contract = Literal["vace", "wan_inpaint", "cogvideox_inpaint", "void", "noise_mask"]
+Contract = Literal[
+    "vace", "wan_inpaint", "cogvideox_inpaint", "void", "ltx", "minimax_h3", "noise_mask"
+]
+Color = tuple[float, float, float]
 GREY, BLACK = 0.5, 0.0  # pixels in 0..1
+GREEN: Color = (0x66 / 255, 1.0, 0.0)  # what Lightricks' in- and outpainting was trained on
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,10 +28,12 @@ class Family:
     """What a kind of model wants.
 
     `contract` is how masks and pixels reach it, `node` ComfyUI's own node that does this, where
-    there is one that can. `hole` is the pixel value that replaces what is edited, None where the
-    model shall see it. `least` is the shortest clip that the model makes; a single frame is edited
-    as one. `sampler` and `scheduler` are what it is usually sampled with. `affected`: it tells what
-    is removed from what that affects. `caution` is said with every edit.
+    there is one that can. `hole` is the pixel value or colour that replaces what is edited, None
+    where the model shall see it. `chunk` counts the frames of each of a few latents, over and over,
+    where that is not one and then always the same. `least` is the shortest clip that the model
+    makes; a single frame is edited as one. `sampler` and `scheduler` are what it is usually sampled
+    with. `affected`: it tells what is removed from what that affects. `caution` is said with every
+    edit.
     """
 
     name: str
@@ -37,7 +44,8 @@ class Family:
     least: int = 1
     node: str = ""
     since: str = ""  # a ComfyUI that has the node
-    hole: float | None = None
+    hole: float | Color | None = None
+    chunk: tuple[int, ...] = ()
     known_ends: Literal["first", "both"] = "both"
     tasks: tuple[Task, ...] = get_args(Task)
     sampler: str = "uni_pc"
@@ -95,11 +103,49 @@ VOID = Family(
     sampler="VOIDSampler",
     affected=True,
 )
-LTX_FRAMES, LTX_SIZE = 97, (512, 768)
+LTX = Family(
+    name="LTX",
+    contract="ltx",
+    grid=Grid(size_step=32, frame_step=8, shortest_video=9),
+    longest=97,
+    train_size=(512, 768),
+    node="LTXVAddGuide",
+    since="0.3.64",
+    sampler="euler",
+    scheduler="linear_quadratic",  # as in ComfyUI's own templates
+    caution=(
+        "LTX knows what is given in blocks of 32x32 pixels and 8 frames: what shares a block with "
+        "the mask is made anew, and the source pasted over it. An IC-LoRA for in- and outpainting, "
+        "told by iclora_parameters, joins its surroundings better"
+    ),
+)
+LTX_2 = replace(
+    LTX,
+    name="LTX-2",
+    longest=121,
+    train_size=(704, 1280),
+    since="0.33",
+    caution=f"{LTX.caution}. LTX-2 makes no sound here",
+)
+MINIMAX_H3 = Family(
+    name="MiniMax H3",
+    contract="minimax_h3",
+    grid=Grid(size_step=32, frame_step=17, shortest_video=5),
+    longest=124,
+    train_size=(768, 1344),
+    least=5,
+    node="MiniMaxH3AddGuide",
+    since="0.33",
+    chunk=(1, 4, 4, 4, 4),
+    sampler="res_multistep",
+    caution=(
+        "MiniMax H3 knows what is given in blocks of 32x32 pixels and 4 frames: what shares a "
+        "block with the mask is made anew, and the source pasted over it. Its sound is thrown away"
+    ),
+)
 UNKNOWN_FRAMES = 49
+_VIDEO_CHANNELS = {"MiniMaxH3": 24}  # of its pictures; its latent format counts the sound's
 _REFUSED = {
-    "LTXAV": "makes sound together with pictures",
-    "MiniMaxH3": "makes sound together with pictures",
     "WAN21_CausalAR": "makes one part of a clip after the other and knows nothing that comes later",
 }
 
@@ -121,7 +167,10 @@ def family_of(model: ModelPatcher, vae: VAE) -> Family:
     return _any_other(vae, kinds)
 
 
-OTHERS = "Load Wan VACE, Wan Fun-InP, CogVideoX Fun-InP, VOID or a plain video model"
+OTHERS = (
+    "Load Wan VACE, Wan Fun-InP, LTX or a plain video model; from ComfyUI 0.21 on CogVideoX "
+    "Fun-InP or VOID, from 0.33 on LTX-2 or MiniMax H3"
+)
 
 
 def _known() -> tuple[tuple[str, Callable[[Any], bool], Family], ...]:
@@ -132,6 +181,9 @@ def _known() -> tuple[tuple[str, Callable[[Any], bool], Family], ...]:
         ("CogVideoX", lambda network: _cogvideox(network) == (48, True), VOID),
         ("CogVideoX", lambda network: _cogvideox(network) == (33, True), COGVIDEOX_INPAINT_1_5),
         ("CogVideoX", lambda network: _cogvideox(network) == (33, False), COGVIDEOX_INPAINT),
+        ("LTXV", lambda _: True, LTX),
+        ("LTXAV", lambda _: True, LTX_2),
+        ("MiniMaxH3", lambda _: True, MINIMAX_H3),
     )
 
 
@@ -152,7 +204,8 @@ def _require_video(latent_format: Any, vae: VAE, kind: str) -> None:
             "model",
             f"{kind} makes no video: edit one frame with it and give it to Vivid Use Keyframe",
         )
-    wanted, given = latent_format.latent_channels, vae.latent_channels
+    wanted = _VIDEO_CHANNELS.get(kind, latent_format.latent_channels)
+    given = vae.latent_channels
     if (vae.latent_dim, given) != (3, wanted):
         raise InputError(
             "vae",
@@ -164,20 +217,14 @@ def _require_video(latent_format: Any, vae: VAE, kind: str) -> None:
 def _any_other(vae: VAE, kinds: list[str]) -> Family:
     """A video model that knows no masks: what is not edited is held in its latents."""
     frames, space = group_frames(vae), int(vae.spacial_compression_encode())
-    ltx = "LTXV" in kinds
-    # Wan's and most transformers take 2x2 latents as a token, LTX single ones.
-    grid = Grid(size_step=space * (1 if ltx else 2), frame_step=frames, shortest_video=frames + 1)
-    if ltx:
-        longest, size = LTX_FRAMES, LTX_SIZE
-    else:
-        wan = "WAN21" in kinds
-        longest, size = grid.longest_within(_WAN_FRAMES if wan else UNKNOWN_FRAMES), _WAN_SIZE
+    # Most transformers take 2x2 latents as a token.
+    grid = Grid(size_step=space * 2, frame_step=frames, shortest_video=frames + 1)
     return Family(
         name=kinds[0],
         contract="noise_mask",
         grid=grid,
-        longest=longest,
-        train_size=size,
+        longest=grid.longest_within(_WAN_FRAMES if "WAN21" in kinds else UNKNOWN_FRAMES),
+        train_size=_WAN_SIZE,
         # The last frame shares its latent with frames that are not known.
         known_ends="first",
         sampler="euler",
@@ -187,6 +234,39 @@ def _any_other(vae: VAE, kinds: list[str]) -> Family:
             "inpainting (Wan VACE, Wan Fun-InP, VOID) joins its surroundings better"
         ),
     )
+
+
+def with_iclora(family: Family, parameters: dict[str, Any] | None) -> Family:
+    """The same family with an IC-LoRA for in- and outpainting, which is shown a painted clip.
+
+    Raises InputError for a family that has none.
+    """
+    if parameters is None:
+        return family
+    if family.contract != "ltx":
+        raise InputError("iclora_parameters", f"{family.name} takes no IC-LoRA: disconnect them")
+    step = family.grid.size_step * int(parameters["reference_downscale_factor"])
+    return replace(
+        family,
+        name=f"{family.name} with an IC-LoRA",
+        grid=replace(family.grid, size_step=step),
+        hole=GREEN,
+        caution="the IC-LoRA is shown the clip with #66FF00 where it is edited, which is what one "
+        "for in- and outpainting wants; others (depth, poses) will not edit what is masked",
+    )
+
+
+def latent_spans(family: Family, vae: VAE, frames: int) -> list[int]:
+    """How many frames each latent frame of a clip stands for."""
+    if not family.chunk:
+        size = group_frames(vae)
+        return [1, *[size] * ((frames - 1) // size)]
+    spans: list[int] = []
+    for size in cycle(family.chunk):
+        if sum(spans) >= frames:
+            break
+        spans.append(size)
+    return spans
 
 
 def group_frames(vae: VAE) -> int:

@@ -33,6 +33,8 @@ def model_digest(core: CoreModel, device: torch.device) -> str:
         _facts(vars(core.model.get_model_object("model_sampling"))),
         [[name, _facts(weight)] for name, weight in vae.named_parameters()],
     ]
+    if core.iclora is not None:
+        parts.append(_facts(core.iclora))
     if texts.clip is not None:
         parts += [list(_weights(texts.clip.patcher)), _facts(texts.clip.patcher.patches)]
     return digest_of(*parts)

@@ -29,7 +29,7 @@ class CoreModel:
     """A model that ComfyUI loaded, with its patches, and what it is sampled with.
 
     `longest` and `train_size` (height, width) are the window that it sees at most. `strength` and
-    `reference` [1, H, W, 3] are VACE's.
+    `reference` [1, H, W, 3] are VACE's, `iclora` is what is known of LTX's IC-LoRA.
     """
 
     model: ModelPatcher
@@ -41,6 +41,7 @@ class CoreModel:
     train_size: tuple[int, int]
     strength: float = 1.0
     reference: Tensor | None = None
+    iclora: dict[str, Any] | None = None
 
     @property
     def name(self) -> str:
@@ -123,13 +124,16 @@ class CoreModel:
         for number, (draw, conditions) in enumerate(zip(draws, told.conditions, strict=True)):
 
             def on_step(done: int, steps: int, clean: Tensor, before: int = number) -> None:
-                shown = colors_of(self._latent_format, clean[:, :, told.lead :])
+                shown = colors_of(self._latent_format, told.clip_of(clean))
                 on_stage("denoise", before * steps + done, total, shown)
 
             guider = self.schedule.guided(self.model, conditions, settings.guidance_scales[0])
             made.append(self._sample(guider, told, sigmas, draw.seed, on_step))
         on_stage("decode", 0, 1, None)
-        pixels = torch.stack([self._decode(latents, len(region.pixels)) for latents in made])
+        frames = len(region.pixels)
+        pixels = torch.stack(
+            [self._decode(one, frames, draw.seed) for one, draw in zip(made, draws, strict=True)]
+        )
         on_stage("decode", 1, 1, None)
         return Painted(pixels=pixels)
 
@@ -161,6 +165,7 @@ class CoreModel:
             hole=hole,
             strength=self.strength,
             reference=self.reference,
+            iclora=self.iclora,
         )
 
     def _sample(
@@ -175,10 +180,11 @@ class CoreModel:
             seed=seed,
             on_step=on_step,
         )
-        return latents[:, :, told.lead :]
+        return told.clip_of(latents)
 
-    def _decode(self, latents: Tensor, frames: int) -> Tensor:
+    def _decode(self, latents: Tensor, frames: int, seed: int) -> Tensor:
         """The first frames, [T, H, W, 3] on the CPU."""
+        torch.manual_seed(seed)  # LTX's VAE adds noise, and asks nobody for it
         pixels = self.vae.decode(latents)[0].float().cpu()
         if len(pixels) < frames:
             raise ModelError(

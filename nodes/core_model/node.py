@@ -10,7 +10,7 @@ import torch
 from comfy_api.latest import io
 
 from ..schema import VividNode, advanced, require_choices, schema
-from ..sockets import VividModel
+from ..sockets import CoreICLoRA, VividModel
 
 if TYPE_CHECKING:
     from ...vivid_core.inpainter import Grid
@@ -46,9 +46,9 @@ class UseCoreModel(VividNode):
             display_name="Vivid Use Core Model (Wan, VOID)",
             category=CATEGORY,
             description="Makes a video model that ComfyUI loads edit inside a mask, with its LoRAs "
-            "and patches: Wan VACE, Wan Fun-InP, CogVideoX Fun-InP, VOID, and others through the "
-            "latent noise mask.",
-            search_aliases=["wan vace", "wan inpaint", "void", "ltx", "gguf", "core model"],
+            "and patches: Wan VACE, Wan Fun-InP, LTX; from ComfyUI 0.21 on CogVideoX Fun-InP and "
+            "VOID, from 0.33 on LTX-2 and MiniMax H3; others through the latent noise mask.",
+            search_aliases=["wan vace", "wan inpaint", "void", "ltx", "minimax", "core model"],
             inputs=[
                 io.Model.Input(
                     "model",
@@ -103,7 +103,8 @@ class UseCoreModel(VividNode):
                     min=0.0,
                     max=10.0,
                     step=0.05,
-                    tooltip="Of Wan VACE: how strongly the given pixels and the mask steer it.",
+                    tooltip="How strongly the given pixels steer it: of Wan VACE, and of LTX with "
+                    "an IC-LoRA.",
                     **advanced(),
                 ),
                 io.Clip.Input(
@@ -144,6 +145,12 @@ class UseCoreModel(VividNode):
                     tooltip="Of Wan VACE: a picture of what shall appear, for example on a white "
                     "ground. Its first image is used.",
                 ),
+                CoreICLoRA.Input(
+                    "iclora_parameters",
+                    optional=True,
+                    tooltip="Of LTX with an IC-LoRA for in- and outpainting: from ComfyUI's Get "
+                    "IC-LoRA Parameters. The model is then shown the clip, green where it edits.",
+                ),
             ],
             outputs=[
                 VividModel.Output(
@@ -170,14 +177,15 @@ class UseCoreModel(VividNode):
         sampler: Any = None,
         sigmas: Any = None,
         reference: Any = None,
+        iclora_parameters: Any = None,
     ) -> io.NodeOutput:
-        from .family import family_of
+        from .family import family_of, with_iclora
         from .inpainter import CoreModel
         from .sampling import Schedule
 
         require_choices(cls, sampler_name=sampler_name, scheduler=scheduler)
         _require_same_model(model, guider)
-        family = family_of(model, vae)
+        family = with_iclora(family_of(model, vae), iclora_parameters)
         _require_reference(family, reference)
         core = CoreModel(
             model=model,
@@ -195,6 +203,7 @@ class UseCoreModel(VividNode):
             train_size=_size(height, width) or family.train_size,
             strength=strength,
             reference=reference,
+            iclora=iclora_parameters,
         )
         return io.NodeOutput(HostedCoreModel(bundle=core))
 

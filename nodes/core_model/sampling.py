@@ -64,12 +64,12 @@ def sample(
     guider: Any,
     sampler: Any,
     sigmas: Tensor,
-    latents: Tensor,
+    latents: Any,
     *,
-    noise_mask: Tensor | None,
+    noise_mask: Any,
     seed: int,
     on_step: OnStep,
-) -> Tensor:
+) -> Any:
     """Latents from noise, as ComfyUI's SamplerCustomAdvanced makes them; `on_step` may raise."""
     latents = comfy.sample.fix_empty_latent_channels(guider.model_patcher, latents)
     total = sigmas.shape[-1] - 1

@@ -83,6 +83,8 @@ def graph(node: str, model: Any, frames: int, **inputs: Any) -> tuple[Parts, Any
 def same(ours: Any, theirs: Any) -> bool:
     if isinstance(ours, list):
         return len(ours) == len(theirs) and all(map(same, ours, theirs))
+    if isinstance(ours, dict):
+        return set(ours) == set(theirs) and all(same(ours[key], theirs[key]) for key in ours)
     return torch.equal(ours, theirs) if isinstance(ours, torch.Tensor) else ours == theirs
 
 
@@ -264,6 +266,15 @@ def what_cannot_be_is_refused(nodes: Any) -> None:
     )  # fmt: skip
 
 
+def what_to_load_instead_is_said_with_versions(nodes: Any) -> None:
+    """Of models that this ComfyUI may be too old for."""
+    model = load_model(wan_state())
+    kind = type(model.model)
+    model.model.__class__ = type("WAN21_CausalAR", (kind,), {})
+    words = ("WAN21_CausalAR", "0.21 on CogVideoX Fun-InP or VOID", "0.33 on LTX-2 or MiniMax H3")
+    refused("model", *words, by=lambda: wan(nodes, model=model))
+
+
 def changed_nodes_are_named(nodes: Any) -> None:
     import importlib
 
@@ -291,6 +302,7 @@ CHECKS: dict[str, Callable[[Any], str | None]] = {
         pixels_are_those_of_cores_graph,
         loras_stay_on_the_model,
         what_cannot_be_is_refused,
+        what_to_load_instead_is_said_with_versions,
         changed_nodes_are_named,
     )
 }

@@ -27,7 +27,7 @@ USE = {
 }  # fmt: skip
 WAN_TEXT, COGVIDEOX_TEXT = 4096, 64  # widths of their text encoders
 TOKENS = 4
-ONLY_WIDTH = 96  # of the Wan VAE that the oldest supported ComfyUI builds
+WIDTH = 8  # of the Wan VAE; the real one has 96
 SPREAD = 0.05  # of random weights
 COGVIDEOX_GAIN = {"block_out_channels": (32,) * 4, "layers_per_block": 1}
 
@@ -72,10 +72,10 @@ def cogvideox_state(*, channels: int = 33, paired: bool = False) -> dict[str, Te
     )  # fmt: skip
 
 
-def wan_vae_state(width: int = 8) -> dict[str, Tensor]:
+def wan_vae_state() -> dict[str, Tensor]:
     import comfy.ldm.wan.vae as wan
 
-    return random_state(wan.WanVAE(dim=width, z_dim=16, temperal_downsample=[False, True, True]))
+    return random_state(wan.WanVAE(dim=WIDTH, z_dim=16, temperal_downsample=[False, True, True]))
 
 
 def load_model(state: dict[str, Tensor]) -> Any:
@@ -95,17 +95,23 @@ def load_vae(state: dict[str, Tensor]) -> Any:
 
 @cache
 def wan_vae() -> Any:
-    """Small where this ComfyUI takes the width from the weights, else at its only size."""
-    try:
-        return load_vae(wan_vae_state())
-    except RuntimeError:
-        return load_vae(wan_vae_state(ONLY_WIDTH))
+    """The oldest supported ComfyUI builds it at its full size only: there with fewer channels."""
+    import comfy.ldm.wan.vae as wan
+
+    state, whole = wan_vae_state(), wan.WanVAE
+    if reads_width():
+        return load_vae(state)
+    with patch.object(wan, "WanVAE", lambda **config: whole(**(config | {"dim": WIDTH}))):
+        return load_vae(state)
 
 
 @cache
 def reads_width() -> bool:
     """Whether ComfyUI loads a small Wan VAE."""
-    return wan_vae().first_stage_model.dim != ONLY_WIDTH
+    try:
+        return load_vae(wan_vae_state()) is not None
+    except RuntimeError:
+        return False
 
 
 @cache

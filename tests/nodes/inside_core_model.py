@@ -15,6 +15,9 @@ import torch
 
 if __package__:  # to be listed by pytest
     from .core_contracts import CHECKS as CONTRACTS
+    from .core_ltx import CHECKS as LTX
+    from .core_memory import CHECKS as MEMORY
+    from .core_minimax import CHECKS as MINIMAX
     from .core_models import (
         EDIT,
         SIDE,
@@ -36,6 +39,9 @@ if __package__:  # to be listed by pytest
     from .core_workflows import CHECKS as WORKFLOWS
 else:
     from core_contracts import CHECKS as CONTRACTS
+    from core_ltx import CHECKS as LTX
+    from core_memory import CHECKS as MEMORY
+    from core_minimax import CHECKS as MINIMAX
     from core_models import (
         EDIT,
         SIDE,
@@ -56,7 +62,7 @@ else:
     )
     from core_workflows import CHECKS as WORKFLOWS
 
-EXTRAS = ("nodes_wan", "nodes_void", "nodes_custom_sampler")
+EXTRAS = ("nodes_wan", "nodes_void", "nodes_lt", "nodes_minimax_h3", "nodes_custom_sampler")
 
 
 def load_core_nodes() -> None:
@@ -251,7 +257,10 @@ CHECKS: dict[str, Callable[[Any], str | None]] = {
         a_stop_ends_within_a_step,
         costs_are_told_as_unknown,
     )
-} | {name: in_inference_mode(check) for name, check in (CONTRACTS | WORKFLOWS).items()}
+} | {
+    name: in_inference_mode(check)
+    for name, check in (CONTRACTS | LTX | MINIMAX | MEMORY | WORKFLOWS).items()
+}
 
 if __name__ == "__main__":
     repository, base = sys.argv[1:3]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -20,6 +22,29 @@ def max_over_groups(mask: Float[Tensor, "t h w"], frames: int) -> Float[Tensor, 
         raise SizeError("frames", f"must be {frames}k+1 for this VAE, got {count}")
     later = mask[1:].reshape(groups, frames, height, width).amax(dim=1)
     return torch.cat([mask[:1], later])
+
+
+def max_over_spans(mask: Float[Tensor, "t h w"], spans: Sequence[int]) -> Float[Tensor, "t2 h w"]:
+    """The largest value of each latent frame, where `spans` counts the frames that each holds."""
+    _require_all_frames(len(mask), spans)
+    return torch.stack([part.amax(dim=0) for part in torch.split(mask, list(spans))])
+
+
+def loose_frames(mask: Float[Tensor, "t h w"], spans: Sequence[int]) -> list[int]:
+    """Frames of which nothing is edited in latents of which something is.
+
+    The first and the last of each such latent frame: they tell it where it comes from and goes to.
+    """
+    _require_all_frames(len(mask), spans)
+    edited = [bool(frame.any()) for frame in mask]
+    found: list[int] = []
+    start = 0
+    for span in spans:
+        known = [number for number in range(start, start + span) if not edited[number]]
+        if len(known) < span:
+            found += sorted({*known[:1], *known[-1:]})
+        start += span
+    return found
 
 
 def max_over_blocks(mask: Float[Tensor, "*n h w"], side: int) -> Float[Tensor, "*n h2 w2"]:
@@ -41,3 +66,8 @@ def fold_groups(mask: Float[Tensor, "t h w"], frames: int) -> Float[Tensor, "c t
     first = mask[:1].expand(frames, -1, -1)
     groups = torch.cat([first, mask[1:]]).reshape(-1, frames, *mask.shape[1:])
     return groups.transpose(0, 1)
+
+
+def _require_all_frames(count: int, spans: Sequence[int]) -> None:
+    if sum(spans) != count:
+        raise SizeError("frames", f"must be {sum(spans)} for these latents, got {count}")

@@ -8,7 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vivid_core.errors import SizeError
-from vivid_core.mask.causal import fold_blocks, fold_groups, max_over_blocks, max_over_groups
+from vivid_core.mask.causal import (
+    fold_blocks,
+    fold_groups,
+    loose_frames,
+    max_over_blocks,
+    max_over_groups,
+    max_over_spans,
+)
 
 FRAMES, SIDE = 4, 8
 
@@ -59,3 +66,48 @@ def test_a_single_frame_is_a_group():
 def test_half_a_group_is_refused():
     with pytest.raises(SizeError, match=r"must be 4k\+1 for this VAE, got 7"):
         max_over_groups(torch.zeros(7, SIDE, SIDE), FRAMES)
+
+
+spans = st.lists(st.integers(1, 5), min_size=1, max_size=6)
+
+
+def of_frames(edited: list[bool]) -> torch.Tensor:
+    return torch.tensor(edited, dtype=torch.float32).view(-1, 1, 1).expand(-1, 2, 3)
+
+
+@given(spans, st.data())
+def test_spans_of_any_lengths_lose_no_frame(lengths, data):
+    frame = data.draw(st.integers(0, sum(lengths) - 1))
+    mask = max_over_spans(one_pixel(sum(lengths), frame, 1, 2), lengths)
+    latents = [number for number, length in enumerate(lengths) for _ in range(length)]
+    assert mask.shape == (len(lengths), 2 * SIDE, 3 * SIDE)
+    assert mask.nonzero().tolist() == [[latents[frame], 1, 2]]
+
+
+@given(st.integers(0, 4), places)
+def test_spans_of_a_causal_group_are_that_group(groups, place):
+    frames = groups * FRAMES + 1
+    mask = one_pixel(frames, min(place[0], frames - 1), 1, 2)
+    expected = max_over_groups(mask, FRAMES)
+    assert torch.equal(max_over_spans(mask, [1, *[FRAMES] * groups]), expected)
+
+
+@given(spans, st.data())
+def test_loose_frames_are_known_ends_of_latents_that_are_not(lengths, data):
+    edited = data.draw(st.lists(st.booleans(), min_size=sum(lengths), max_size=sum(lengths)))
+    found = loose_frames(of_frames(edited), lengths)
+    assert found == sorted(set(found)) and not any(edited[number] for number in found)
+    start = 0
+    for length in lengths:
+        inside = range(start, start + length)
+        known = [number for number in inside if not edited[number]]
+        picked = [number for number in found if number in inside]
+        mixed = 0 < len(known) < length
+        assert picked == ([*known[:1], *known[1:][-1:]] if mixed else [])
+        start += length
+
+
+def test_spans_of_other_clips_are_refused():
+    for measure in (max_over_spans, loose_frames):
+        with pytest.raises(SizeError, match="must be 5 for these latents, got 7"):
+            measure(of_frames([True] * 7), [1, 4])
