@@ -89,9 +89,10 @@ $(BIN)/python:
 	$(INSTALL) --editable ".[standalone]"
 	@touch $@
 
-.venv/.test: .venv/.standalone
+# With what the demo needs, in one go.
+.venv/.test: pyproject.toml constraints.txt | $(BIN)/python
 	$(INSTALL) --editable ".[standalone,test]"
-	@touch $@
+	@touch .venv/.standalone $@
 
 # ComfyUI runs in .venv too, unless COMFYUI_PYTHON names an environment of its own. The copy of
 # its requirements tells which checkout .venv was last made ready for.

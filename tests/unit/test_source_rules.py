@@ -7,6 +7,7 @@ import re
 import sys
 import tomllib
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -46,7 +47,7 @@ def has_docstring(path: Path, text: str) -> str | None:
     """Every file says what it is about in its first line; a package's file may be empty."""
     if not text.strip() and path.name == "__init__.py":
         return None
-    docstring = ast.get_docstring(ast.parse(text)) or ""
+    docstring = ast.get_docstring(_parsed(text)) or ""
     first = docstring.split("\n")[0]
     return None if first.endswith((".", "?")) else "the first line is no one-sentence docstring"
 
@@ -58,14 +59,14 @@ def is_short_enough(path: Path, text: str) -> str | None:
 
 def fits_cp1252(path: Path, text: str) -> str | None:
     """Windows reads files in cp1252 unless told otherwise."""
-    strange = {character for character in text if not _in_cp1252(character)}
+    strange = {character for character in set(text) if not _in_cp1252(character)}
     return f"not in cp1252: {sorted(strange)}" if strange else None
 
 
 def is_registry_safe(path: Path, text: str) -> str | None:
     if not _is_in_pack(path):
         return None
-    tree = ast.parse(text)
+    tree = _parsed(text)
     found = sorted(FORBIDDEN_IMPORTS.intersection(_imported(tree)))
     found += [call for call in _calls(tree) if FORBIDDEN_CALLS.fullmatch(call)]
     found += FORBIDDEN_TEXT.findall(text)
@@ -76,7 +77,7 @@ def imports_what_is_declared(path: Path, text: str) -> str | None:
     if not _is_in_pack(path):
         return None
     known = CORE_BRINGS | OPTIONAL | _required() | set(sys.stdlib_module_names)
-    missing = sorted(set(_imported(ast.parse(text))) - known)
+    missing = sorted(set(_imported(_parsed(text))) - known)
     return f"in neither requirements.txt nor ComfyUI: {missing}" if missing else None
 
 
@@ -85,11 +86,18 @@ def loads_in_the_oldest_comfyui(path: Path, text: str) -> str | None:
         return None
     named = {
         node.attr
-        for node in ast.walk(ast.parse(text))
-        if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "io"
+        for node in ast.walk(_parsed(text))
+        if isinstance(node, ast.Attribute)
+        if isinstance(node.value, ast.Name) and node.value.id == "io"
     }
     newer = sorted(name for name in named if name in NEWER_IO or name.startswith("File3D"))
     return f"not in every supported ComfyUI: {newer}" if newer else None
+
+
+@cache
+def _parsed(text: str) -> ast.Module:
+    """Each file once, for all rules."""
+    return ast.parse(text)
 
 
 def _is_in_pack(path: Path) -> bool:
@@ -116,6 +124,7 @@ def _calls(tree: ast.AST) -> list[str]:
     return [ast.unparse(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)]
 
 
+@cache
 def _required() -> set[str]:
     text = (Path(__file__).parents[2] / "requirements.txt").read_text()
     names = {re.split(r"[<>=~!;\s]", line)[0] for line in text.splitlines() if line.strip()}

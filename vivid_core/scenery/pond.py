@@ -199,6 +199,24 @@ def paint_bed(size: tuple[int, int], scale: float, pebbles: float, *, seed: int)
     return np.clip(tinted, 0, 1).astype(np.float32)
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Outline:
+    """Of a pebble: an ellipse with three bumps. Angles are radians."""
+
+    radius: float
+    flat: float  # short axis / long axis
+    tilt: float
+    lobes: float  # height of the bumps, in radii
+    phase: float
+
+    def distance(self, dx: Floats, dy: Floats) -> tuple[Floats, Floats, Floats]:
+        """From the middle, in radii (1 is the outline), and the place along both axes."""
+        u = (math.cos(self.tilt) * dx + math.sin(self.tilt) * dy) / self.radius
+        v = (-math.sin(self.tilt) * dx + math.cos(self.tilt) * dy) / (self.radius * self.flat)
+        bumps = 1 + self.lobes * np.sin(3 * np.arctan2(v, u) + self.phase)
+        return np.hypot(u, v) / bumps, u, v
+
+
 def _lay_stone(bed: Floats, radius: float, rng: np.random.Generator) -> None:
     """One pebble with its own shadow onto the bed, in place."""
     height, width = bed.shape[:2]
@@ -213,16 +231,10 @@ def _lay_stone(bed: Floats, radius: float, rng: np.random.Generator) -> None:
         return
     rows, columns = np.mgrid[0 : part.shape[0], 0 : part.shape[1]].astype(np.float32)
     right, down = columns + left - x, rows + top - y
-
-    def distance(dx: Floats, dy: Floats) -> tuple[Floats, Floats, Floats]:
-        u = (math.cos(tilt) * dx + math.sin(tilt) * dy) / radius
-        v = (-math.sin(tilt) * dx + math.cos(tilt) * dy) / (radius * flat)
-        bumps = 1 + lobes * np.sin(3 * np.arctan2(v, u) + phase)
-        return np.hypot(u, v) / bumps, u, v
-
-    far, _, _ = distance(right - 0.22 * radius, down - 0.28 * radius)
+    stone = _Outline(radius=radius, flat=flat, tilt=tilt, lobes=lobes, phase=phase)
+    far, _, _ = stone.distance(right - 0.22 * radius, down - 0.28 * radius)
     part *= (1 - 0.45 * np.clip(1.6 * (1.15 - far), 0, 1))[..., None]
-    near, u, v = distance(right, down)
+    near, u, v = stone.distance(right, down)
     cover = np.clip((1 - near) * radius * flat + 0.5, 0, 1)[..., None]
     slope = np.clip(near, 0, 1) ** 2.2
     nx = slope * (math.cos(tilt) * u - math.sin(tilt) * v)

@@ -51,12 +51,18 @@ def test_a_flipped_bit_is_noticed_wherever_it_is(
     whole = path.read_bytes()
     damaged = bytearray(whole)
     damaged[int(place * len(damaged))] ^= 1 << bit
-    path.write_bytes(damaged)
+    overwrite(path, damaged)
     try:
         assert journal.find(MADE, "aa") is None
         assert journal.find(OTHER, "bb") is not None
     finally:
-        path.write_bytes(whole)
+        overwrite(path, whole)
+
+
+def overwrite(path: Path, data: bytes | bytearray) -> None:
+    """In place: a file that is cut to nothing first is written to the disk at once."""
+    with path.open("r+b") as file:
+        file.write(data)
 
 
 def test_one_line_says_which_window_is_made_again(

@@ -109,7 +109,7 @@ def test_a_cancelled_run_leaves_what_is_finished_and_goes_on(quick, asked, tmp_p
 
 
 def test_a_stop_after_the_last_window_is_heeded_at_the_next_frame(quick, asked, scene, tmp_path):
-    frames, masks = scene[0].repeat(40, 1, 1, 1), torch.zeros(1000, 32, 32)
+    frames, masks = scene[0].repeat(16, 1, 1, 1), torch.zeros(400, 32, 32)
     masks[:2] = scene[1][:2]
     write_clip(tmp_path / "long.mkv", frames, fps=Fraction(8))
     request = asked(source=tmp_path / "long.mkv", masks=MasksInMemory(masks))
@@ -302,12 +302,12 @@ def kill_and_go_on(folder: Path, kills: int) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-@pytest.mark.parametrize("kills", [3, pytest.param(30, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("kills", [2, pytest.param(30, marks=pytest.mark.soak)])
 def test_killed_at_any_moment_it_goes_on_to_the_same_file(asked, scene, tmp_path, kills):
     asked()
     save_image(tmp_path / "mask.png", scene[1][0][..., None].expand(-1, -1, 3))
     kill_and_go_on(tmp_path, kills)
-    if kills > 3:
+    if kills > 2:
         record(
             f"{kills} runs killed at random times", "every next run gives the same file, bit by bit"
         )

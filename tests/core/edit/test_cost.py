@@ -158,7 +158,7 @@ def count_edit(bundle: CogVideoX) -> CountEdit:
     return count
 
 
-@pytest.mark.parametrize("frames", [49, 25, 9, 1])
+@pytest.mark.parametrize("frames", [49, 9, 1])
 def test_the_5b_plan_equals_the_count(
     bundle: CogVideoX, count_edit: CountEdit, frames: int
 ) -> None:
@@ -227,7 +227,7 @@ def test_the_shipped_tiny_model(frames: int) -> None:
     assert text_flops(text_encoder.config, tokens=32) == count_text(text_encoder, 32)
 
 
-@settings(max_examples=8)
+@settings(max_examples=5)
 @given(
     channels=st.lists(st.sampled_from([8, 16, 24]), min_size=3, max_size=4),
     layers=st.integers(1, 2),

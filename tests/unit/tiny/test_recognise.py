@@ -11,16 +11,17 @@ from vivid_core.tiny.scenes.recognise import nearest_colors, recognise
 from vivid_core.tiny.scenes.shapes import COLORS, HELD_OUT_SEED, draw_scene
 
 SCENES = 64
+LOOKED_AT = (0, 8, 16)  # of the 17 frames: those that it reads
 MODES: tuple[MaskMode, ...] = ("expand", "hull", "box")
 
 
 def words(seed: int, *, noise: float = 0.0) -> tuple[str, str]:
     """What is recognised in a scene and what is there."""
     scene = draw_scene(seed)
-    mask = torch.from_numpy(scene.mask())
+    mask = torch.from_numpy(scene.mask(times=LOOKED_AT))
     hole = augment_mask(mask, mode=MODES[seed % len(MODES)], seed=seed).numpy()
-    grain = np.random.default_rng(seed).normal(0, noise, (17, 64, 64, 3))
-    frames = np.clip(scene.render() + grain, 0, 1).astype(np.float32)
+    grain = np.random.default_rng(seed).normal(0, noise, (len(LOOKED_AT), 64, 64, 3))
+    frames = np.clip(scene.render(times=LOOKED_AT) + grain, 0, 1).astype(np.float32)
     target = scene.target_thing
     return recognise(frames, hole).words, f"{target.color} {target.shape}"
 

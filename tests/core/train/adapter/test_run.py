@@ -82,7 +82,7 @@ def test_an_adapter_is_trained_over_one_that_is_there(tiny: CogVideoX, configure
     assert (names, scales) == (["vivid_0", "vivid_1"], {0.5, 1.0})
 
 
-@pytest.mark.parametrize("stops", [3, pytest.param(20, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("stops", [2, pytest.param(20, marks=pytest.mark.soak)])
 def test_a_run_stopped_anywhere_gives_the_same_bits(
     tiny: CogVideoX, configure: Configure, stops: int
 ):
@@ -97,7 +97,7 @@ def test_a_run_stopped_anywhere_gives_the_same_bits(
             train_adapter(tiny, config, Host(stop_at=stop).runtime)
         assert load_adapter(config.out / "adapter.safetensors").facts.training_step == stop
         assert same(train(tiny, config), whole)
-    if stops > 3:
+    if stops > 2:
         record("training stopped and resumed", f"{stops} of {stops} runs give the same bits")
 
 
