@@ -16,7 +16,7 @@ from ...vivid_core.settings import Settings
 from .contracts import Sampled, Span, condition
 from .family import Family
 from .identity import model_digest
-from .sampling import Schedule, colors_of, sample
+from .sampling import Schedule, Stage, colors_of, sample
 from .texts import NEGATIVE, POSITIVE, Conditions, Texts
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ class CoreModel:
     """A model that ComfyUI loaded, with its patches, and what it is sampled with.
 
     `longest` and `train_size` (height, width) are the window that it sees at most. `strength` and
-    `reference` [1, H, W, 3] are VACE's.
+    `reference` [1, H, W, 3] are VACE's. `low_noise` takes over after half of the steps.
     """
 
     model: ModelPatcher
@@ -41,6 +41,12 @@ class CoreModel:
     train_size: tuple[int, int]
     strength: float = 1.0
     reference: Tensor | None = None
+    low_noise: ModelPatcher | None = None
+
+    @property
+    def models(self) -> tuple[ModelPatcher, ...]:
+        """In the order in which they sample."""
+        return (self.model,) if self.low_noise is None else (self.model, self.low_noise)
 
     @property
     def name(self) -> str:
@@ -117,17 +123,16 @@ class CoreModel:
         span = self._span(region)
         told = condition(span, [self._told(draw) for draw in draws])
         on_stage("encode", 1, 1, None)
-        sigmas = self.schedule.sigmas_of(self.model, settings.steps)
-        total = (len(sigmas) - 1) * len(draws)
         made = []
         for number, (draw, conditions) in enumerate(zip(draws, told.conditions, strict=True)):
 
             def on_step(done: int, steps: int, clean: Tensor, before: int = number) -> None:
                 shown = colors_of(self._latent_format, clean[:, :, told.lead :])
-                on_stage("denoise", before * steps + done, total, shown)
+                on_stage("denoise", before * steps + done, steps * len(draws), shown)
 
-            guider = self.schedule.guided(self.model, conditions, settings.guidance_scales[0])
-            made.append(self._sample(guider, told, sigmas, draw.seed, on_step))
+            guidance = settings.guidance_scales[0]
+            stages = self.schedule.stages(self.models, conditions, guidance, settings.steps)
+            made.append(self._sample(stages, told, draw.seed, on_step))
         on_stage("decode", 0, 1, None)
         pixels = torch.stack([self._decode(latents, len(region.pixels)) for latents in made])
         on_stage("decode", 1, 1, None)
@@ -163,13 +168,10 @@ class CoreModel:
             reference=self.reference,
         )
 
-    def _sample(
-        self, guider: Any, told: Sampled, sigmas: Tensor, seed: int, on_step: Any
-    ) -> Tensor:
+    def _sample(self, stages: Sequence[Stage], told: Sampled, seed: int, on_step: Any) -> Tensor:
         latents = sample(
-            guider,
-            self.schedule.chosen_sampler(),
-            sigmas,
+            stages,
+            self.schedule.chosen_sampler,
             told.latents,
             noise_mask=told.noise_mask,
             seed=seed,

@@ -144,6 +144,13 @@ class UseCoreModel(VividNode):
                     tooltip="Of Wan VACE: a picture of what shall appear, for example on a white "
                     "ground. Its first image is used.",
                 ),
+                io.Model.Input(
+                    "model_low_noise",
+                    optional=True,
+                    tooltip="Of Wan 2.2 A14B: the expert for low noise; model is then that for "
+                    "high noise. It takes over after half of the steps. With its own LoRAs and "
+                    "the same shift.",
+                ),
             ],
             outputs=[
                 VividModel.Output(
@@ -170,6 +177,7 @@ class UseCoreModel(VividNode):
         sampler: Any = None,
         sigmas: Any = None,
         reference: Any = None,
+        model_low_noise: Any = None,
     ) -> io.NodeOutput:
         from .family import family_of
         from .inpainter import CoreModel
@@ -179,6 +187,7 @@ class UseCoreModel(VividNode):
         _require_same_model(model, guider)
         family = family_of(model, vae)
         _require_reference(family, reference)
+        _require_pair(family, model_low_noise, vae, guider)
         core = CoreModel(
             model=model,
             vae=vae,
@@ -195,6 +204,7 @@ class UseCoreModel(VividNode):
             train_size=_size(height, width) or family.train_size,
             strength=strength,
             reference=reference,
+            low_noise=model_low_noise,
         )
         return io.NodeOutput(HostedCoreModel(bundle=core))
 
@@ -223,6 +233,27 @@ def _require_same_model(model: Any, guider: Any) -> None:
 
     if guider is not None and guider.model_patcher.model is not model.model:
         raise InputError("guider", "was made of another model: connect both to the same loader")
+
+
+def _require_pair(family: Family, low_noise: Any, vae: Any, guider: Any) -> None:
+    """Raise InputError for two models that cannot share the steps of a sampling."""
+    from ...vivid_core.errors import InputError
+    from .family import family_of
+
+    if low_noise is None:
+        return
+    if guider is not None:
+        raise InputError(
+            "guider", "samples with one model: disconnect it, or disconnect model_low_noise"
+        )
+    if family.contract in ("cogvideox_inpaint", "void"):
+        raise InputError("model_low_noise", f"{family.name} samples all steps: disconnect it")
+    other = family_of(low_noise, vae)
+    if other != family:
+        raise InputError(
+            "model_low_noise",
+            f"is {other.name}, model is {family.name}: load the two experts of one model",
+        )
 
 
 def _require_reference(family: Family, reference: Any) -> None:

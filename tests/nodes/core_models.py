@@ -43,7 +43,9 @@ def random_state(module: Any, seed: int = 0) -> dict[str, Tensor]:
     return state
 
 
-def wan_state(*, channels: int = 16, vace: bool = False, layers: int = 2) -> dict[str, Tensor]:
+def wan_state(
+    *, channels: int = 16, vace: bool = False, layers: int = 2, seed: int = 0
+) -> dict[str, Tensor]:
     """Weights of a Wan 2.1 transformer of one head."""
     import comfy.ldm.wan.model as wan
     import comfy.ops
@@ -53,8 +55,8 @@ def wan_state(*, channels: int = 16, vace: bool = False, layers: int = 2) -> dic
         "text_dim": WAN_TEXT, "operations": comfy.ops.disable_weight_init, "dtype": torch.float32,
     }  # fmt: skip
     if vace:
-        return random_state(wan.VaceWanModel(vace_layers=1, vace_in_dim=96, **sizes))
-    return random_state(wan.WanModel(model_type="t2v", **sizes))
+        return random_state(wan.VaceWanModel(vace_layers=1, vace_in_dim=96, **sizes), seed)
+    return random_state(wan.WanModel(model_type="t2v", **sizes), seed)
 
 
 def cogvideox_state(*, channels: int = 33, paired: bool = False) -> dict[str, Tensor]:

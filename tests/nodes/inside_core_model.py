@@ -15,6 +15,7 @@ import torch
 
 if __package__:  # to be listed by pytest
     from .core_contracts import CHECKS as CONTRACTS
+    from .core_experts import CHECKS as EXPERTS
     from .core_models import (
         EDIT,
         SIDE,
@@ -36,6 +37,7 @@ if __package__:  # to be listed by pytest
     from .core_workflows import CHECKS as WORKFLOWS
 else:
     from core_contracts import CHECKS as CONTRACTS
+    from core_experts import CHECKS as EXPERTS
     from core_models import (
         EDIT,
         SIDE,
@@ -251,7 +253,7 @@ CHECKS: dict[str, Callable[[Any], str | None]] = {
         a_stop_ends_within_a_step,
         costs_are_told_as_unknown,
     )
-} | {name: in_inference_mode(check) for name, check in (CONTRACTS | WORKFLOWS).items()}
+} | {name: in_inference_mode(check) for name, check in (CONTRACTS | EXPERTS | WORKFLOWS).items()}
 
 if __name__ == "__main__":
     repository, base = sys.argv[1:3]
