@@ -71,7 +71,7 @@ def pixels_of(model: Any, steps: int, on_stage: Any = lambda *_: None, **changes
 
 
 def two_ksamplers(model: Any, steps: int, first: int, sampler: str) -> Any:
-    """As ComfyUI's workflows of Wan 2.2: the first adds noise and leaves some, the other goes on."""
+    """As in ComfyUI's workflows of Wan 2.2: the first leaves noise, the other goes on."""
     import nodes as core_nodes
 
     core = model.bundle
