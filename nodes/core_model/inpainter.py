@@ -14,7 +14,7 @@ from ...vivid_core.errors import InputError, ModelError
 from ...vivid_core.inpainter import Draw, Limits, OnStage, Painted, Prompt, Region, Work
 from ...vivid_core.settings import Settings
 from .contracts import Sampled, Span, condition
-from .family import Family
+from .family import Family, group_frames
 from .identity import model_digest
 from .sampling import Schedule, Stage, colors_of, sample
 from .texts import NEGATIVE, POSITIVE, Conditions, Texts
@@ -180,8 +180,14 @@ class CoreModel:
         return latents[:, :, told.lead :]
 
     def _decode(self, latents: Tensor, frames: int) -> Tensor:
-        """The first frames, [T, H, W, 3] on the CPU."""
+        """The first frames, [T, H, W, 3] on the CPU.
+
+        ComfyUI's CogVideoX VAE makes four frames of the first latent too, where their number is
+        even: it stands for the last of these.
+        """
         pixels = self.vae.decode(latents)[0].float().cpu()
+        surplus = len(pixels) - (latents.shape[2] - 1) * group_frames(self.vae) - 1
+        pixels = pixels[max(0, surplus) :]
         if len(pixels) < frames:
             raise ModelError(
                 f"the VAE made {len(pixels)} frames of a window of {frames}: load the VAE that "

@@ -112,14 +112,25 @@ def reads_width() -> bool:
 
 @cache
 def cogvideox_vae() -> Any:
-    """ComfyUI builds this VAE at its full size only: here with fewer channels."""
+    """With fewer channels than ComfyUI builds."""
+    import comfy.ldm.cogvideo.vae as cogvideo
+
+    state = random_state(cogvideo.AutoencoderKLCogVideoX(**COGVIDEOX_GAIN))
+    return cogvideox_vae_of(state, **COGVIDEOX_GAIN)
+
+
+def cogvideox_vae_of(state: dict[str, Tensor], *, space: int = 8, **sizes: Any) -> Any:
+    """ComfyUI builds this VAE at its full size only: here at these sizes."""
     from functools import partial
 
     import comfy.ldm.cogvideo.vae as cogvideo
 
-    small = partial(cogvideo.AutoencoderKLCogVideoX, **COGVIDEOX_GAIN)
+    small = partial(cogvideo.AutoencoderKLCogVideoX, **sizes)
     with patch.object(cogvideo, "AutoencoderKLCogVideoX", small):
-        return load_vae(random_state(small()))
+        vae = load_vae(state)
+    vae.downscale_ratio = (vae.downscale_ratio[0], space, space)
+    vae.upscale_ratio = (vae.upscale_ratio[0], space, space)
+    return vae
 
 
 def conditioning(width: int, seed: int = 1) -> list[Any]:

@@ -34,6 +34,7 @@ if __package__:  # to be listed by pytest
         void,
         wan,
     )
+    from .core_parity import CHECKS as PARITY
     from .core_workflows import CHECKS as WORKFLOWS
 else:
     from core_contracts import CHECKS as CONTRACTS
@@ -56,6 +57,7 @@ else:
         void,
         wan,
     )
+    from core_parity import CHECKS as PARITY
     from core_workflows import CHECKS as WORKFLOWS
 
 EXTRAS = ("nodes_wan", "nodes_void", "nodes_custom_sampler")
@@ -253,7 +255,10 @@ CHECKS: dict[str, Callable[[Any], str | None]] = {
         a_stop_ends_within_a_step,
         costs_are_told_as_unknown,
     )
-} | {name: in_inference_mode(check) for name, check in (CONTRACTS | EXPERTS | WORKFLOWS).items()}
+} | {
+    name: in_inference_mode(check)
+    for name, check in (CONTRACTS | EXPERTS | PARITY | WORKFLOWS).items()
+}
 
 if __name__ == "__main__":
     repository, base = sys.argv[1:3]
