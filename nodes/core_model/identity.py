@@ -23,14 +23,11 @@ def model_digest(core: CoreModel, device: torch.device) -> str:
     schedule, texts = core.schedule, core.texts
     vae = core.vae.first_stage_model
     parts: list[Any] = [
-        [core.family.contract, core.strength, device.type, str(core.model.model_dtype())],
+        [core.family.contract, core.strength, device.type],
         [schedule.sampler_name, schedule.scheduler, _facts(schedule.sampler)],
         [_facts(schedule.sigmas), _facts(core.reference), _facts(texts.given)],
         [type(schedule.guider).__name__, getattr(schedule.guider, "cfg", None)],
-        list(_weights(core.model)),
-        _facts(core.model.patches),
-        _facts(core.model.model_options),
-        _facts(vars(core.model.get_model_object("model_sampling"))),
+        [_model_facts(model) for model in core.models],
         [[name, _facts(weight)] for name, weight in vae.named_parameters()],
     ]
     if core.iclora is not None:
@@ -38,6 +35,16 @@ def model_digest(core: CoreModel, device: torch.device) -> str:
     if texts.clip is not None:
         parts += [list(_weights(texts.clip.patcher)), _facts(texts.clip.patcher.patches)]
     return digest_of(*parts)
+
+
+def _model_facts(model: Any) -> list[Any]:
+    return [
+        str(model.model_dtype()),
+        list(_weights(model)),
+        _facts(model.patches),
+        _facts(model.model_options),
+        _facts(vars(model.get_model_object("model_sampling"))),
+    ]
 
 
 def _weights(patcher: Any) -> Iterator[list[Any]]:

@@ -14,9 +14,9 @@ from ...vivid_core.errors import InputError, ModelError
 from ...vivid_core.inpainter import Draw, Limits, OnStage, Painted, Prompt, Region, Work
 from ...vivid_core.settings import Settings
 from .contracts import Sampled, Span, condition
-from .family import Family
+from .family import Family, group_frames
 from .identity import model_digest
-from .sampling import Schedule, colors_of, sample
+from .sampling import Schedule, Stage, colors_of, sample
 from .texts import NEGATIVE, POSITIVE, Conditions, Texts
 
 if TYPE_CHECKING:
@@ -29,7 +29,8 @@ class CoreModel:
     """A model that ComfyUI loaded, with its patches, and what it is sampled with.
 
     `longest` and `train_size` (height, width) are the window that it sees at most. `strength` and
-    `reference` [1, H, W, 3] are VACE's, `iclora` is what is known of LTX's IC-LoRA.
+    `reference` [1, H, W, 3] are VACE's, `iclora` is what is known of LTX's IC-LoRA. `low_noise`
+    takes over after half of the steps.
     """
 
     model: ModelPatcher
@@ -42,6 +43,12 @@ class CoreModel:
     strength: float = 1.0
     reference: Tensor | None = None
     iclora: dict[str, Any] | None = None
+    low_noise: ModelPatcher | None = None
+
+    @property
+    def models(self) -> tuple[ModelPatcher, ...]:
+        """In the order in which they sample."""
+        return (self.model,) if self.low_noise is None else (self.model, self.low_noise)
 
     @property
     def name(self) -> str:
@@ -118,17 +125,16 @@ class CoreModel:
         span = self._span(region)
         told = condition(span, [self._told(draw) for draw in draws])
         on_stage("encode", 1, 1, None)
-        sigmas = self.schedule.sigmas_of(self.model, settings.steps)
-        total = (len(sigmas) - 1) * len(draws)
         made = []
         for number, (draw, conditions) in enumerate(zip(draws, told.conditions, strict=True)):
 
             def on_step(done: int, steps: int, clean: Tensor, before: int = number) -> None:
                 shown = colors_of(self._latent_format, told.clip_of(clean))
-                on_stage("denoise", before * steps + done, total, shown)
+                on_stage("denoise", before * steps + done, steps * len(draws), shown)
 
-            guider = self.schedule.guided(self.model, conditions, settings.guidance_scales[0])
-            made.append(self._sample(guider, told, sigmas, draw.seed, on_step))
+            guidance = settings.guidance_scales[0]
+            stages = self.schedule.stages(self.models, conditions, guidance, settings.steps)
+            made.append(self._sample(stages, told, draw.seed, on_step))
         on_stage("decode", 0, 1, None)
         frames = len(region.pixels)
         pixels = torch.stack(
@@ -168,13 +174,10 @@ class CoreModel:
             iclora=self.iclora,
         )
 
-    def _sample(
-        self, guider: Any, told: Sampled, sigmas: Tensor, seed: int, on_step: Any
-    ) -> Tensor:
+    def _sample(self, stages: Sequence[Stage], told: Sampled, seed: int, on_step: Any) -> Tensor:
         latents = sample(
-            guider,
-            self.schedule.chosen_sampler(),
-            sigmas,
+            stages,
+            self.schedule.chosen_sampler,
             told.latents,
             noise_mask=told.noise_mask,
             seed=seed,
@@ -183,9 +186,15 @@ class CoreModel:
         return told.clip_of(latents)
 
     def _decode(self, latents: Tensor, frames: int, seed: int) -> Tensor:
-        """The first frames, [T, H, W, 3] on the CPU."""
+        """The first frames, [T, H, W, 3] on the CPU.
+
+        ComfyUI's CogVideoX VAE makes four frames of the first latent too, where their number is
+        even: it stands for the last of these.
+        """
         torch.manual_seed(seed)  # LTX's VAE adds noise, and asks nobody for it
         pixels = self.vae.decode(latents)[0].float().cpu()
+        surplus = len(pixels) - (latents.shape[2] - 1) * group_frames(self.vae) - 1
+        pixels = pixels[max(0, surplus) :]
         if len(pixels) < frames:
             raise ModelError(
                 f"the VAE made {len(pixels)} frames of a window of {frames}: load the VAE that "

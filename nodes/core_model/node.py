@@ -151,6 +151,13 @@ class UseCoreModel(VividNode):
                     tooltip="Of LTX with an IC-LoRA for in- and outpainting: from ComfyUI's Get "
                     "IC-LoRA Parameters. The model is then shown the clip, green where it edits.",
                 ),
+                io.Model.Input(
+                    "model_low_noise",
+                    optional=True,
+                    tooltip="Of Wan 2.2 A14B: the expert for low noise; model is then that for "
+                    "high noise. It takes over after half of the steps. With its own LoRAs and "
+                    "the same shift.",
+                ),
             ],
             outputs=[
                 VividModel.Output(
@@ -178,6 +185,7 @@ class UseCoreModel(VividNode):
         sigmas: Any = None,
         reference: Any = None,
         iclora_parameters: Any = None,
+        model_low_noise: Any = None,
     ) -> io.NodeOutput:
         from .family import family_of, with_iclora
         from .inpainter import CoreModel
@@ -187,6 +195,7 @@ class UseCoreModel(VividNode):
         _require_same_model(model, guider)
         family = with_iclora(family_of(model, vae), iclora_parameters)
         _require_reference(family, reference)
+        _require_pair(family, model_low_noise, vae, guider)
         core = CoreModel(
             model=model,
             vae=vae,
@@ -204,6 +213,7 @@ class UseCoreModel(VividNode):
             strength=strength,
             reference=reference,
             iclora=iclora_parameters,
+            low_noise=model_low_noise,
         )
         return io.NodeOutput(HostedCoreModel(bundle=core))
 
@@ -232,6 +242,27 @@ def _require_same_model(model: Any, guider: Any) -> None:
 
     if guider is not None and guider.model_patcher.model is not model.model:
         raise InputError("guider", "was made of another model: connect both to the same loader")
+
+
+def _require_pair(family: Family, low_noise: Any, vae: Any, guider: Any) -> None:
+    """Raise InputError for two models that cannot share the steps of a sampling."""
+    from ...vivid_core.errors import InputError
+    from .family import family_of
+
+    if low_noise is None:
+        return
+    if guider is not None:
+        raise InputError(
+            "guider", "samples with one model: disconnect it, or disconnect model_low_noise"
+        )
+    if family.contract in ("cogvideox_inpaint", "void"):
+        raise InputError("model_low_noise", f"{family.name} samples all steps: disconnect it")
+    other = family_of(low_noise, vae)
+    if other != family:
+        raise InputError(
+            "model_low_noise",
+            f"is {other.name}, model is {family.name}: load the two experts of one model",
+        )
 
 
 def _require_reference(family: Family, reference: Any) -> None:

@@ -43,7 +43,9 @@ def random_state(module: Any, seed: int = 0) -> dict[str, Tensor]:
     return state
 
 
-def wan_state(*, channels: int = 16, vace: bool = False, layers: int = 2) -> dict[str, Tensor]:
+def wan_state(
+    *, channels: int = 16, vace: bool = False, layers: int = 2, seed: int = 0
+) -> dict[str, Tensor]:
     """Weights of a Wan 2.1 transformer of one head."""
     import comfy.ldm.wan.model as wan
     import comfy.ops
@@ -53,8 +55,8 @@ def wan_state(*, channels: int = 16, vace: bool = False, layers: int = 2) -> dic
         "text_dim": WAN_TEXT, "operations": comfy.ops.disable_weight_init, "dtype": torch.float32,
     }  # fmt: skip
     if vace:
-        return random_state(wan.VaceWanModel(vace_layers=1, vace_in_dim=96, **sizes))
-    return random_state(wan.WanModel(model_type="t2v", **sizes))
+        return random_state(wan.VaceWanModel(vace_layers=1, vace_in_dim=96, **sizes), seed)
+    return random_state(wan.WanModel(model_type="t2v", **sizes), seed)
 
 
 def cogvideox_state(*, channels: int = 33, paired: bool = False) -> dict[str, Tensor]:
@@ -116,14 +118,25 @@ def reads_width() -> bool:
 
 @cache
 def cogvideox_vae() -> Any:
-    """ComfyUI builds this VAE at its full size only: here with fewer channels."""
+    """With fewer channels than ComfyUI builds."""
+    import comfy.ldm.cogvideo.vae as cogvideo
+
+    state = random_state(cogvideo.AutoencoderKLCogVideoX(**COGVIDEOX_GAIN))
+    return cogvideox_vae_of(state, **COGVIDEOX_GAIN)
+
+
+def cogvideox_vae_of(state: dict[str, Tensor], *, space: int = 8, **sizes: Any) -> Any:
+    """ComfyUI builds this VAE at its full size only: here at these sizes."""
     from functools import partial
 
     import comfy.ldm.cogvideo.vae as cogvideo
 
-    small = partial(cogvideo.AutoencoderKLCogVideoX, **COGVIDEOX_GAIN)
+    small = partial(cogvideo.AutoencoderKLCogVideoX, **sizes)
     with patch.object(cogvideo, "AutoencoderKLCogVideoX", small):
-        return load_vae(random_state(small()))
+        vae = load_vae(state)
+    vae.downscale_ratio = (vae.downscale_ratio[0], space, space)
+    vae.upscale_ratio = (vae.upscale_ratio[0], space, space)
+    return vae
 
 
 def conditioning(width: int, seed: int = 1) -> list[Any]:

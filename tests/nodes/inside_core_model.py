@@ -15,6 +15,7 @@ import torch
 
 if __package__:  # to be listed by pytest
     from .core_contracts import CHECKS as CONTRACTS
+    from .core_experts import CHECKS as EXPERTS
     from .core_ltx import CHECKS as LTX
     from .core_memory import CHECKS as MEMORY
     from .core_minimax import CHECKS as MINIMAX
@@ -36,9 +37,11 @@ if __package__:  # to be listed by pytest
         void,
         wan,
     )
+    from .core_parity import CHECKS as PARITY
     from .core_workflows import CHECKS as WORKFLOWS
 else:
     from core_contracts import CHECKS as CONTRACTS
+    from core_experts import CHECKS as EXPERTS
     from core_ltx import CHECKS as LTX
     from core_memory import CHECKS as MEMORY
     from core_minimax import CHECKS as MINIMAX
@@ -60,6 +63,7 @@ else:
         void,
         wan,
     )
+    from core_parity import CHECKS as PARITY
     from core_workflows import CHECKS as WORKFLOWS
 
 EXTRAS = ("nodes_wan", "nodes_void", "nodes_lt", "nodes_minimax_h3", "nodes_custom_sampler")
@@ -259,7 +263,9 @@ CHECKS: dict[str, Callable[[Any], str | None]] = {
     )
 } | {
     name: in_inference_mode(check)
-    for name, check in (CONTRACTS | LTX | MINIMAX | MEMORY | WORKFLOWS).items()
+    for name, check in (
+        CONTRACTS | EXPERTS | LTX | MINIMAX | MEMORY | PARITY | WORKFLOWS
+    ).items()
 }
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -24,4 +25,5 @@ def test_a_trained_model_uses_masks_and_known_frames(
         timeout=SECONDS,
         check=False,
     )
+    sys.stdout.write(outcome.stdout)
     assert outcome.returncode == 0, outcome.stdout + outcome.stderr[-2000:]
