@@ -16,9 +16,15 @@ UPDATE = bool(os.environ.get("UPDATE_THUMBNAILS"))
 SIDE, LINE, QUALITY = 320, 4, 88  # pixels of one panel and of the line between; JPEG
 
 
-def draw_thumbnail(comfy: ComfyServer, view: dict[str, Any], path: Path) -> None:
-    """Source and edit of the middle frame, side by side; `view` is what Compare Edit told."""
-    file = comfy.file(view | {"filename": view["files"][len(view["files"]) // 2]})
+def draw_thumbnail(
+    comfy: ComfyServer, view: dict[str, Any], path: Path, *, share: float = 0.5
+) -> None:
+    """Source and edit of a frame side by side: the middle one, or at another `share` of the clip.
+
+    `view` is what Compare Edit told.
+    """
+    files = view["files"]
+    file = comfy.file(view | {"filename": files[int(share * len(files))]})
     panels = np.asarray(Image.open(io.BytesIO(file)).convert("RGB"))
     source, edit, _ = np.split(panels, 3)
     times = SIDE // len(source)
