@@ -42,6 +42,8 @@ def by_instruction(**values: Any) -> Node:
 
 BY_INSTRUCTION = Template(
     name="vivid_edit_by_instruction",
+    app_inputs=((2, "scene"), (2, "seed"), (4, "instruction")),
+    app_outputs=(7,),
     note="## Edit by instruction: no mask\n"
     "1. Say in **Vivid Edit By Instruction** what to do: *make the square orange*, *remove the "
     "square*. Press **Run**.\n"
