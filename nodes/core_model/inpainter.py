@@ -149,9 +149,7 @@ class CoreModel:
 
     @property
     def _steps(self) -> Steps:
-        return Steps(
-            side=int(self.vae.spacial_compression_encode()), frames=group_frames(self.vae)
-        )
+        return Steps(side=int(self.vae.spacial_compression_encode()), frames=group_frames(self.vae))
 
     @cached_property
     def _latent_format(self) -> Any:

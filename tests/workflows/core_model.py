@@ -87,7 +87,7 @@ CORE_REMOVE = Template(
     "2. **Vivid Track Object** follows the koi. **Vivid Edit Video**: other frames fill what they "
     "show of the background, the model makes the rest; everything else stays exactly as it was.\n"
     f"3. {FILES}\n"
-    "4. For VOID, which takes shadows away too: turn on the three loaders below (*Ctrl+B*), connect "
+    "4. For VOID, which takes shadows away too: turn on the three loaders below (*Ctrl+B*), link "
     "them to *Vivid Use Core Model*; guidance 1, and the shadow as **affected_mask**.\n"
     f"5. {SWAP}.\n\n"
     "The picture of this workflow: other frames filled all of the mask, no model had to.",

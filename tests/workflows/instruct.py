@@ -98,8 +98,13 @@ SWEEP = Template(
                     id=3,
                     kind="Vivid_SweepGuidance",
                     values={
-                        "instruction": INSTRUCTION, "seed": 1, "steps": 8,
-                        "text_from": 0.0, "text_to": 2.5, "video_from": 0.0, "video_to": 0.0,
+                        "instruction": INSTRUCTION,
+                        "seed": 1,
+                        "steps": 8,
+                        "text_from": 0.0,
+                        "text_to": 2.5,
+                        "video_from": 0.0,
+                        "video_to": 0.0,
                     },
                     links={"model": (1, "model"), "video": CLIP},
                 ),  # fmt: skip
