@@ -86,7 +86,8 @@ class AnimateMask(VividNode):
                     optional=True,
                     tooltip="Strokes of a brush by frame, as JSON. The editor on the node writes "
                     "it. They retouch the frame they are on; with the shape 'brush' they are all "
-                    "there is, and the frames between turn into each other.",
+                    "there is, and the frames between turn into each other. In-betweens do that "
+                    "for a stretch of a track.",
                 ),
                 io.MultiType.Input(
                     "track",
@@ -101,14 +102,17 @@ class AnimateMask(VividNode):
         )
 
     @classmethod
-    def validate_inputs(cls, path: str | None = None) -> bool | str:
-        """A damaged path is told before anything runs."""
+    def validate_inputs(cls, path: str | None = None, paint: str | None = None) -> bool | str:
+        """A damaged path or painting is told before anything runs."""
         from ..vivid_core.errors import InputError
         from ..vivid_core.mask.animate import parse_path
+        from ..vivid_core.mask.paint import parse_painting
 
         try:
             if isinstance(path, str) and path.strip():
                 parse_path(path)
+            if isinstance(paint, str):
+                parse_painting(paint)
         except InputError as error:
             return str(error)
         return True
@@ -142,8 +146,12 @@ class AnimateMask(VividNode):
             return io.NodeOutput(mask, ui=_shown(clip, mask) | frames.show_masks(mask, "between"))
         else:
             base = _animated(shape, path, canvas, clip, settings)
-        mask = convert.to_socket(retouch(base, painting))
-        return io.NodeOutput(mask, ui=_shown(clip, mask) | frames.show_masks(base, "base"))
+        motion = _motion(clip, settings) if painting.between else None
+        made = retouch(base, painting, ease=settings["ease"], motion=motion)
+        mask = convert.to_socket(made)
+        below = base.clone()
+        below[painting.in_betweens] = made[painting.in_betweens].to(base)
+        return io.NodeOutput(mask, ui=_shown(clip, mask) | frames.show_masks(below, "base"))
 
 
 _SIZE = [

@@ -7,6 +7,10 @@ import { PlainFrames } from './plain_frames.js'
 const UNITS = 10_000 // in a frame's width or height, as in vivid_core/mask/paint.py
 const MOST_RADIUS = UNITS / 4
 const FARTHEST = 2 * UNITS
+const MOST_TEXT = 4 * 2 ** 20 // characters, and so on: as the node reads
+const MOST_FRAMES = 10_000
+const MOST_STROKES = 20_000
+const LAST_FRAME = 10 ** 9 - 1
 const FIRST_RADIUS = 300
 const STEP = 1.2 // of the brush's size, a press of a bracket
 const THIN = 0.15 // of the radius: places nearer to the last one than this are left out
@@ -28,6 +32,7 @@ export class PaintEditor extends PlainFrames {
     this.tool = 'brush'
     this.radius = FIRST_RADIUS
     this.onion = true
+    this.keepsTrack = false
     this.stroke = null // the one that is being drawn
     this.masks = { kind: 'base', urls: [] }
     this.layer = document.createElement('canvas')
@@ -74,28 +79,38 @@ export class PaintEditor extends PlainFrames {
       'The strokes of the nearest painted frame on this one too')
     this.emptyButton = button('Empty frame', () => this.emptyFrame(),
       'Nothing is selected on this frame, whatever was there before')
-    return [this.copyButton, this.emptyButton]
+    this.betweenButton = button('In-betweens', () => this.toggleBetween(),
+      'From the painted frame before to the one after, the frames between turn from one into the other')
+    return [this.copyButton, this.emptyButton, this.betweenButton]
   }
 
   // --- the text ---
 
   blank() {
-    return { frames: {} }
+    return { frames: {}, between: [] }
   }
 
   parse(text) {
+    if (text.length > MOST_TEXT) fail('the text is too long')
     const data = readJson(text)
-    if (!isPlain(data) || !isPlain(data.frames ?? {})) fail('it lists no frames')
+    requireKeys(data, ['version', 'frames', 'between'], 'the text')
     if ((data.version ?? 1) !== 1) fail('it is of another version of this editor')
+    if (!isPlain(data.frames ?? {})) fail('it lists no frames')
     const entries = Object.entries(data.frames ?? {})
+    if (entries.length > MOST_FRAMES) fail('it has too many painted frames')
     for (const [key] of entries) if (!/^(0|[1-9]\d{0,8})$/.test(key)) fail(`${key} is no frame`)
-    return { frames: Object.fromEntries(entries.map(([key, list]) => [key, parseStrokes(list, key)])) }
+    const frames = Object.fromEntries(entries.map(([key, list]) => [key, parseStrokes(list, key)]))
+    const strokes = Object.values(frames).reduce((sum, list) => sum + list.length, 0)
+    if (strokes > MOST_STROKES) fail('it has too many strokes')
+    return { frames, between: parseStretches(data.between ?? []) }
   }
 
   format() {
     const painted = Object.entries(this.state.frames).filter(([, strokes]) => strokes.length)
-    if (!painted.length) return ''
-    return JSON.stringify({ version: 1, frames: Object.fromEntries(painted) })
+    const { between } = this.state
+    if (!painted.length && !between.length) return ''
+    const frames = Object.fromEntries(painted)
+    return JSON.stringify({ version: 1, frames, ...(between.length ? { between } : {}) })
   }
 
   get strokes() {
@@ -121,9 +136,14 @@ export class PaintEditor extends PlainFrames {
 
   messageParts() {
     if (this.readOnlyNote || this.problem) return super.messageParts()
-    const beyond = this.size && this.painted.some((frame) => frame >= this.frameCount)
-    if (!beyond) return ['']
-    return ['Some paint lies after the last frame.', ['Remove it', () => this.crop()]]
+    const named = [...this.painted, ...this.state.between.flat()]
+    if (this.size && named.some((frame) => frame >= this.frameCount)) {
+      return ['Some paint lies after the last frame.', ['Remove it', () => this.crop()]]
+    }
+    const [first, last] = this.stretch ?? []
+    const inside = this.keepsTrack && first < this.frame && this.frame < last && !this.strokes.length
+    if (!inside) return ['']
+    return [`This frame lies between ${first} and ${last}: a run shows what it becomes.`]
   }
 
   refresh() {
@@ -131,6 +151,9 @@ export class PaintEditor extends PlainFrames {
     this.sizeField.value = Math.log(this.radius) / Math.log(MOST_RADIUS)
     this.copyButton.disabled = this.locked || this.nearest === undefined
     this.emptyButton.disabled = this.locked
+    this.betweenButton.hidden = !this.keepsTrack
+    this.betweenButton.disabled = this.locked || !(this.stretch ?? this.openStretch)
+    this.betweenButton.setAttribute('aria-pressed', Boolean(this.stretch))
     super.refresh()
   }
 
@@ -164,6 +187,39 @@ export class PaintEditor extends PlainFrames {
 
   crop() {
     for (const frame of this.painted) if (frame >= this.frameCount) delete this.state.frames[frame]
+    this.state.between = this.state.between.filter(([, last]) => last < this.frameCount)
+    this.commit()
+  }
+
+  // Whether frames without paint keep what they were: then in-betweens are asked for.
+  setKeepsTrack(keeps) {
+    this.keepsTrack = keeps
+    this.refresh()
+  }
+
+  // The stretch of in-betweens that this frame lies in; its ends belong to it.
+  get stretch() {
+    return this.state.between.find(([first, last]) => first <= this.frame && this.frame <= last)
+  }
+
+  // The stretch that could be: between the painted frames around this one, which is the later end
+  // if it is painted itself, else the earlier one. It overlaps no other.
+  get openStretch() {
+    const painted = this.painted.sort((a, b) => a - b)
+    const here = painted.includes(this.frame) ? this.frame : undefined
+    const before = painted.findLast((frame) => frame < this.frame)
+    const after = painted.find((frame) => frame > this.frame)
+    const ends = [before ?? here, before === undefined ? after : here ?? after]
+    const [first, last] = ends
+    const free = this.state.between.every((one) => last <= one[0] || one[1] <= first)
+    return last - first > 1 && free ? ends : null
+  }
+
+  toggleBetween() {
+    const { stretch, openStretch } = this
+    if (this.locked || !(stretch ?? openStretch)) return
+    const others = this.state.between.filter((one) => one !== stretch)
+    this.state.between = stretch ? others : [...others, openStretch].sort((a, b) => a[0] - b[0])
     this.commit()
   }
 
@@ -320,18 +376,41 @@ function fail(what) {
   throw new Error(`The saved painting is damaged: ${what}.`)
 }
 
+function requireKeys(data, known, where) {
+  if (!isPlain(data)) fail(`${where} is no object`)
+  const unknown = Object.keys(data).find((key) => !known.includes(key))
+  if (unknown !== undefined) fail(`${where} has an unknown part, ${unknown.slice(0, 40)}`)
+}
+
 function parseStrokes(list, frame) {
   if (!Array.isArray(list)) fail(`frame ${frame} has no list of strokes`)
   return list.map((stroke) => {
-    if (stroke?.clear === true) return { clear: true }
-    const kind = stroke?.brush === undefined ? 'eraser' : 'brush'
-    const radius = stroke?.[kind]
-    const at = stroke?.at
+    requireKeys(stroke, ['brush', 'eraser', 'at', 'clear'], `a stroke on frame ${frame}`)
+    const kinds = Object.keys(stroke).filter((key) => key !== 'at')
+    if (kinds.length !== 1) fail(`a stroke on frame ${frame} is of no kind, or of several`)
+    const [kind] = kinds
+    const { [kind]: radius, at } = stroke
+    if (kind === 'clear') {
+      if (radius !== true || at !== undefined) fail(`a stroke on frame ${frame}`)
+      return { clear: true }
+    }
     if (!Number.isInteger(radius) || radius < 1 || radius > MOST_RADIUS) fail(`a brush on frame ${frame}`)
     const places = Array.isArray(at) && at.length > 0 && at.length % 2 === 0
     if (!places || !at.every((n) => Number.isInteger(n) && Math.abs(n) <= FARTHEST)) {
       fail(`a stroke on frame ${frame}`)
     }
     return { [kind]: radius, at: [...at] }
+  })
+}
+
+function parseStretches(list) {
+  if (!Array.isArray(list) || list.length > MOST_FRAMES) fail('its stretches of in-betweens')
+  let before = 0
+  return list.map((pair) => {
+    const [first, last] = Array.isArray(pair) && pair.length === 2 ? pair : []
+    const whole = Number.isInteger(first) && Number.isInteger(last) && last <= LAST_FRAME
+    if (!whole || first < before || last - first < 2) fail('a stretch of in-betweens')
+    before = last
+    return [first, last]
   })
 }

@@ -254,7 +254,9 @@ function addPath(node) {
       ease: value('ease'),
       follows: value('follow') !== 'nothing'
     })
-    offerPaint(node, tabs, value('shape') === BRUSH || isLinked(node, 'track'))
+    const retouches = value('shape') !== BRUSH || isLinked(node, 'track')
+    paint.setKeepsTrack(retouches)
+    offerPaint(node, tabs, !retouches || isLinked(node, 'track'))
   }
   for (const name of PATH_SETTINGS) {
     const widget = named(name)

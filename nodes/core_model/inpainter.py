@@ -16,6 +16,7 @@ from ...vivid_core.settings import Settings
 from .contracts import Sampled, Span, condition
 from .family import Family, group_frames
 from .identity import model_digest
+from .reading import READINGS, Steps, seen_mask
 from .sampling import Schedule, Stage, colors_of, sample
 from .texts import NEGATIVE, POSITIVE, Conditions, Texts
 
@@ -147,6 +148,18 @@ class CoreModel:
         self, windows: Sequence[tuple[int, tuple[int, int]]], settings: Settings
     ) -> Work | None:
         return None
+
+    @property
+    def mask_rule(self) -> str:
+        return READINGS[self.family.contract].rule(self._steps)
+
+    def seen_mask(self, hole: Tensor) -> Tensor:
+        """A hole of a legal size and length as it is read: 0..1, 1 = made."""
+        return seen_mask(self.family.contract, hole, self._steps, least=self.family.least)
+
+    @property
+    def _steps(self) -> Steps:
+        return Steps(side=int(self.vae.spacial_compression_encode()), frames=group_frames(self.vae))
 
     @cached_property
     def _latent_format(self) -> Any:

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
-from PIL import Image
 from playwright.sync_api import Locator, Page
 
 from ..comfyui import PACK, RUN_SECONDS, ComfyServer
+from ..pictures import draw_thumbnail
 
 ARTIFACTS = Path(__file__).parent / "artifacts"
-THUMBNAIL_SIDE, THUMBNAIL_QUALITY = 320, 88  # pixels of one panel; JPEG
 START_MS = 180_000
 Renderer = Literal["canvas", "vue"]
 
@@ -189,15 +186,7 @@ class ComfyPage:
 
     def draw_thumbnail(self, path: Path) -> None:
         """Source and edit of the middle frame, side by side."""
-        view = self.tab.evaluate(_VIEW)
-        file = self.comfy.file(view | {"filename": view["files"][len(view["files"]) // 2]})
-        panels = np.asarray(Image.open(io.BytesIO(file)).convert("RGB"))
-        source, edit, _ = np.split(panels, 3)
-        times = THUMBNAIL_SIDE // len(source)
-        line = np.full((len(source) * times, 4, 3), 255, np.uint8)
-        large = [p.repeat(times, axis=0).repeat(times, axis=1) for p in (source, edit)]
-        picture = np.concatenate([large[0], line, large[1]], axis=1)
-        Image.fromarray(picture).save(path, quality=THUMBNAIL_QUALITY)
+        draw_thumbnail(self.comfy, self.tab.evaluate(_VIEW), path)
 
     def _on_error(self, error: Any) -> None:
         if f"extensions/{PACK}/" in (error.stack or ""):

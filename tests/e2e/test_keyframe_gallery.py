@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Locator
 
+from ..pictures import UPDATE
 from .page import ComfyPage, Renderer
 
 PICK, LOOP = "Vivid_PickKeyframe", "vivid_keyframe_loop"
 EMPTY = "Press Run once: the candidates appear here."
 CANDIDATES = 6
 STEPS = 4  # the pictures are not what is tested
-UPDATE = bool(os.environ.get("UPDATE_THUMBNAILS"))
 _WATCH = """() => {
   window.vividExecuted = []
   window.app.api.addEventListener('executing', ({ detail }) => {

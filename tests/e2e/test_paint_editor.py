@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 
@@ -12,6 +14,7 @@ from .paint import PaintPage
 
 SIDE, LENGTH, SEED = 128, 9, 1_000_000
 LEFT, RIGHT = (0.25, 0.5), (0.75, 0.5)
+LOW = 0.88  # beside the clip's things
 
 
 @pytest.fixture
@@ -102,4 +105,48 @@ def test_one_bad_frame_of_a_track_is_painted_anew(
     assert np.flatnonzero(changed).tolist() == [3]
     assert mended[3, int(0.15 * SIDE), int(0.15 * SIDE)]
     assert not mended[3, int(row * SIDE), int(column * SIDE)]
+    assert page.errors == []
+
+
+def test_a_stretch_of_a_track_becomes_in_betweens(
+    editor: PaintPage, page: ComfyPage, renderer: Renderer
+) -> None:
+    """Frames 2 and 6 are painted anew: 3 to 5 lead from one to the other, the rest is the track."""
+    editor.connect_track(
+        {"scene": "moving shapes", "seed": SEED, "width": SIDE, "height": SIDE, "length": LENGTH}
+    )
+    track = np.asarray(draw_scene(SEED, frames=LENGTH, height=SIDE, width=SIDE).mask()) > 0.5
+    for frame, place in ((2, (0.25, LOW)), (6, (0.75, LOW))):
+        editor.scrub(frame)
+        editor.press("Empty frame")
+        editor.click(place)
+    editor.press("In-betweens")
+    assert json.loads(editor.values()[0])["between"] == [[2, 6]]
+    editor.scrub(4)
+    assert editor.editor.get_by_text("This frame lies between 2 and 6").is_visible()
+    assert page.run() == "execution_success"
+    page.keep(f"paint_in_betweens_{renderer}")
+    masks = editor.masks()
+    changed = (masks != track).reshape(LENGTH, -1).mean(axis=1) > 0.001
+    assert np.flatnonzero(changed).tolist() == [2, 3, 4, 5, 6]
+    middles = [float(np.nonzero(mask)[1].mean()) / SIDE for mask in masks[2:7]]
+    assert middles == sorted(middles) and middles[2] == pytest.approx(0.5, abs=0.03)
+    assert is_blue(editor.color((middles[2], LOW)))  # what the run made of frame 4
+    editor.press("In-betweens")
+    assert "between" not in json.loads(editor.values()[0])
+    assert page.errors == []
+
+
+def test_a_damaged_painting_is_told_on_the_node(
+    editor: PaintPage, page: ComfyPage, renderer: Renderer
+) -> None:
+    damaged = '{"version": 1, "frames": {"0": [{"brush": 300, "at": [5000]}]}}'
+    page.set_widget(editor.kind, "shape", "brush")
+    page.set_widget(editor.kind, "paint", damaged)
+    editor.settle()
+    words = "The saved painting is damaged: a stroke on frame 0."
+    assert editor.editor.get_by_text(words).is_visible()
+    page.keep(f"paint_damaged_{renderer}")
+    editor.press("Start afresh")
+    assert editor.values() == [""]
     assert page.errors == []

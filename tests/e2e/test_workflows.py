@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
 
+from ..pictures import UPDATE
 from .page import ComfyPage, Renderer
 
 WORKFLOWS = [
@@ -42,7 +42,7 @@ def test_workflow_opens_and_runs(page: ComfyPage, repository: Path, name: str) -
     assert any(REPORTS.get(name, KEPT) in report for report in reports), reports
     page.keep(name)
     assert page.errors == []
-    if os.environ.get("UPDATE_THUMBNAILS"):
+    if UPDATE:
         page.draw_thumbnail(repository / "workflows" / f"{name}.jpg")
 
 

@@ -16,7 +16,9 @@ if __package__:  # to be listed by pytest
         SIDE,
         WAN_TEXT,
         WINDOW,
+        as_run,
         clip_and_mask,
+        cogvideox,
         edit,
         has_cogvideox,
         load_model,
@@ -36,7 +38,9 @@ else:
         SIDE,
         WAN_TEXT,
         WINDOW,
+        as_run,
         clip_and_mask,
+        cogvideox,
         edit,
         has_cogvideox,
         load_model,
@@ -128,6 +132,43 @@ def no_frame_of_a_mask_is_lost(nodes: Any) -> None:
             mask = values["vace_mask"][0] if mask is None else mask
             assert mask.amax((0, 1, 3, 4)).bool().tolist() == expected
             assert mask[..., 0, 3].any() and not mask[..., 1:, :].any()
+
+
+def what_is_shown_is_what_is_told(nodes: Any) -> None:
+    """Vivid Overlay Mask's "what the model edits" is the mask that reaches the model."""
+    causal = pack_module("mask.causal")
+    frames, _ = clip_and_mask(frames=9)
+    generator = torch.Generator().manual_seed(3)
+    hole = (torch.rand(9, SIDE, SIDE, generator=generator) > 0.997).float()
+    firsts = [0, 1, 5]  # frames of the latents' groups
+
+    def shown(model: Any) -> Any:
+        seen = as_run(nodes.OverlayMask).execute(
+            frames, hole, "blue", 0.5, True, "what the model edits", model
+        )
+        assert model.bundle.mask_rule in seen.args[1]
+        assert (seen.args[2] >= hole).all(), "nothing that is edited is hidden"
+        return seen.args[2]
+
+    model, given = vace(nodes), {"window": 9}
+    ((_, values),) = told(model, frames, hole).conditions[0]["positive"]
+    seen = shown(vace(nodes, **given))
+    assert torch.equal(causal.fold_blocks(seen, 8)[:, firsts], values["vace_mask"][0][0])
+    model = wan(nodes, channels=36, **given)
+    ((_, values),) = told(model, frames, hole).conditions[0]["positive"]
+    blocks = causal.max_over_blocks(shown(model), 8)
+    assert torch.equal(causal.fold_groups(blocks, 4), values["concat_mask"][0])
+    model = wan(nodes, **given)
+    mask = told(model, frames, hole).noise_mask
+    spread = causal.spread_groups(causal.spread_blocks(mask[0, 0], 8), 4)
+    assert torch.equal(shown(model), spread)
+    if has_cogvideox():
+        model = cogvideox(nodes, channels=33, paired=False)
+        ((_, values),) = told(model, frames, hole).conditions[0]["positive"]
+        kept = values["concat_latent_image"][0, 0]
+        seen = model.bundle.seen_mask(hole)
+        assert torch.allclose(seen[firsts, ::8, ::8], 1 - kept, atol=1e-6)
+        assert torch.equal(shown(void(nodes, window=13)), hole)
 
 
 def wan_inpaint_is_told_what_cores_graph_tells(nodes: Any) -> None:
@@ -296,6 +337,7 @@ CHECKS: dict[str, Callable[[Any], str | None]] = {
     for check in (
         vace_is_told_what_cores_graph_tells,
         no_frame_of_a_mask_is_lost,
+        what_is_shown_is_what_is_told,
         wan_inpaint_is_told_what_cores_graph_tells,
         void_is_told_what_cores_graph_tells,
         what_is_affected_may_change_too,

@@ -7,9 +7,10 @@ import json
 from typing import Any
 
 import numpy as np
+import pytest
 from PIL import Image
 
-from ..comfyui import ComfyServer, Graph
+from ..comfyui import ComfyServer, Graph, Rejected
 from .test_masks import FRAMES, SIZE, ellipse, sample, shown
 
 SETTINGS = ("precision", "offload", "tiling")
@@ -59,12 +60,14 @@ def test_a_track_keeps_every_frame_that_is_not_painted(comfy: ComfyServer) -> No
 
 
 def test_paint_that_does_not_fit_is_told(comfy: ComfyServer) -> None:
-    for frames, words in (
-        ({"99": [DOT]}, "paint: there is paint on frame 99, the clip has frames 0 to 16"),
-        ({"0": [{"brush": 0, "at": [1, 1]}]}, "paint: a radius is 0"),
-    ):
-        ended = comfy.run(painted(frames))
-        assert ended.status == "error" and words in ended.error
+    ended = comfy.run(painted({"99": [DOT]}))
+    assert ended.status == "error"
+    assert "paint: there is paint on frame 99, the clip has frames 0 to 16" in ended.error
+
+
+def test_a_damaged_painting_is_told_before_anything_runs(comfy: ComfyServer) -> None:
+    with pytest.raises(Rejected, match="paint: a radius is 0: give 1 to 2500"):
+        comfy.run(painted({"0": [{"brush": 0, "at": [1, 1]}]}))
 
 
 def test_what_a_model_edits_is_shown_and_named(comfy: ComfyServer) -> None:

@@ -15,6 +15,7 @@ from PIL import Image
 from vivid_core.media import read_clip
 
 from ..comfyui import ComfyServer, Graph, wait_until
+from ..pictures import UPDATE, draw_thumbnail
 from .conftest import STEPS, find, set_inputs
 
 FRAMES = 17
@@ -60,15 +61,47 @@ def test_bundled_workflow_runs(comfy: ComfyServer, repository: Path, name: str) 
 def test_instructions_change_a_clip(
     comfy: ComfyServer, repository: Path, name: str, kind: str
 ) -> None:
+    """UPDATE_THUMBNAILS=1 draws their pictures anew, with all steps."""
     path = repository / "workflows" / "api" / f"{name}.json"
     graph = json.loads(path.read_text(encoding="utf-8"))
-    set_inputs(graph, kind, steps=STEPS)
+    if not UPDATE:
+        set_inputs(graph, kind, steps=STEPS)
     run = comfy.run(graph)
     assert (run.status, run.error) == ("success", "")
     view = run.outputs[find(graph, "Vivid_CompareEdit")]
     assert view["vivid_compare"][0]["measures"]["inside_max"] > 1
+    if UPDATE:
+        share = 0.0 if kind == "Vivid_SweepGuidance" else 0.5  # the frame that was chosen
+        picture = repository / "workflows" / f"{name}.jpg"
+        draw_thumbnail(comfy, view["vivid_compare"][0], picture, share=share)
     video = comfy.file(run.outputs[find(graph, "SaveVideo")]["images"][0])
     assert len(read_clip(io.BytesIO(video))) == FRAMES
+
+
+@pytest.mark.parametrize("name", ["vivid_core_model_remove", "vivid_core_model_keyframe_loop"])
+def test_workflows_of_core_models_run_with_vivid_tiny_in_their_place(
+    comfy: ComfyServer, repository: Path, edit_graph: Graph, name: str
+) -> None:
+    """UPDATE_THUMBNAILS=1 draws their pictures anew, of the whole clip with all steps."""
+    path = repository / "workflows" / "api" / f"{name}.json"
+    graph = json.loads(path.read_text(encoding="utf-8"))
+    for kind in ("UNETLoader", "CLIPLoader", "VAELoader"):
+        graph.pop(find(graph, kind))
+    place = find(graph, "Vivid_UseCoreModel")
+    graph[place] = edit_graph[find(edit_graph, "Vivid_LoadModel")]
+    if not UPDATE:
+        set_inputs(graph, "Vivid_SampleClip", length=5)
+    for node in graph.values():
+        if "steps" in node["inputs"] and not UPDATE:
+            node["inputs"]["steps"] = STEPS
+        if "captions" in node["inputs"]:
+            node["inputs"].update(captions="a large purple square", candidates=1)
+    run = comfy.run(graph)
+    assert (run.status, run.error) == ("success", "")
+    view = run.outputs[find(graph, "Vivid_CompareEdit")]["vivid_compare"][0]
+    assert view["measures"]["outside"] == 0 and view["measures"]["inside_max"] > 1
+    if UPDATE:
+        draw_thumbnail(comfy, view, repository / "workflows" / f"{name}.jpg")
 
 
 def test_view_is_lossless_and_equal_outside_the_mask(comfy: ComfyServer, edit_graph: Graph) -> None:

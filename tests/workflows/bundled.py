@@ -51,6 +51,8 @@ TRACK_AND_REMOVE = Template(
 
 REMOVE = Template(
     name="vivid_remove_object",
+    app_inputs=((2, "scene"), (2, "seed"), (9, "prompts_editor")),
+    app_outputs=(7,),
     weights="void",
     note="## Remove an object with a model\n"
     "1. **Vivid Track Object** follows the triangle; **Vivid Overlay Mask** shows what is edited.\n"
@@ -79,6 +81,8 @@ REMOVE = Template(
 
 CHANGE = Template(
     name="vivid_change_object",
+    app_inputs=((2, "scene"), (2, "seed"), (9, "prompts_editor"), (4, "caption")),
+    app_outputs=(7,),
     note="## Change an object\n"
     "1. **Vivid Track Object** follows it, **Vivid Augment Mask** gives the new thing room.\n"
     "2. **Vivid Load Model** and **Vivid Apply Adapter**: a plain text-to-video base, taught to "
@@ -145,6 +149,8 @@ CHANGE = Template(
 
 ADD = Template(
     name="vivid_add_object",
+    app_inputs=((2, "scene"), (2, "seed"), (3, "path_editor"), (4, "caption")),
+    app_outputs=(7,),
     note="## Add an object\n"
     "1. **Vivid Animate Mask** draws where it shall be, on every frame: drag the points of its "
     "path. Size and length are the clip's.\n"

@@ -3,36 +3,64 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from .keyframes import candidates, propagate
 from .parts import SWAP, clip, edit, look, point, track
-from .templates import Group, Node, Template
+from .templates import NOTE_WIDTH, Group, Node, Template
 
-HOST = "https://huggingface.co/Comfy-Org/Wan_2.1_ComfyUI_repackaged/resolve/main/split_files"
+HOST = "https://huggingface.co/"
+WAN = "Comfy-Org/Wan_2.1_ComfyUI_repackaged/resolve/main/split_files"
+VOID = "Comfy-Org/void-model/resolve/main"
+FLUX = "comfyanonymous/flux_text_encoders/resolve/main"
+MODELS, TEXTS, VAES = "diffusion_models", "text_encoders", "vae"  # folders below models/
+
+
+def file(repository: str, name: str, directory: str, *, flat: bool = False) -> dict[str, str]:
+    """A file as ComfyUI's own workflows offer it; `flat`: the repository has no such folder."""
+    folder = repository if flat else f"{repository}/{directory}"
+    return {"name": name, "url": f"{HOST}{folder}/{name}", "directory": directory}
+
+
+VACE = file(WAN, "wan2.1_vace_1.3B_fp16.safetensors", MODELS)
+VACE_14B = file(WAN, "wan2.1_vace_14B_fp16.safetensors", MODELS)
+FUN_INP = file(WAN, "wan2.1_fun_inp_1.3B_bf16.safetensors", MODELS)
+UMT5 = file(WAN, "umt5_xxl_fp8_e4m3fn_scaled.safetensors", TEXTS)
+WAN_VAE = file(WAN, "wan_2.1_vae.safetensors", VAES)
+VOID_MODEL = file(VOID, "void_pass1.safetensors", MODELS)
+VOID_VAE = file(VOID, "cogvideox_vae.safetensors", VAES)
+T5 = file(FLUX, "t5xxl_fp16.safetensors", TEXTS, flat=True)
+
+
+def link(one: dict[str, str]) -> str:
+    return f"[{one['name']}]({one['url']})"
+
+
 FILES = (
-    "**Files** (ComfyUI offers what is missing): `wan2.1_vace_1.3B_fp16.safetensors` in "
-    "*models/diffusion_models* (or the 14B one, or a GGUF loader in its place), "
-    "`umt5_xxl_fp8_e4m3fn_scaled.safetensors` in *models/text_encoders*, `wan_2.1_vae.safetensors` "
-    "in *models/vae*. LoRAs go between *Load Diffusion Model* and *Vivid Use Core Model*."
+    f"**Files** (ComfyUI offers what is missing): {link(VACE)} in *models/diffusion_models* (or "
+    f"{link(VACE_14B)}, or a GGUF loader in its place), {link(UMT5)} in *models/text_encoders*, "
+    f"{link(WAN_VAE)} in *models/vae*. LoRAs go between *Load Diffusion Model* and *Vivid Use Core "
+    "Model*."
 )
 
 
-def file(name: str, directory: str) -> dict[str, str]:
-    return {"name": name, "url": f"{HOST}/{directory}/{name}", "directory": directory}
-
-
-def loader(id: int, kind: str, widget: str, name: str, directory: str) -> Node:
+def loader(id: int, kind: str, widget: str, one: dict[str, str], **changes: Any) -> Node:
     """One of ComfyUI's own, with the file that it names."""
-    return Node(id=id, kind=kind, values={widget: name}, offers=(file(name, directory),))
+    values = {widget: one["name"]} | changes.pop("values", {})
+    return Node(id=id, kind=kind, values=values, offers=(one,), **changes)
+
+
+def another(id: int, kind: str, widget: str, one: dict[str, str], **values: Any) -> Node:
+    """A loader of another model, to turn on and connect."""
+    return loader(id, kind, widget, one, values=values, bypassed=True, width=NOTE_WIDTH)
 
 
 def loaders() -> tuple[Node, ...]:
     """A Wan VACE model as ComfyUI loads it, made to edit, and a clip below."""
-    model, text, vae = "diffusion_models", "text_encoders", "vae"
     return (
-        loader(20, "UNETLoader", "unet_name", "wan2.1_vace_1.3B_fp16.safetensors", model),
-        loader(21, "CLIPLoader", "clip_name", "umt5_xxl_fp8_e4m3fn_scaled.safetensors", text),
-        loader(22, "VAELoader", "vae_name", "wan_2.1_vae.safetensors", vae),
+        loader(20, "UNETLoader", "unet_name", VACE),
+        loader(21, "CLIPLoader", "clip_name", UMT5),
+        loader(22, "VAELoader", "vae_name", WAN_VAE),
         Node(
             id=1,
             kind="Vivid_UseCoreModel",
@@ -59,10 +87,15 @@ CORE_REMOVE = Template(
     "2. **Vivid Track Object** follows the koi. **Vivid Edit Video**: other frames fill what they "
     "show of the background, the model makes the rest; everything else stays exactly as it was.\n"
     f"3. {FILES}\n"
-    "4. For VOID, which takes shadows away too: `void_pass1.safetensors`, "
-    "`t5xxl_fp16.safetensors` (type *cogvideox*), `cogvideox_vae.safetensors`, guidance 1, and the "
-    "shadow as **affected_mask**.\n"
-    f"5. {SWAP}.",
+    "4. For VOID, which takes shadows away too: turn on the three loaders below (*Ctrl+B*), link "
+    "them to *Vivid Use Core Model*; guidance 1, and the shadow as **affected_mask**.\n"
+    f"5. {SWAP}.\n\n"
+    "The picture of this workflow: other frames filled all of the mask, no model had to.",
+    beside=(
+        another(30, "UNETLoader", "unet_name", VOID_MODEL),
+        another(31, "CLIPLoader", "clip_name", T5, type="cogvideox"),
+        another(32, "VAELoader", "vae_name", VOID_VAE),
+    ),
     groups=(
         Group(title="1 model and clip", nodes=loaders()),
         Group(title="2 point", nodes=koi()),
@@ -87,8 +120,12 @@ CORE_LOOP = Template(
     "2. Click the one you like in **Vivid Pick Keyframe**, press **Run** again: the clip follows "
     "it, in windows of the model chained to any length.\n"
     f"3. {FILES}\n"
-    "4. A picture of what shall appear: connect it to **reference** of *Vivid Use Core Model*.\n"
-    f"5. {SWAP}.",
+    "4. A picture of what shall appear: connect it to **reference** of *Vivid Use Core Model*. For "
+    "Wan Fun-InP in the place of VACE, turn on the loader below (*Ctrl+B*).\n"
+    f"5. {SWAP}.\n\n"
+    "The picture of this workflow was made with vivid-tiny in the model's place: *a large purple "
+    "square*.",
+    beside=(another(30, "UNETLoader", "unet_name", FUN_INP),),
     groups=(
         Group(title="1 model and clip", nodes=loaders()),
         Group(

@@ -87,16 +87,25 @@ MIDDLE = Template(
     ),
 )
 
+HOST = "https://huggingface.co/Comfy-Org"
+FILL = "flux1-fill-dev.safetensors"
+FLUX_FILL = f"[{FILL}]({HOST}/flux1-dev/resolve/main/split_files/diffusion_models/{FILL})"
+EDIT_2511 = "qwen_image_edit_2511_bf16.safetensors"
+QWEN = (
+    f"[{EDIT_2511}]({HOST}/Qwen-Image-Edit_ComfyUI/resolve/main/split_files/diffusion_models/"
+    f"{EDIT_2511})"
+)
 FROM_IMAGE_MODEL = Template(
     name="vivid_keyframe_from_image_model",
     note="## A keyframe from any image model\n"
     "1. **Vivid Frame for Editing** hands out frame 8: the part around the mask, at a size image "
     "models like (here 0.25 megapixels).\n"
     "2. **Your image model here**: core's own nodes paint the mask purple in its place, so that "
-    "this runs with nothing downloaded. Put yours there: *image* and *mask* go in, as for Flux "
-    "Fill (Browse Templates, *Flux.1 Fill*: **InpaintModelConditioning** takes both) or "
-    "Qwen-Image-Edit (*image* to **TextEncodeQwenImageEdit** and **VAE Encode**); the decoded "
-    "image goes to the *image* of 3. Set **megapixels** to 1.\n"
+    "this runs with nothing downloaded. Put yours there: *image* and *mask* go in, the edited "
+    "image goes to the *image* of 3. ComfyUI's own blueprints do (they offer their files): *Image "
+    "Inpainting (Flux.1 Fill Dev)*, of "
+    f"{FLUX_FILL}, takes both; *Image Edit (Qwen 2511)*, of {QWEN}, the image. Set **megapixels** "
+    "to 1.\n"
     "3. **Vivid Use Keyframe**, with *crop*: the picture is back in its frame, and nothing outside "
     "the mask has changed.\n"
     "4. **Vivid Propagate Keyframes**: the clip follows it both ways in time.\n"

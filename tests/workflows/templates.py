@@ -118,13 +118,18 @@ class Group:
 class Template:
     """A workflow: its file's name, the note that stands beside it, and its groups in order.
 
-    `weights` names a set of web/weights.json that a loader below the note, bypassed, offers.
+    `weights` names a set of web/weights.json that a loader below the note, bypassed, offers;
+    `beside` are other nodes there, bypassed too. ComfyUI's app mode shows `app_inputs`, widgets as
+    (node, name), and the results of the nodes `app_outputs`.
     """
 
     name: str
     note: str
     groups: tuple[Group, ...]
     weights: str = ""
+    beside: tuple[Node, ...] = ()
+    app_inputs: tuple[Link, ...] = ()
+    app_outputs: tuple[int, ...] = ()
 
     @property
     def nodes(self) -> list[Node]:
@@ -194,6 +199,7 @@ class Writer:
         places, groups = self._layout(template)
         nodes = [self._note(template.note)]
         nodes += [self._offer(template.weights)] if template.weights else []
+        nodes += self._beside(template.beside)
         nodes += [
             self.node(node, number, wires, places[node.id])
             for number, node in enumerate(template.nodes, 1)
@@ -207,7 +213,7 @@ class Writer:
             "links": [list(wire) for wire in wires],
             "groups": groups,
             "config": {},
-            "extra": {"ds": {"scale": 0.7, "offset": [430, 130]}},
+            "extra": {"ds": {"scale": 0.7, "offset": [430, 130]}, **_app(template)},
             "version": 0.4,
         }
 
@@ -310,6 +316,14 @@ class Writer:
         size = [NOTE_WIDTH, HEIGHT["Vivid_LoadModel"]]
         return loader(weights, id=91, mode=BYPASSED, pos=place, size=size, outputs=outputs)
 
+    def _beside(self, nodes: Sequence[Node]) -> list[dict[str, Any]]:
+        """Nodes below the note, one below the other."""
+        made, y = [], NOTE_HEIGHT + GAP
+        for node in nodes:
+            made.append(self.node(node, 0, [], (-NOTE_WIDTH - GROUP_GAP, y)))
+            y += node.tall + TITLE + GAP
+        return made
+
     @staticmethod
     def _note(text: str) -> dict[str, Any]:
         return {
@@ -328,3 +342,12 @@ class Writer:
             "color": "#432",
             "bgcolor": "#653",
         }
+
+
+def _app(template: Template) -> dict[str, Any]:
+    """What app mode shows; the file itself opens as a graph."""
+    if not template.app_outputs:
+        return {}
+    inputs = [[f"{node}", name] for node, name in template.app_inputs]
+    outputs = [f"{node}" for node in template.app_outputs]
+    return {"linearMode": False, "linearData": {"inputs": inputs, "outputs": outputs}}

@@ -71,6 +71,25 @@ def test_nodes_and_links_are_valid(name: str, interface: dict[str, Any]) -> None
         assert start["type"] == kind and kind in end["type"].split(",")
 
 
+def test_apps_show_widgets_and_results_that_there_are() -> None:
+    """ComfyUI leaves out what it does not find; an editor stands in for the text behind it."""
+    apps = 0
+    for template in TEMPLATES:
+        graph = read("workflows", f"{template.name}.json")
+        app = graph["extra"].get("linearData")
+        if app is None:
+            continue
+        apps += 1
+        kinds = {node["id"]: node["type"] for node in graph["nodes"]}
+        known = read("tests", "nodes", "interface.json")
+        for node, name in app["inputs"]:
+            inputs = {entry["name"] for entry in known[kinds[int(node)]]["inputs"]}
+            assert name.removesuffix("_editor") in inputs
+        assert [kinds[int(node)] for node in app["outputs"]] == ["SaveVideo"]
+        assert graph["extra"]["linearMode"] is False
+    assert apps == 4
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_one_link_is_moved_to_use_another_clip(name: str) -> None:
     """All that is taken from the sample clip is its VIDEO: Load Video gives one as well."""

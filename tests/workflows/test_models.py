@@ -26,6 +26,18 @@ def test_workflows_offer_what_their_loaders_name(path: Path) -> None:
             assert offered == [KNOWN[value] for value in values if value in KNOWN]
 
 
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+def test_loaders_of_comfyui_offer_the_file_that_they_name(path: Path) -> None:
+    for node in json.loads(path.read_text(encoding="utf-8"))["nodes"]:
+        if node["type"] not in ("UNETLoader", "CLIPLoader", "VAELoader"):
+            continue
+        (offered,) = node["properties"]["models"]
+        assert set(offered) == {"name", "url", "directory"}
+        assert offered["name"] == node["widgets_values"][0] == offered["url"].rsplit("/", 1)[1]
+        assert offered["url"].startswith("https://huggingface.co/") and "?" not in offered["url"]
+        assert offered["directory"] in ("diffusion_models", "text_encoders", "vae")
+
+
 @pytest.mark.parametrize("weights", FILES, ids=lambda one: one["id"])
 def test_only_what_comfyui_would_fetch_is_offered(weights: dict[str, Any]) -> None:
     """Its page fetches these kinds of files from this host, and shows other entries without."""

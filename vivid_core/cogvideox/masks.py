@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from ..errors import InputError
 from ..inpainter import Limits
+from ..mask.causal import spread_blocks, spread_groups
 from .conditioning import edit_mask, mask_to_latent
 from .latents import Geometry
 from .layout import Layout, layout_named
@@ -60,9 +60,7 @@ class MaskReading:
         frames, height, width = hole.shape
         size = (self.geometry.latent_frames(frames), height // space, width // space)
         latents = mask_to_latent(levels, size)[0, 0]
-        wide = latents.repeat_interleave(space, dim=1).repeat_interleave(space, dim=2)
-        # The first latent frame stands for one frame, each later one for `time`.
-        return wide[(torch.arange(frames) + time - 1) // time]
+        return spread_groups(spread_blocks(latents, space), time)[:frames]
 
 
 def default_reading() -> MaskReading:

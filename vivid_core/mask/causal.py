@@ -54,6 +54,16 @@ def max_over_blocks(mask: Float[Tensor, "*n h w"], side: int) -> Float[Tensor, "
     return blocks.amax(dim=(-1, -3))
 
 
+def spread_groups(mask: Float[Tensor, "t2 h w"], frames: int) -> Float[Tensor, "t h w"]:
+    """What each latent frame stands for: its value on every frame of its causal group."""
+    return torch.cat([mask[:1], mask[1:].repeat_interleave(frames, dim=0)])
+
+
+def spread_blocks(mask: Float[Tensor, "t h2 w2"], side: int) -> Float[Tensor, "t h w"]:
+    """What each latent stands for: its value on all of its `side` x `side` pixels."""
+    return mask.repeat_interleave(side, dim=1).repeat_interleave(side, dim=2)
+
+
 def fold_blocks(mask: Float[Tensor, "t h w"], side: int) -> Float[Tensor, "c t h2 w2"]:
     """Every pixel kept: those of each block of `side` x `side` pixels as channels, row by row."""
     t, height, width = mask.shape

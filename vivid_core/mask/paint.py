@@ -3,11 +3,13 @@
     {"version": 1, "frames": {
         "0": [{"brush": 300, "at": [5000, 5000, 5400, 5200]}],
         "12": [{"clear": true}, {"brush": 250, "at": [4000, 6000]}],
-        "20": [{"eraser": 90, "at": [4100, 6100, 4150, 6200]}]}}
+        "20": [{"eraser": 90, "at": [4100, 6100, 4150, 6200]}]},
+     "between": [[12, 20]]}
 
 Strokes are done in turn, on whatever the frame shows before. Places are x and y in turn, in
 ten-thousandths of the frame's width and height; a radius is in those of its width. So a painting
-fits a clip of any size.
+fits a clip of any size. "between" names stretches by their first and last frame: those between
+turn from the one into the other.
 """
 
 from __future__ import annotations
@@ -33,6 +35,7 @@ UNITS = 10_000  # in a frame's width or height
 MOST_TEXT = 4 * 2**20  # characters
 MOST_FRAMES, MOST_STROKES = 10_000, 20_000  # with paint; strokes of all frames together
 MOST_RADIUS = UNITS // 4
+LAST_FRAME = 10**9 - 1  # that a text may name
 FARTHEST = 2 * UNITS  # places beyond this are a mistake
 ARGUMENT = "paint"  # what errors name
 Kind = Literal["brush", "eraser", "clear"]
@@ -63,13 +66,23 @@ class Stroke:
 
 @dataclass(frozen=True, kw_only=True)
 class Painting:
-    """The strokes of each painted frame, in turn."""
+    """The strokes of each painted frame, in turn; stretches, as (first, last), of in-betweens.
+
+    Stretches follow each other and share their ends at most.
+    """
 
     frames: Mapping[int, tuple[Stroke, ...]] = field(default_factory=dict[int, tuple[Stroke, ...]])
+    between: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def in_betweens(self) -> list[int]:
+        """The frames that follow from others: inside a stretch, without paint of their own."""
+        inside = (frame for first, last in self.between for frame in range(first + 1, last))
+        return [frame for frame in inside if frame not in self.frames]
 
     def require_fit(self, frames: int) -> None:
         """Raise InputError for paint after the last frame of a clip of this length."""
-        last = max(self.frames, default=0)
+        last = max([*self.frames, *(last for _, last in self.between)], default=0)
         if last >= frames:
             raise InputError(
                 ARGUMENT,
@@ -89,7 +102,7 @@ def parse_painting(text: str) -> Painting:
         data: Any = decode_json(text, most_bytes=MOST_TEXT)
     except JsonError as error:
         raise InputError(ARGUMENT, f"the text {error}") from error
-    top = _object(data, "the text", {"version", "frames"})
+    top = _object(data, "the text", {"version", "frames", "between"})
     if top.get("version", VERSION) != VERSION:
         raise InputError(ARGUMENT, f"is of another version, this pack reads {VERSION}: update it")
     entries = _object(top.get("frames", {}), "frames", None)
@@ -98,19 +111,36 @@ def parse_painting(text: str) -> Painting:
     frames = {_frame(key): tuple(_strokes(entries[key], key)) for key in entries}
     if sum(map(len, frames.values())) > MOST_STROKES:
         raise InputError(ARGUMENT, f"has over {MOST_STROKES:,} strokes: paint with a larger brush")
-    return Painting(frames={frame: frames[frame] for frame in sorted(frames) if frames[frame]})
+    return Painting(
+        frames={frame: frames[frame] for frame in sorted(frames) if frames[frame]},
+        between=tuple(_stretches(top.get("between", []))),
+    )
 
 
-def retouch(masks: Float[Tensor, "t h w"], painting: Painting) -> Float[Tensor, "t h w"]:
+def retouch(
+    masks: Float[Tensor, "t h w"],
+    painting: Painting,
+    *,
+    ease: Ease = "smooth",
+    motion: Float[Tensor, "t 3 3"] | None = None,
+) -> Float[Tensor, "t h w"]:
     """New masks with the strokes of each painted frame done on it; all else is as it was.
 
-    Raises InputError for paint after the last frame.
+    But for in-betweens: inside a stretch, the frame that it begins with turns into the one that it
+    ends with, by way of those that are painted. `ease` and `motion` as in `animate_masks`. Raises
+    InputError for paint after the last frame.
     """
     painting.require_fit(len(masks))
     result = masks.clone()
     for frame, strokes in painting.frames.items():
         before = masks[frame].detach().cpu().float().numpy()
         result[frame] = torch.as_tensor(paint_frame(before, strokes)).to(result)
+    for first, last in painting.between:
+        span = slice(first, last + 1)
+        keys = {frame for frame in painting.frames if first < frame < last} | {first, last}
+        known = {frame - first: result[frame].cpu().float().numpy() for frame in sorted(keys)}
+        moves = None if motion is None else motion[span]
+        result[span] = _filled(known, len(result[span]), ease=ease, motion=moves).to(result)
     return result
 
 
@@ -133,11 +163,21 @@ def paint_over_time(
     painted = {f: paint_frame(nothing, strokes) for f, strokes in painting.frames.items()}
     if not any(mask.any() for mask in painted.values()):
         raise InputError(ARGUMENT, "nothing is painted yet: paint on a frame of the node's picture")
-    result = torch.zeros(frames, *size)
-    for keys, start, stop in _runs(painted, frames):
+    return _filled(painted, frames, ease=ease, motion=motion)
+
+
+def _filled(
+    known: Mapping[int, Floats], frames: int, *, ease: Ease, motion: Tensor | None
+) -> Tensor:
+    """A mask for every frame from those that are known, which stay as they are.
+
+    An empty one ends the shape, up to the next that is not.
+    """
+    result = torch.zeros(frames, *known[min(known)].shape)
+    for keys, start, stop in _runs(known, frames):
         made = animate_masks(keys, frames, ease=ease, motion=motion)
         result[start:stop] = made[start:stop]
-    for frame, mask in painted.items():
+    for frame, mask in known.items():
         result[frame] = torch.as_tensor(mask)
     return result
 
@@ -203,9 +243,28 @@ def _strokes(entries: Any, key: str) -> Iterator[Stroke]:
         yield Stroke(kind=kind, radius=radius, at=_whole(values["at"], where))
 
 
+def _stretches(entries: Any) -> Iterator[tuple[int, int]]:
+    """Pairs of the first and the last frame, in order of time."""
+    if not isinstance(entries, list):
+        raise InputError(ARGUMENT, "between: need a list of stretches such as [[10, 20]]")
+    if len(cast(list[Any], entries)) > MOST_FRAMES:
+        raise InputError(ARGUMENT, f"between: has over {MOST_FRAMES:,} stretches: leave some out")
+    before = 0
+    for pair in cast(list[Any], entries):
+        ends = _whole(pair, "between")
+        if len(ends) != 2 or not before <= ends[0] < ends[1] - 1 or ends[1] > LAST_FRAME:
+            raise InputError(
+                ARGUMENT,
+                f"between: {str(pair)[:40]} is no stretch: need its first and last frame, with "
+                "frames in between, after the stretch before",
+            )
+        yield ends[0], ends[1]
+        before = ends[1]
+
+
 def _whole(values: Any, where: str) -> tuple[int, ...]:
     if not isinstance(values, list) or not all(type(v) is int for v in cast(list[Any], values)):
-        raise InputError(ARGUMENT, f"{where}: radius and places are whole numbers")
+        raise InputError(ARGUMENT, f"{where}: need whole numbers")
     return tuple(cast(Sequence[int], values))
 
 

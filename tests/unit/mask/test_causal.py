@@ -15,6 +15,8 @@ from vivid_core.mask.causal import (
     max_over_blocks,
     max_over_groups,
     max_over_spans,
+    spread_blocks,
+    spread_groups,
 )
 
 FRAMES, SIDE = 4, 8
@@ -36,6 +38,16 @@ def test_one_pixel_marks_the_latent_that_stands_for_it(place):
     latent = max_over_groups(max_over_blocks(mask, SIDE), FRAMES)
     assert latent.shape == (3, 2, 3)
     assert latent.nonzero().tolist() == [[(frame + FRAMES - 1) // FRAMES, y // SIDE, x // SIDE]]
+
+
+@given(places)
+def test_what_is_spread_covers_all_that_shares_the_latent(place):
+    frame, y, x = place
+    latent = max_over_groups(max_over_blocks(one_pixel(9, frame, y, x), SIDE), FRAMES)
+    spread = spread_groups(spread_blocks(latent, SIDE), FRAMES)
+    assert torch.equal(max_over_groups(max_over_blocks(spread, SIDE), FRAMES), latent)
+    assert spread.shape == (9, 2 * SIDE, 3 * SIDE) and spread[frame, y, x] == 1
+    assert int(spread.sum()) == SIDE * SIDE * (1 if frame == 0 else FRAMES)
 
 
 @given(places)

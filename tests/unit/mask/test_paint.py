@@ -102,6 +102,66 @@ def test_one_bad_frame_is_repainted():
     assert fixed[2, 30, 30] == 1 and not fixed[2, :15, :15].any()
 
 
+@settings(max_examples=20)
+@given(
+    st.lists(st.integers(0, 11), min_size=2, max_size=5, unique=True),
+    st.dictionaries(st.integers(0, 11).map(str), st.lists(strokes, max_size=3), max_size=4),
+    st.integers(0, 99),
+)
+def test_in_betweens_touch_nothing_but_their_stretch(ends, frames, seed):
+    ends = sorted(ends)
+    between = [pair for pair in zip(ends, ends[1:], strict=False) if pair[1] - pair[0] > 1]
+    masks = torch.rand(12, 16, 24, generator=torch.Generator().manual_seed(seed))
+    text = {"version": 1, "frames": frames, "between": between}
+    painted = parse_painting(json.dumps(text))
+    plain = retouch(masks, parse_painting(json.dumps({"frames": frames})))
+    result = retouch(masks, painted)
+    inside = {f for first, last in between for f in range(first + 1, last)}
+    assert set(painted.in_betweens) == inside - set(painted.frames)
+    for frame in set(range(12)) - set(painted.in_betweens):
+        assert torch.equal(result[frame], plain[frame])
+    assert result.min() >= 0 and result.max() <= 1
+
+
+@settings(max_examples=25)
+@given(
+    st.tuples(st.integers(2500, 5500), st.integers(2500, 7500)),
+    st.tuples(st.integers(2500, 5500), st.integers(2500, 7500)),
+    st.integers(1, 3), st.integers(6, 10),
+)  # fmt: skip
+def test_in_betweens_lead_from_one_end_to_the_other(start, end, first, last):
+    """Whatever the track was there: the shape stays whole, and moves in order of time."""
+    track = torch.zeros(12, 60, 60)
+    track[:, 50:58, 50:58] = 1
+    dots = {str(first): start, str(last): end}
+    frames = {key: [{"clear": True}, dot(*place)] for key, place in dots.items()}
+    text = json.dumps({"frames": frames, "between": [[first, last]]})
+    result = retouch(track, parse_painting(text))
+    area = float(result[first].sum())
+    middles = []
+    for frame in range(first, last + 1):
+        mask = result[frame]
+        assert float(mask.sum()) == pytest.approx(area, rel=0.15)
+        assert not mask[55:, 55:].any()
+        middles.append((torch.nonzero(mask > 0.5).float().mean(dim=0)).tolist())
+    for axis, (a, b) in enumerate(((start[1], end[1]), (start[0], end[0]))):
+        line = [middle[axis] * (1 if b >= a else -1) for middle in middles]
+        assert all(later > earlier - 0.6 for earlier, later in zip(line, line[1:], strict=False))
+        assert middles[-1][axis] - middles[0][axis] == pytest.approx((b - a) * 60 / 10_000, abs=1)
+
+
+def test_in_betweens_go_by_way_of_painted_frames_and_end_at_empty_ones():
+    frames = {"4": [{"clear": True}, dot(7500, 7500)], "8": [{"clear": True}]}
+    text = json.dumps({"frames": frames, "between": [[0, 8]]})
+    track = torch.zeros(10, 40, 40)
+    track[:, 5:15, 5:15] = 1
+    result = retouch(track, parse_painting(text))
+    middles = [float(torch.nonzero(mask > 0.5).float().mean()) for mask in result[:8]]
+    assert middles[:5] == sorted(middles[:5]) and middles[4] == pytest.approx(29.5, abs=0.6)
+    assert all(torch.equal(mask, result[5]) for mask in result[5:8])
+    assert not result[8].any() and torch.equal(result[9], track[9])
+
+
 def test_painted_frames_turn_into_each_other():
     masks = paint_over_time(painting(f0=[dot(2500, 2500)], f8=[dot(7500, 2500)]), 12, (40, 40))
     middles = [float(np.nonzero(mask.numpy() > 0.5)[1].mean()) for mask in masks]
@@ -130,6 +190,8 @@ def test_paint_has_to_lie_within_the_clip():
         retouch(torch.zeros(4, 8, 8), late)
     with pytest.raises(InputError, match=outside):
         paint_over_time(late, 4, (8, 8))
+    with pytest.raises(InputError, match=outside):
+        retouch(torch.zeros(4, 8, 8), parse_painting('{"between": [[2, 9]]}'))
     with pytest.raises(InputError, match="nothing is painted yet"):
         paint_over_time(painting(f1=[{"clear": True}]), 4, (8, 8))
 
@@ -153,6 +215,13 @@ def test_paint_has_to_lie_within_the_clip():
         ('{"frames": {"0": [{"brush": 2501, "at": [1, 2]}]}}', "a radius is 2501"),
         ('{"frames": {"0": [{"brush": 3, "at": [1, 20001]}]}}', "lies beyond"),
         ('{"frames": {}, "more": 1}', "does not know 'more'"),
+        ('{"between": 3}', "between: need a list of stretches"),
+        ('{"between": [3]}', "between: need whole numbers"),
+        ('{"between": [[3, 4]]}', r"\[3, 4\] is no stretch"),
+        ('{"between": [[3, 9, 12]]}', "is no stretch"),
+        ('{"between": [[-1, 9]]}', "is no stretch"),
+        ('{"between": [[2, 9], [8, 12]]}', r"\[8, 12\] is no stretch"),
+        ('{"between": [[2, 1000000000]]}', "is no stretch"),
     ],
 )
 def test_damaged_texts_are_refused(text, words):
