@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -14,9 +14,9 @@ from ...vivid_core.errors import InputError, ModelError
 from ...vivid_core.inpainter import Draw, Limits, OnStage, Painted, Prompt, Region, Work
 from ...vivid_core.settings import Settings
 from .contracts import Sampled, Span, condition
-from .family import Family, group_frames
+from .family import Family, group_frames, latent_spans
 from .identity import model_digest
-from .reading import READINGS, Steps, seen_mask
+from .reading import IC_LORA, READINGS, Reading, Steps, seen_mask
 from .sampling import Schedule, Stage, colors_of, sample
 from .texts import NEGATIVE, POSITIVE, Conditions, Texts
 
@@ -151,15 +151,23 @@ class CoreModel:
 
     @property
     def mask_rule(self) -> str:
-        return READINGS[self.family.contract].rule(self._steps)
+        return self._reading.rule(self._steps)
 
     def seen_mask(self, hole: Tensor) -> Tensor:
         """A hole of a legal size and length as it is read: 0..1, 1 = made."""
-        return seen_mask(self.family.contract, hole, self._steps, least=self.family.least)
+        return seen_mask(self._reading, hole, self._steps, least=self.family.least)
+
+    @property
+    def _reading(self) -> Reading:
+        return READINGS[self.family.contract] if self.iclora is None else IC_LORA
 
     @property
     def _steps(self) -> Steps:
-        return Steps(side=int(self.vae.spacial_compression_encode()), frames=group_frames(self.vae))
+        return Steps(
+            side=int(self.vae.spacial_compression_encode()),
+            frames=max(self.family.chunk, default=group_frames(self.vae)),
+            spans_of=partial(latent_spans, self.family, self.vae),
+        )
 
     @cached_property
     def _latent_format(self) -> Any:

@@ -23,6 +23,7 @@ if __package__:  # to be listed by pytest
         conditioning,
         edit,
         load_model,
+        pack_module,
         random_state,
         refused,
         require_exact,
@@ -40,6 +41,7 @@ else:
         conditioning,
         edit,
         load_model,
+        pack_module,
         random_state,
         refused,
         require_exact,
@@ -202,9 +204,8 @@ def sampled_by_core(model: Any, positive: Any, negative: Any, latent: Any) -> to
 
 def sampled_by_us(model: Any, sampled: Any) -> torch.Tensor:
     schedule = model.bundle.schedule
-    guider = schedule.guided(model.bundle.model, sampled.conditions[0], 3.0)
-    sigmas = schedule.sigmas_of(model.bundle.model, 2)
-    return model.bundle._sample(guider, sampled, sigmas, 1, lambda *_: None)
+    stages = schedule.stages((model.bundle.model,), sampled.conditions[0], 3.0, 2)
+    return model.bundle._sample(stages, sampled, 1, lambda *_: None)
 
 
 def ltx_is_told_what_cores_graph_tells(nodes: Any) -> None:
@@ -260,6 +261,19 @@ def an_iclora_is_told_what_cores_graph_tells(nodes: Any) -> str | None:
     return None
 
 
+def the_overlay_shows_what_ltx_makes(nodes: Any) -> None:
+    causal = pack_module("mask.causal")
+    pixels, _ = clip_and_mask(frames=FRAMES)
+    hole = torch.zeros(FRAMES, SIDE, SIDE)
+    hole[1:, 10:30, 40:50] = 1
+    for inputs in ({}, LATER) if has_ltx_2() else ({},):
+        model = ltx(nodes, **inputs)
+        made = told(model, pixels, hole).noise_mask[0, 0, :2]
+        spread = causal.spread_blocks(causal.spread_groups(made, 8), 32)
+        assert torch.equal(model.bundle.seen_mask(hole), spread)
+        assert bool(spread[1:].all()) == bool(inputs), "an IC-LoRA makes frames whole"
+
+
 def what_ltx_cannot_take_is_refused(nodes: Any) -> None:
     refused("iclora_parameters", "Wan VACE", by=lambda: vace(nodes, **LATER))
     pixels, hole = both_ends()
@@ -276,6 +290,7 @@ CHECKS: dict[str, Callable[[Any], str | None]] = {
         a_candidate_is_the_same_in_any_company,
         ltx_is_told_what_cores_graph_tells,
         an_iclora_is_told_what_cores_graph_tells,
+        the_overlay_shows_what_ltx_makes,
         what_ltx_cannot_take_is_refused,
     )
 }

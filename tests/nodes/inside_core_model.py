@@ -263,9 +263,7 @@ CHECKS: dict[str, Callable[[Any], str | None]] = {
     )
 } | {
     name: in_inference_mode(check)
-    for name, check in (
-        CONTRACTS | EXPERTS | LTX | MINIMAX | MEMORY | PARITY | WORKFLOWS
-    ).items()
+    for name, check in (CONTRACTS | EXPERTS | LTX | MINIMAX | MEMORY | PARITY | WORKFLOWS).items()
 }
 
 if __name__ == "__main__":

@@ -54,6 +54,11 @@ def max_over_blocks(mask: Float[Tensor, "*n h w"], side: int) -> Float[Tensor, "
     return blocks.amax(dim=(-1, -3))
 
 
+def spread_spans(mask: Float[Tensor, "t2 h w"], spans: Sequence[int]) -> Float[Tensor, "t h w"]:
+    """What each latent frame stands for: its value on each of the frames that `spans` counts."""
+    return mask.repeat_interleave(torch.tensor(spans), dim=0)
+
+
 def spread_groups(mask: Float[Tensor, "t2 h w"], frames: int) -> Float[Tensor, "t h w"]:
     """What each latent frame stands for: its value on every frame of its causal group."""
     return torch.cat([mask[:1], mask[1:].repeat_interleave(frames, dim=0)])

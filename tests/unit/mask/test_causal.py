@@ -17,6 +17,7 @@ from vivid_core.mask.causal import (
     max_over_spans,
     spread_blocks,
     spread_groups,
+    spread_spans,
 )
 
 FRAMES, SIDE = 4, 8
@@ -48,6 +49,16 @@ def test_what_is_spread_covers_all_that_shares_the_latent(place):
     assert torch.equal(max_over_groups(max_over_blocks(spread, SIDE), FRAMES), latent)
     assert spread.shape == (9, 2 * SIDE, 3 * SIDE) and spread[frame, y, x] == 1
     assert int(spread.sum()) == SIDE * SIDE * (1 if frame == 0 else FRAMES)
+
+
+@given(st.lists(st.integers(1, 4), min_size=1, max_size=5), st.data())
+def test_what_is_spread_over_spans_covers_all_that_shares_the_latent(spans, data):
+    frame = data.draw(st.integers(0, sum(spans) - 1))
+    mask = one_pixel(sum(spans), frame, 0, 0)
+    latent = max_over_spans(mask, spans)
+    spread = spread_spans(latent, spans)
+    assert torch.equal(max_over_spans(spread, spans), latent) and (spread >= mask).all()
+    assert spread.sum() == spans[int(latent.amax((1, 2)).argmax())]
 
 
 @given(places)
