@@ -98,9 +98,8 @@ class Settings:
                 "later_captions",
                 f"begin at frames {list(starts[1:])}: need ascending ones above 0",
             )
-        if self.task in ("delete", "propagate", "animate") or all(
-            text.strip() for text in self.captions
-        ):
+        needs_none = self.task in ("delete", "propagate", "animate")
+        if needs_none or all(text.strip() for text in self.captions):
             return
         example = "make the parrot a magpie" if self.task == "instruct" else "a red balloon"
         what = "change" if self.task == "instruct" else self.task

@@ -46,8 +46,9 @@ class SampleRecord:
 
     A sample of "edit" has captions of what is inside the mask, the shortest first; "delete" has
     none, for its caption is fixed, and its mask lies on background, so that the clip itself is the
-    truth. A sample of "instruct" has an edit beside its clip: its captions are the instruction in one
-    or more wordings, its mask is where the two differ. `box` is left, top, right, bottom on the first frame in pixels. The six variants of a
+    truth. A sample of "instruct" has an edit beside its clip: its captions are the instruction in
+    one or more wordings, its mask is where the two differ. `box` is left, top, right, bottom in
+    pixels, on the first frame, or of an edit on all frames together. The six variants of a
     mask (VIVID, sec. 3.3) are not stored. Whoever wants them as fixed files, as the paper has them,
     gives `mask_seed` to `augment_mask`; this pack's training draws anew each time instead, from
     its own seed and step.

@@ -9,11 +9,12 @@ from typing import Any
 import torch
 
 from ..build.config import BuildConfig, EngineNames
-from ..build.engines import Encoder, Engines
+from ..build.engines import Engines
 from ..errors import InputError
 from ..flow.dis import DisFlow
 from ..flow.engine import FlowEngine
 from ..flow.raft import load_raft
+from ..measure.encoder import ClipEncoder, load_clip_model
 from ..perceive.frame_masks import TrackerSegmenter
 from ..perceive.load import ENGINES, load_engine, require_role
 from ..runtime import device_named
@@ -96,12 +97,8 @@ def load_flow(named: str, device: torch.device) -> FlowEngine:
     raise InputError("engines: flow", f"{named!r} is unknown: use dis, or raft:WEIGHTS")
 
 
-def load_encoder(place: str, device: torch.device) -> Encoder | None:
-    if not place:
-        return None
-    from ..measure.encoder import load_clip_model
-
-    return load_clip_model(place, device=device)
+def load_encoder(place: str, device: torch.device) -> ClipEncoder | None:
+    return load_clip_model(place, device=device) if place else None
 
 
 def split_name(named: str) -> tuple[str, Path | None]:
