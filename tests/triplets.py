@@ -38,9 +38,9 @@ def triplet_config(sources: Path, out: Path, **changes: Any) -> TripletConfig:
         stills=sources / PAIRS / "clips",
         clips=ClipRules(min_seconds=0.5, min_side=32),
         sweep=Sweep(text=(4.0, 8.0), count=2),
-        editing=Sampling(steps=2),
-        following=Sampling(steps=2, guidance=(5.0,)),
-        animating=Sampling(steps=2, guidance=(3.0,)),
+        editing=Sampling(steps=1),
+        following=Sampling(steps=1, guidance=(5.0,)),
+        animating=Sampling(steps=1, guidance=(3.0,)),
         choice=Choice(candidates=2, highest_epe=1000.0),
         form=Form(frames=5, lossless=True, shard_bytes=200_000),
     )

@@ -7,6 +7,7 @@ KEY.source.mp4  KEY.edited.mp4
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from ..data.built import EDITED, INDEX, SOURCE, read_index
@@ -16,7 +17,7 @@ from ..data.shards import ShardedSample, read_place
 from ..errors import InputError
 from ..files.atomic import write_whole
 
-TABLES = {"insvie.csv": "insvie-pairs", "triplets.json": "ditto"}
+DESCRIBED, PAIRED = "insvie.csv", "triplets.json"  # no form of others has all of it
 
 
 def write_triplets(dataset: Path, target: Path) -> int:
@@ -34,8 +35,10 @@ def write_triplets(dataset: Path, target: Path) -> int:
         unfinished.mkdir()
         root = unfinished.resolve()
         records = [row for entry in entries for row in _write(dataset, entry, root)]
-        for name, form in TABLES.items():
-            write_dataset(root / name, records, form)
+        described = [replace(record, edited=None) for record in records]
+        paired = [replace(record, captions=(), edited_caption="") for record in records]
+        write_dataset(root / DESCRIBED, described, "insvie-pairs")
+        write_dataset(root / PAIRED, paired, "ditto")
     return len(entries)
 
 

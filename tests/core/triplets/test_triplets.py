@@ -91,7 +91,7 @@ def test_a_build_that_is_stopped_goes_on_to_the_same_bytes(
     sources: Path, built: Path, tmp_path: Path, units: int
 ):
     """Amid the next unit: what it had written is thrown away."""
-    config, done, left = triplet_config(sources, tmp_path), 0, 30
+    config, done, left = triplet_config(sources, tmp_path), 0, 4
 
     def report(progress: Progress) -> None:
         nonlocal done

@@ -67,7 +67,7 @@ def training_memory(
         moments=MOMENTS[config.optimization.optimizer] * trained,
         average=FLOAT * trained,
         activations=max(
-            activation_bytes(bundle, config, processes) + _decode(bundle, config),
+            activation_bytes(bundle, config, processes) + decoded_bytes(bundle, config),
             _encode(bundle, config),
         ),
     )
@@ -135,7 +135,7 @@ def _encode(bundle: ModelBundle, config: AdapterConfig) -> int:
     )
 
 
-def _decode(bundle: ModelBundle, config: AdapterConfig) -> int:
+def decoded_bytes(bundle: ModelBundle, config: AdapterConfig) -> int:
     """Of the decoder with all it keeps for a gradient, where LPIPS is trained on.
 
     What the transformer kept is still there. LPIPS itself is not counted: AlexNet keeps less than
@@ -146,5 +146,9 @@ def _decode(bundle: ModelBundle, config: AdapterConfig) -> int:
     frames, height, width = train_sizes(bundle, config.recipe)[0]
     latents = min(config.recipe.decoded_frames, bundle.geometry.latent_frames(frames))
     return decode_gradient_bytes(
-        bundle.vae.config, latents=latents, height=height, width=width, element=FLOAT
+        bundle.vae.config,
+        latents=latents,
+        height=height,
+        width=width,
+        element=min(bundle.vae.dtype.itemsize, FLOAT),
     )
