@@ -63,7 +63,8 @@ class TripletEngineLoader:
 def _model(name: str, base: Path | None, device: torch.device) -> Any:
     if name in (TINY, TINY_INSTRUCT):
         return load_model(name, device=device)
-    return load_model(Path(name).expanduser(), base=base, device=device)
+    place = Path(name).expanduser()
+    return load_model(place, base=base if place.is_file() else None, device=device)
 
 
 def _chat(named: str, device: torch.device) -> Chat:
