@@ -29,6 +29,7 @@ from .screen import FilterEdit, ScreenEdits
 from .sweep import SweepGuidance
 from .track import LoadTracker, TrackObject
 from .train import PlotTraining, TrainAdapter
+from .triplets import BuildInstructionDataset
 
 NODES: list[type[io.ComfyNode]] = [
     LoadModel,
@@ -73,6 +74,7 @@ NODES: list[type[io.ComfyNode]] = [
     CameraMotionClip,
     WriteInstructions,
     WritePair,
+    BuildInstructionDataset,
     TrainAdapter,
     PlotTraining,
     SaveAdapter,

@@ -302,7 +302,7 @@ class WriteSamples(VividNode):
                     default=True,
                     tooltip="Off: it is left out. Connect Vivid Filter Sample.",
                 ),
-                *_rights_inputs(),
+                *rights_inputs(),
                 *shown_inputs(),
             ],
             outputs=dataset_outputs(),
@@ -325,7 +325,7 @@ class WriteSamples(VividNode):
         from ..vivid_core.errors import InputError
 
         require_choices(cls, task=words["task"])
-        out = _dataset_folder(name)
+        out = dataset_folder(name)
         report = "left out: it did not pass"
         if passed:
             count = add_sample(out, _handmade(video, mask, words), lossless=lossless)
@@ -387,11 +387,11 @@ def _output_inputs() -> list[io.Input]:
             **fixed_seed(),
             tooltip="Of all random choices. The same seed builds the same dataset.",
         ),
-        *_rights_inputs(),
+        *rights_inputs(),
     ]
 
 
-def _rights_inputs() -> list[io.Input]:
+def rights_inputs() -> list[io.Input]:
     return [
         io.String.Input(
             "licence", default="", tooltip="Of the videos; kept with every sample.", **advanced()
@@ -409,7 +409,7 @@ def _limit(name: str, default: float, tooltip: str) -> io.Input:
     return io.Float.Input(name, default=default, min=0.0, max=1.0, step=0.001, tooltip=tooltip)
 
 
-def _dataset_folder(name: str) -> Path:
+def dataset_folder(name: str) -> Path:
     from ..vivid_core.errors import InputError
 
     if not name.strip():
@@ -434,7 +434,7 @@ def _configuration(videos: Path, asked: dict[str, Any]) -> BuildConfig:
 
     values = {
         "videos": str(videos),
-        "out": str(_dataset_folder(asked["name"])),
+        "out": str(dataset_folder(asked["name"])),
         **{name: asked[name] for name in ("seed", "licence", "origin")},
         "clips": {name: asked[name] for name in ("min_seconds", "max_seconds", "min_side")},
         "deletion": {"per_clip": asked["deletions"]},

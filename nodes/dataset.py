@@ -99,18 +99,37 @@ class SampleDataset(VividNode):
                 ),
                 io.Int.Input("length", default=17, min=1, max=200, tooltip="Frames of each clip."),
                 *shown_inputs(),
+                io.Int.Input(
+                    "pairs",
+                    default=0,
+                    min=0,
+                    max=10_000,
+                    optional=True,
+                    tooltip="Pictures with their edits and instructions that are written beside "
+                    "the clips, for Vivid Build Instruction Dataset.",
+                ),
             ],
             outputs=dataset_outputs(),
         )
 
     @classmethod
     def execute(
-        cls, clips: int, seed: int, width: int, height: int, length: int, samples: int, shuffle: int
+        cls,
+        clips: int,
+        seed: int,
+        width: int,
+        height: int,
+        length: int,
+        samples: int,
+        shuffle: int,
+        pairs: int = 0,
     ) -> io.NodeOutput:
         from ..vivid_core.data.folder import CAPTIONS
         from ..vivid_core.tiny.folder import write_scene_folder
+        from ..vivid_core.tiny.pairs import PAIRS, write_instruction_folder
 
-        name = f"shapes_{clips}_{seed}_{width}x{height}x{length}"
+        more = f"_{pairs}" if pairs else ""
+        name = f"shapes_{clips}_{seed}_{width}x{height}x{length}{more}"
         folder = host.work_folder("datasets", name)
         if not (folder / CAPTIONS).is_file():
             write_scene_folder(
@@ -120,6 +139,11 @@ class SampleDataset(VividNode):
                 size=(height, width),
                 first_seed=seed,
                 on_clip=_progress("write"),
+            )
+        if pairs:
+            size = (height, width)
+            write_instruction_folder(
+                folder / PAIRS, pairs=pairs, frames=1, size=size, first_seed=seed
             )
         return show_dataset(folder, samples, shuffle)
 

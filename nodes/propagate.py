@@ -24,11 +24,7 @@ from .sockets import FRAMES, VividKeyframe, VividModel
 from .video import read_recording
 
 if TYPE_CHECKING:
-    from ..vivid_core.edit.job import Job, Material
-    from ..vivid_core.inpainter import Inpainter
     from ..vivid_core.video import Keyframe
-
-BY_INVERSION = "image-to-video, along the source's own noise"
 
 
 class PropagateEdit(VividNode):
@@ -48,7 +44,9 @@ class PropagateEdit(VividNode):
             hidden=[io.Hidden.unique_id],
             inputs=[
                 VividModel.Input(
-                    "model", tooltip="An image-to-video model, or one that edits inside a mask."
+                    "model",
+                    tooltip="An image-to-video model, or one that edits inside a mask or by "
+                    "instruction.",
                 ),
                 io.MultiType.Input("video", types=FRAMES, tooltip="The clip before the edit."),
                 io.String.Input(
@@ -56,7 +54,8 @@ class PropagateEdit(VividNode):
                     multiline=True,
                     default="",
                     placeholder="what the edited clip shows",
-                    tooltip="What the edited clip shows; models that edit inside a mask need it.",
+                    tooltip="What the edited clip shows; models that edit inside a mask need it. "
+                    "For a model of instructions it is the instruction.",
                 ),
                 *prompt_inputs(),
                 *work_inputs(),
@@ -95,30 +94,20 @@ class PropagateEdit(VividNode):
         **settings: Any,
     ) -> io.NodeOutput:
         from ..vivid_core.edit.clip import run_edit
+        from ..vivid_core.instruct.propagate import plan_following
 
         require_choices(cls, **settings)
         source = read_recording(video)
         material = material_of(source.clip, mask, _keyframes(edited, frame, keyframe))
-        job, lead = _planned(model.bundle, material, settings)
+        asked = edit_settings(task="propagate", **settings)
+        planned = plan_following(model.bundle, material, asked)
+        job = planned.job
         prepare(model, job)
         runtime = host.runtime()
         store = journal_of(source, job, f"{cls.hidden.unique_id}")
         result = run_edit(model.bundle, job, runtime, store=store)
         host.show_result(runtime, result.frames)
-        return edit_output(source, result, lead=lead)
-
-
-def _planned(model: Inpainter, material: Material, settings: dict[str, Any]) -> tuple[Job, str]:
-    """By inversion where the model animates, else by keyframes; with words on how."""
-    from ..vivid_core.instruct.propagate import plan_inversion
-    from ..vivid_core.keyframe.propagate import plan_propagation
-
-    if "propagate" in model.limits.tasks:
-        asked = edit_settings(task="propagate", **settings)
-        return plan_inversion(model, material, asked), BY_INVERSION
-    asked = edit_settings(task="modify", **settings)
-    planned = plan_propagation(model, material, asked)
-    return planned.job, planned.way
+        return edit_output(source, result, lead=planned.way)
 
 
 def _keyframes(edited: Any, frame: int, keyframe: Any) -> tuple[Keyframe, ...]:

@@ -66,14 +66,7 @@ class ScreenEdits(VividNode):
                     tooltip="Empty: the best is picked. Else yours: a number from 1, or the digest "
                     "of a picture.",
                 ),
-                io.Combo.Input(
-                    "clip_model",
-                    options=[host.NO_WEIGHTS, *host.choices("clip_model")],
-                    default=host.NO_WEIGHTS,
-                    tooltip="For the figures of CLIP: a folder in models/clip_vision, such as "
-                    "openai/clip-vit-base-patch32. Without one figures cannot tell whether the "
-                    "instruction was followed.",
-                ),
+                clip_model_input(),
                 *(
                     io.String.Input(
                         name, default="", multiline=True, optional=True, tooltip=words, **advanced()
@@ -143,7 +136,7 @@ class ScreenEdits(VividNode):
                 list(batch),
                 asked,
                 judge=_judge(judge) if number is None else None,
-                clip=_clip(clip_model),
+                clip=clip_encoder(clip_model),
             )
         return _shown(batch, found, number or found.best, frame, chosen=number is not None)
 
@@ -237,7 +230,19 @@ def _judge(engine: Any) -> Chat | None:
     return None if engine is None else ready_judge(engine)
 
 
-def _clip(clip_model: str) -> Any:
+def clip_model_input() -> io.Input:
+    return io.Combo.Input(
+        "clip_model",
+        options=[host.NO_WEIGHTS, *host.choices("clip_model")],
+        default=host.NO_WEIGHTS,
+        tooltip="For the figures of CLIP: a folder in models/clip_vision, such as "
+        "openai/clip-vit-base-patch32. Without one figures cannot tell whether the "
+        "instruction was followed.",
+    )
+
+
+def clip_encoder(clip_model: str) -> Any:
+    """The CLIP model of a choice; None where none is chosen."""
     from ..vivid_core.measure.encoder import load_clip_model
 
     if clip_model == host.NO_WEIGHTS:

@@ -8,7 +8,7 @@ from typing import Literal
 from .errors import CaptionError, InputError
 
 Task = Literal["add", "modify", "delete"]  # inside a mask
-Aim = Literal["add", "modify", "delete", "instruct", "propagate"]
+Aim = Literal["add", "modify", "delete", "instruct", "propagate", "animate"]
 GuidanceFormula = Literal["released", "paper"]
 Sampler = Literal["ddim", "dpm"]
 Focus = Literal["auto", "native", "enlarge", "off"]
@@ -30,7 +30,8 @@ class Settings:
 
     `task` add, modify and delete work inside a mask; "instruct" does what the caption, then an
     instruction, says ("make the parrot a magpie"); "propagate" carries finished frames through
-    the clip along its own motion. The last two edit the whole frame where no mask confines them.
+    the clip along its own motion; "animate" makes a clip of its first frame and a caption. The
+    last three edit the whole frame where no mask confines them.
 
     `later_captions` are (first frame, caption) of what follows `caption`, in ascending order.
     `guidance` is the scale of the caption; a model with more than one scale takes all of them, the
@@ -97,7 +98,8 @@ class Settings:
                 "later_captions",
                 f"begin at frames {list(starts[1:])}: need ascending ones above 0",
             )
-        if self.task in ("delete", "propagate") or all(text.strip() for text in self.captions):
+        needs_none = self.task in ("delete", "propagate", "animate")
+        if needs_none or all(text.strip() for text in self.captions):
             return
         example = "make the parrot a magpie" if self.task == "instruct" else "a red balloon"
         what = "change" if self.task == "instruct" else self.task
@@ -113,7 +115,7 @@ class Settings:
     @property
     def inside_mask(self) -> bool:
         """Whether a mask belongs to the task, so that one of everything looks like a mistake."""
-        return self.task not in ("instruct", "propagate")
+        return self.task not in ("instruct", "propagate", "animate")
 
     @property
     def guidance_scales(self) -> tuple[float, ...]:

@@ -23,11 +23,22 @@ def shrink_dataset(page: ComfyPage) -> None:
     page.set_widget("Vivid_EditVideo", "steps", 1)
 
 
+def shrink_instructions(page: ComfyPage) -> None:
+    """The same: how good the edits are does not count here."""
+    page.set_widget("Vivid_BuildInstructionDataset", "steps", 2)
+    page.set_widget("Vivid_BuildInstructionDataset", "highest_epe", 1000)
+
+
 @pytest.mark.parametrize(
     ("name", "kind", "words"),
     [
         ("vivid_build_dataset", "Vivid_BuildDataset", "samples of 3 videos"),
         ("vivid_build_deletion", "Vivid_WriteSamples", "1 to delete"),
+        (
+            "vivid_build_instruction_dataset",
+            "Vivid_BuildInstructionDataset",
+            "of 2 pairs, 2 stills, 2 videos",
+        ),
     ],
 )
 def test_the_template_builds_and_shows_its_samples(
@@ -38,6 +49,8 @@ def test_the_template_builds_and_shows_its_samples(
     assert [node["type"] for node in page.nodes() if not node["known"]] == []
     if name == "vivid_build_dataset":
         shrink_dataset(page)
+    if name == "vivid_build_instruction_dataset":
+        shrink_instructions(page)
     assert page.run() == "execution_success"
     assert [node["type"] for node in page.nodes() if node["red"]] == []
     assert any(words in report for report in page.tab.locator(".vivid-report").all_inner_texts())

@@ -12,12 +12,14 @@ from .page import ComfyPage, Renderer
 WORKFLOWS = [
     "vivid_add_object",
     "vivid_change_object",
+    "vivid_edit_by_instruction",
     "vivid_inpaint_background",
     "vivid_keyframe_from_image_model",
     "vivid_long_video",
     "vivid_middle_keyframe",
     "vivid_remove_object",
     "vivid_static_patch",
+    "vivid_sweep_and_screen",
     "vivid_track_and_remove",
 ]
 
@@ -29,6 +31,10 @@ REPORTS = {
 }
 
 
+WHOLE = "No mask connected: the whole frame is measured"
+FACTS = dict.fromkeys(["vivid_edit_by_instruction", "vivid_sweep_and_screen"], WHOLE)
+
+
 @pytest.mark.parametrize("name", WORKFLOWS)
 def test_workflow_opens_and_runs(page: ComfyPage, repository: Path, name: str) -> None:
     """UPDATE_THUMBNAILS=1 draws the pictures of the template browser anew."""
@@ -37,7 +43,8 @@ def test_workflow_opens_and_runs(page: ComfyPage, repository: Path, name: str) -
     assert page.view.get_by_text("Nothing to compare yet").is_visible()
     assert page.run() == "execution_success"
     assert [node["type"] for node in page.nodes() if node["red"]] == []
-    assert page.view.get_by_text("Outside the mask: max difference 0").is_visible()
+    fact = FACTS.get(name, "Outside the mask: max difference 0")
+    assert page.view.get_by_text(fact).is_visible()
     reports = page.tab.locator(".vivid-report").all_inner_texts()  # that of real weights is empty
     assert any(REPORTS.get(name, KEPT) in report for report in reports), reports
     page.keep(name)

@@ -34,6 +34,19 @@ def test_a_sample_of_deletion_is_made_step_by_step(comfy: ComfyServer) -> None:
     assert "1 to delete" in run.outputs["7"]["text"][0]
 
 
+def test_an_instruction_dataset_is_built_and_counted(comfy: ComfyServer) -> None:
+    graph = bundled("vivid_build_instruction_dataset")
+    graph["10"]["inputs"] |= {"clips": 1, "pairs": 1}
+    changes = {"steps": 1, "sweep": 1, "candidates": 1, "length": 5, "highest_epe": 1000.0}
+    graph["20"]["inputs"] |= changes
+    run = comfy.run(graph)
+    assert (run.status, run.error) == ("success", "")
+    report = run.outputs["20"]["text"][0]
+    assert "of 1 pairs, 1 stills, 1 videos" in report and "failed" not in report
+    assert "| image editing pairs | 1 | 64x64 |" in report
+    assert (comfy.base / "output/vivid/datasets/built_instructions/manifest.json").is_file()
+
+
 def test_mistakes_are_named(comfy: ComfyServer) -> None:
     graph = bundled("vivid_build_dataset")
     graph["20"]["inputs"]["folder"] = "nowhere"

@@ -93,6 +93,67 @@ BUILD = Template(
     ),
 )
 
+INSTRUCTIONS = Template(
+    name="vivid_build_instruction_dataset",
+    note="## Build a dataset of editing by instruction\n"
+    "1. **Vivid Sample Dataset** writes procedural clips, and pairs of pictures. For **your own**: "
+    "folders in ComfyUI's *input* folder, named in *Build Instruction Dataset*, and a vision-"
+    "language model as *writer* and *judge* (**Vivid Load Engine**).\n"
+    "2. **Vivid Build Instruction Dataset** writes instructions, edits first frames, lets clips "
+    "follow, makes clips of pairs and moves a camera over stills; what is not good enough is left "
+    "out, with its reason. *Cancel* keeps what is done, **Run** goes on.\n"
+    "3. Look at the sheet, source and edit side by side, before **Vivid Train Adapter** learns from "
+    "it.",
+    groups=(
+        Group(
+            title="1 your videos and pictures",
+            nodes=(
+                Node(
+                    id=10,
+                    kind="Vivid_SampleDataset",
+                    width=360,
+                    height=560,
+                    title="Your videos here",
+                    values={"clips": 2, "samples": 2, "pairs": 2, "seed": 3},
+                ),
+            ),
+        ),
+        Group(
+            title="1 models",
+            nodes=(
+                model(model="vivid-tiny by instruction (bundled)"),
+                Node(id=11, kind="Vivid_LoadModel", title="Model that animates"),
+            ),
+        ),
+        Group(
+            title="2 build",
+            nodes=(
+                Node(
+                    id=20,
+                    kind="Vivid_BuildInstructionDataset",
+                    width=560,
+                    values={
+                        "name": "built_instructions",
+                        "sweep": 3,
+                        "candidates": 2,
+                        "steps": 10,
+                        "guidance": 4.0,
+                        "length": 9,
+                        "min_side": 64,
+                        "lossless": True,
+                        "samples": 6,
+                    },
+                    links={
+                        "editor": (1, "model"),
+                        "dataset": (10, "dataset"),
+                        "animator": (11, "model"),
+                    },
+                ),
+            ),
+        ),
+    ),
+)
+
 DELETION = Template(
     name="vivid_build_deletion",
     note="## A sample of deletion, step by step\n"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from .building import BUILD, DELETION
+from .building import BUILD, DELETION, INSTRUCTIONS
 from .core_model import CORE_LOOP, CORE_REMOVE
 from .instruct import BY_INSTRUCTION, SWEEP
 from .keyframes import FROM_IMAGE_MODEL, LONG, LOOP, MIDDLE
@@ -293,4 +293,5 @@ TEMPLATES = (
     FROM_IMAGE_MODEL,
     BY_INSTRUCTION,
     SWEEP,
+    INSTRUCTIONS,
 )

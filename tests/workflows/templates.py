@@ -53,6 +53,7 @@ HEIGHT = {
     "Vivid_SampleDataset": 620,
     "Vivid_LoadDataset": 160,
     "Vivid_BuildDataset": 1000,
+    "Vivid_BuildInstructionDataset": 1120,
     "Vivid_PasteMask": 360,
     "Vivid_FilterSample": 480,
     "Vivid_WriteSamples": 760,

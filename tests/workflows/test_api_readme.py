@@ -65,6 +65,10 @@ FOUND: dict[str, list[tuple[str, str, str | None]]] = {
         ("text", "samples, rejections by reason, failures, and where it is", None),
         ("images", "some samples on a sheet", "temp"),
     ],
+    "Vivid_BuildInstructionDataset": [
+        ("text", "samples, rejections by reason, failures, Table 2, and where it is", None),
+        ("images", "some samples on a sheet: source and edit side by side", "temp"),
+    ],
     "Vivid_FilterSample": [("text", "passed, or why not, with figures", None)],
     "Vivid_WriteSamples": [("text", "how many samples, and where", None)],
     "Vivid_SaveAdapter": [("text", "where the file is", None)],

@@ -14,9 +14,8 @@ from typing import Any
 
 from ..errors import EngineError, InputError
 from ..runtime import Runtime
-from .engines import EngineMaker
+from .chores import Chore, EngineMaker, Outcome, fail_chore, run_chore
 from .local import Executor
-from .tasks import Outcome, Task, fail_task, run_task
 
 RETRIES = 3  # of a task whose worker died
 WAIT_SECONDS = 1.0  # until the host is asked whether to stop
@@ -31,8 +30,8 @@ class Worker:
     def ready(self) -> str:
         return self._engines.digest
 
-    def run(self, task: Task) -> Outcome:
-        return run_task(task, self._engines, Runtime())
+    def run(self, task: Chore) -> Outcome:
+        return run_chore(task, self._engines, Runtime())
 
 
 def run_on_ray(
@@ -49,7 +48,7 @@ def run_on_ray(
         raise InputError("gpus_per_worker", f"must be 0 or more, got {gpus}")
     _ray()
 
-    def run(tasks: Sequence[Task], runtime: Runtime) -> Iterator[Outcome]:
+    def run(tasks: Sequence[Chore], runtime: Runtime) -> Iterator[Outcome]:
         ray = _ray()
         if not ray.is_initialized():
             _start(ray, workers, address)
@@ -75,11 +74,11 @@ def _require_ready(ray: Any, pool: Sequence[Any]) -> None:
 
 
 def _drain(
-    ray: Any, pool: Sequence[Any], tasks: Sequence[Task], runtime: Runtime
+    ray: Any, pool: Sequence[Any], tasks: Sequence[Chore], runtime: Runtime
 ) -> Iterator[Outcome]:
     """Every worker has one task; who is done gets the next."""
     waiting = iter(tasks)
-    running: dict[Any, tuple[Any, Task]] = {}
+    running: dict[Any, tuple[Any, Chore]] = {}
 
     def give(worker: Any) -> None:
         task = next(waiting, None)
@@ -97,11 +96,11 @@ def _drain(
             give(worker)
 
 
-def _outcome(ray: Any, reference: Any, task: Task) -> Outcome:
+def _outcome(ray: Any, reference: Any, task: Chore) -> Outcome:
     try:
         return ray.get(reference)
     except ray.exceptions.RayActorError as error:
-        return fail_task(task, error)
+        return fail_chore(task, error)
     except ray.exceptions.RayTaskError as error:
         raise error.cause if isinstance(error.cause, Exception) else error from error
 

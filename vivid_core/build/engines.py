@@ -44,10 +44,3 @@ class Engines:
     def digest(self) -> str:
         digests = {f.name: getattr(getattr(self, f.name), "digest", "") for f in fields(self)}
         return digest_of(digests)
-
-
-@runtime_checkable
-class EngineMaker(Protocol):
-    """Loads engines; each worker calls it once, on the machine that it runs on."""
-
-    def __call__(self) -> Engines: ...

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import UInt8
 
+from ..files.digest import digest_of
 from ..perceive.answers import ATTEMPTS, SEPARATOR, UnusableAnswer, ask_until_usable
 from ..perceive.protocols import Chat
 
@@ -54,6 +56,49 @@ class Instruction:
 
     text: str
     edited_caption: str
+
+
+@runtime_checkable
+class Writer(Protocol):
+    """Describes clips and writes instructions for them. Raises EngineError for want of an answer.
+
+    `digest` stands for its settings and weights.
+    """
+
+    @property
+    def digest(self) -> str: ...
+
+    def describe(self, keyframes: Sequence[UInt8[np.ndarray, "h w 3"]], caption: str = "") -> str:
+        """One caption of a clip's keyframes; `caption` is what is known already."""
+        ...
+
+    def instruct(
+        self, picture: UInt8[np.ndarray, "h w 3"], caption: str, *, count: int
+    ) -> tuple[Instruction, ...]:
+        """So many different instructions for what the caption says."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChatWriter:
+    """A `Writer` that asks a model of language and vision."""
+
+    chat: Chat
+    examples: tuple[str, ...] = EXAMPLES
+
+    @property
+    def digest(self) -> str:
+        return digest_of(
+            self.chat.digest, self.examples, FRAME_REQUEST, FUSE_REQUEST, INSTRUCT_REQUEST
+        )
+
+    def describe(self, keyframes: Sequence[UInt8[np.ndarray, "h w 3"]], caption: str = "") -> str:
+        return describe_clip(self.chat, keyframes, caption)
+
+    def instruct(
+        self, picture: UInt8[np.ndarray, "h w 3"], caption: str, *, count: int
+    ) -> tuple[Instruction, ...]:
+        return write_instructions(self.chat, picture, caption, count=count, examples=self.examples)
 
 
 def keyframe_places(frames: int, count: int = KEYFRAMES) -> tuple[int, ...]:

@@ -31,7 +31,7 @@ RATED: dict[str, str] = {
     "MP": "Mask propagation: does it stay so in all frames?",
     "TA": "Text alignment: is what the captions say true?",
 }
-_TASKS = {"edit": "add or modify", "delete": "delete"}
+_TASKS = {"edit": "add or modify", "delete": "delete", "instruct": "edit by instruction"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,8 +105,13 @@ def dropped_keys(answers: Sequence[Answers]) -> set[str]:
 
 
 def _write_clips(folder: Path, dataset: Path, entry: ShardedSample) -> None:
-    clip, mask = ShardPixels(folder=dataset, sample=entry).read()
-    for name, frames in (("source", clip.frames), ("mask", overlay_mask(clip.frames, mask.values))):
+    pixels = ShardPixels(folder=dataset, sample=entry)
+    clip, mask = pixels.read()
+    if entry.record.edit is None:
+        beside = overlay_mask(clip.frames, mask.values)
+    else:
+        beside = pixels.read_edited().frames
+    for name, frames in (("source", clip.frames), ("mask", beside)):
         path = folder / f"{entry.record.key}_{name}.mp4"
         write_clip(path, enlarge_pixels(frames), fps=clip.fps)
 
@@ -139,7 +144,7 @@ def _questions(kind: Kind) -> list[dict[str, Any]]:
     tasks = {
         "MG": ["edit image", "edit video", "delete image", "delete video"],
         "MP": ["edit video", "delete video"],
-        "TA": ["edit image", "edit video"],
+        "TA": ["edit image", "edit video", "instruct video"],
     }
     return [
         {"name": name, "text": text, "choices": [YES, NO], "tasks": tasks[name]}

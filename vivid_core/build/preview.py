@@ -10,13 +10,14 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ..data.built import MASKS, SOURCE
+from ..data.built import EDITED, MASKS, SOURCE
+from ..data.shards import StoredSample
 from ..errors import VividError
 from ..mask.overlay import overlay_mask
 from ..media import VideoReader, read_mask
 from ..metrics.sheet import SheetRow, draw_sheet, shrink_panel
 from ..video import FrameRange
-from .tasks import Outcome
+from .chores import Outcome
 from .units import WorkFolder
 
 SHOWN, SIDE, EVERY = 4, 192, 2.0  # samples; pixels of a panel; seconds from picture to picture
@@ -40,18 +41,28 @@ class Preview:
             return None
         self._rows.append(row)
         same = [r for r in self._rows if r.panels[0].shape == row.panels[0].shape]
-        return draw_sheet(("source", "mask"), same)[None]
+        return draw_sheet(("source", "mask or edit"), same)[None]
 
     def _row(self, outcome: Outcome) -> SheetRow:
         result = self._work.load(outcome.phase, outcome.key)
         assert result is not None
         sample = next(self._work.samples(outcome.phase, result, outcome.key))
-        source = next(path for name, path in sample.members.items() if name.startswith(SOURCE))
-        frame = VideoReader(source, range=FrameRange(start=0, stop=1)).read_all()
-        shown = overlay_mask(frame, read_mask(sample.members[MASKS])[:1])
-        panels = tuple(_fit(panel) for panel in (frame[0], shown[0]))
+        first = _first_frame(sample, SOURCE)
+        assert first is not None
+        shown = _first_frame(sample, EDITED)
+        if shown is None:
+            shown = overlay_mask(first, read_mask(sample.members[MASKS])[:1])
+        panels = tuple(_fit(panel) for panel in (first[0], shown[0]))
         words = sample.record.captions[0] if sample.record.captions else "delete"
         return SheetRow(label=f"{sample.record.label}: {words}"[:60], panels=panels)
+
+
+def _first_frame(sample: StoredSample, kind: str) -> Float[Tensor, "1 h w 3"] | None:
+    """Of the sample's video of this kind, if it has one."""
+    for name, path in sample.members.items():
+        if name.startswith(f"{kind}."):
+            return VideoReader(path, range=FrameRange(start=0, stop=1)).read_all()
+    return None
 
 
 def _fit(panel: Float[Tensor, "h w 3"]) -> Float[Tensor, "y x 3"]:

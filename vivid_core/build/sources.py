@@ -23,7 +23,7 @@ class Source:
     """One video, or a range of its frames: a unit of work.
 
     `name` is its path relative to the folder of all videos, `key` what the keys of its samples
-    begin with; it depends on nothing but name and range.
+    begin with; it depends on nothing but name, range and the `prefix` that it begins with.
     """
 
     path: Path
@@ -31,12 +31,13 @@ class Source:
     frames: FrameRange | None = None
     licence: str = ""
     origin: str = ""
+    prefix: str = ""
 
     @property
     def key(self) -> str:
         stem = re.sub(r"[^A-Za-z0-9]+", "_", Path(self.name).stem).strip("_")[:LONGEST_NAME]
         span = None if self.frames is None else [self.frames.start, self.frames.stop]
-        return f"{stem or 'video'}_{digest_of(self.name, span)[:8]}"
+        return f"{self.prefix}{stem or 'video'}_{digest_of(self.name, span)[:8]}"
 
 
 def list_sources(videos: Path, *, licence: str = "", origin: str = "") -> tuple[Source, ...]:

@@ -30,6 +30,15 @@ Reason = Literal[
     "no room to paste",
     "on a thing",
     "background lost",
+    "no instruction",
+    "no usable choice",
+    "nothing changed",
+    "low score",
+    "no usable score",
+    "other motion",
+    "too unlike its source",
+    "not what was asked",
+    "cut inside",
 ]
 
 

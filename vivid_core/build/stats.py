@@ -7,12 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from jaxtyping import Float
-from torch import Tensor
-
 from ..data.built import INDEX, read_index
 from ..data.record import SampleRecord
-from .histogram import Histogram, draw_histograms
+from .histogram import Histogram
 
 SHOWN_LABELS = 12
 LENGTHS = ("short", "medium", "long")
@@ -74,11 +71,6 @@ class Stats:
 def read_stats(folder: Path) -> Stats:
     """From the index alone. Raises InputError where that cannot be read."""
     return Stats(records=tuple(entry.record for entry in read_index(folder / INDEX)))
-
-
-def draw_stats(stats: Stats) -> Float[Tensor, "h w 3"]:
-    """All histograms on one sheet, and the labels that come most often; pixels in 0..1."""
-    return draw_histograms(stats.histograms)
 
 
 def _of(records: Sequence[SampleRecord], score: str) -> tuple[float, ...]:

@@ -7,15 +7,20 @@ from collections import Counter
 from collections.abc import Callable
 
 from ..runtime import duration_text
-from .tasks import Outcome
+from .chores import Outcome
 
 SHOWN_REASONS = 3
 
 
 class Tally:
-    """Counts outcomes. `total` are the tasks of all phases; `clock` gives seconds."""
+    """Counts outcomes. `total` are the chores of all phases, `what` they are of; `clock` gives
+    seconds.
+    """
 
-    def __init__(self, total: int, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, total: int, what: str = "videos", clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._what = what
         self.total, self.done, self.samples, self.kept = total, 0, 0, 0
         self.rejections = Counter[str]()
         self.failed: list[str] = []
@@ -32,7 +37,7 @@ class Tally:
     @property
     def words(self) -> str:
         """For people who watch."""
-        words = [f"{self.done} of {self.total} videos", f"{self.samples} samples"]
+        words = [f"{self.done} of {self.total} {self._what}", f"{self.samples} samples"]
         if self.rejections:
             shown = self.rejections.most_common(SHOWN_REASONS)
             reasons = ", ".join(f"{reason} {count}" for reason, count in shown)

@@ -3,6 +3,7 @@
 work/entities/KEY/unit.json    clips, samples and rejections of a video
 work/entities/KEY/...          videos and masks that they name
 work/deletions/KEY/...         the same for its samples of deletion
+work/triplets/KEY/...          the same of a video, a picture or a pair of an instruction dataset
 work/failed/STAGE_KEY.json     what broke, with its traceback
 """
 
@@ -15,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from ..data.record import SampleRecord
 from ..data.shards import StoredSample
@@ -27,8 +28,8 @@ from ..files.seal import file_checksum, read_sealed, sealed_text
 from .stage import Rejection
 
 log = logging.getLogger(__name__)
-Phase = Literal["entities", "deletions"]
-UNIT, FAILED = "unit.json", "failed"
+Phase = Literal["entities", "deletions", "triplets"]
+WORK, UNIT, FAILED = "work", "unit.json", "failed"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,10 +96,10 @@ class Failure:
 
 
 class WorkFolder:
-    """Finished units, and those that failed."""
+    """Finished units, and those that failed, beside the dataset in `out`."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, out: Path) -> None:
+        self.folder = out / WORK
 
     def unit_folder(self, phase: Phase, key: str) -> Path:
         return self.folder / phase / key
@@ -165,7 +166,7 @@ class WorkFolder:
 
     def clean(self) -> None:
         """Remove what runs that were killed left unfinished."""
-        for phase in ("entities", "deletions", FAILED):
+        for phase in (*get_args(Phase), FAILED):
             for path in sorted((self.folder / phase).glob(".*.part")):
                 if path.is_dir():
                     shutil.rmtree(path)

@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Mapping
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..errors import AdapterError, ModelError
 
@@ -28,6 +28,21 @@ def attach_lora(transformer: Any, config: Any, strength: float = 1.0) -> str:
     scales = [_strength_of(transformer, old) for old in existing]
     transformer.set_adapters([*existing, name], weights=[*scales, strength])
     return name
+
+
+def plain_layers(transformer: Any) -> list[tuple[str, nn.Linear]]:
+    """Linear layers by the names they have without a LoRA over them."""
+    layers = [(n, m) for n, m in transformer.named_modules() if isinstance(m, nn.Linear)]
+    return [(n.removesuffix(".base_layer"), m) for n, m in layers if ".lora_" not in n]
+
+
+def targeted_layers(transformer: Any, targets: tuple[str, ...]) -> list[tuple[str, nn.Linear]]:
+    """Those that a LoRA of these targets changes, by peft's rule for names."""
+    return [
+        (name, layer)
+        for name, layer in plain_layers(transformer)
+        if any(name == target or name.endswith(f".{target}") for target in targets)
+    ]
 
 
 def fill_lora(transformer: Any, name: str, tensors: dict[str, Tensor]) -> None:

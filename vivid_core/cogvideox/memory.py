@@ -19,6 +19,7 @@ from .placement import Offload
 
 BLOCK_MAPS = 13  # tensors of [tokens, width] alive at the peak of a CogVideoXBlock (fitted)
 CONV_MAPS = 4.5  # inputs of the largest convolution alive at the VAE's peak (fitted)
+SAVED_CONV_MAPS = 4.8  # inputs of each convolution that autograd keeps through the decoder (fitted)
 TILE_COPIES = 3  # of the pixels: tiles, rows of tiles, the whole
 
 
@@ -80,6 +81,15 @@ def encode_bytes(config: Any, *, frames: int, height: int, width: int, element: 
     """Activations of an encode alone; sizes are those of the pixels."""
     peak = _peak_elements(encoder_chunks(config, frames, height, width))
     return (peak + config.in_channels * frames * height * width) * element
+
+
+def decode_gradient_bytes(
+    config: Any, *, latents: int, height: int, width: int, element: int
+) -> int:
+    """Activations of a decode with all that it keeps for a gradient; sizes are the pixels'."""
+    convolutions = [c for chunk in decoder_chunks(config, latents, height, width) for c in chunk]
+    inputs = sum(conv.in_channels * conv.positions for conv in convolutions)
+    return round(SAVED_CONV_MAPS * inputs) * element
 
 
 def tiled_vae_bytes(

@@ -20,7 +20,7 @@ from .rotary import rotary_embedding
 from .sampling import NoiseSchedule, OnStep, denoise, invert, timestep_pairs
 from .text import EncodedCaption
 from .vae import decode, encode
-from .work import step_weights
+from .work import inverts, step_weights
 
 STREAM_STRIDE, REFERENCE_STREAM = 2**40, 1  # noise of other purposes is drawn apart
 DEFAULT_SAMPLER: Sampler = "ddim"
@@ -46,7 +46,7 @@ class Renderer:
         self.on_stage("encode", 1, 1, None)
         preview = LatentPreview(condition[0, :, -16:], pixels[0].transpose(0, 1))
         generators = [_generator(draw) for draw in draws]
-        if layout.animates:
+        if inverts(layout, self.settings):
             start = self._inverted(before, mask, draws, preview)
         else:
             shape = (condition.shape[1], layout.noise_channels, *condition.shape[-2:])
@@ -154,7 +154,7 @@ class Renderer:
 
     @property
     def _inversion_steps(self) -> int:
-        return self.settings.steps if self.bundle.layout.animates else 0
+        return self.settings.steps if inverts(self.bundle.layout, self.settings) else 0
 
     @cached_property
     def _schedule(self) -> NoiseSchedule:

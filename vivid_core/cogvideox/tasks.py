@@ -11,7 +11,7 @@ from .layout import LayoutName
 INSIDE_MASK: tuple[Aim, ...] = get_args(Task)
 TASKS: dict[LayoutName, tuple[Aim, ...]] = {
     "t2v": INSIDE_MASK,  # none before an adapter is applied to it
-    "i2v": ("propagate",),
+    "i2v": ("propagate", "animate"),
     "fun_inp": INSIDE_MASK,
     "void": ("delete",),
     "vivid": INSIDE_MASK,
@@ -33,6 +33,7 @@ _WHAT: dict[LayoutName, str] = {
 _REMEDY = {
     "instruct": "To edit by instruction load an InsViE model, or apply an instruction adapter",
     "propagate": "To propagate by inversion load a CogVideoX image-to-video model",
+    "animate": "To animate a picture load a CogVideoX image-to-video model",
     "delete": "To delete load a VIVID, Fun-InP or VOID model, or apply a VIVID adapter",
     "add": "To add or modify load a VIVID or Fun-InP model, or apply a VIVID adapter",
 }

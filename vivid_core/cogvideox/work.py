@@ -31,7 +31,8 @@ def plan_work(bundle: ModelBundle, windows: Sequence[Span], settings: Settings) 
     """FLOPs and memory of windows of these lengths and sizes; nothing is run."""
     steps = list(step_passes(bundle.layout, settings))
     passes = max(steps)
-    counts = [_Window(bundle, frames, size) for frames, size in windows]
+    inverted = inverts(bundle.layout, settings)
+    counts = [_Window(bundle, frames, size, inverted) for frames, size in windows]
     largest = max(counts, key=lambda window: window.tokens, default=_smallest(bundle))
     memory = _memory(largest, passes)
     config, tokens = bundle.text_encoder.config, bundle.max_text_tokens
@@ -53,9 +54,14 @@ def plan_work(bundle: ModelBundle, windows: Sequence[Span], settings: Settings) 
     )
 
 
+def inverts(layout: Layout, settings: Settings) -> bool:
+    """Whether the noise of a source is found first, from which the edit is made."""
+    return layout.animates and settings.task == "propagate"
+
+
 def step_passes(layout: Layout, settings: Settings) -> Iterator[int]:
     """Forward passes of the transformer in each step of guided sampling."""
-    if layout.animates:
+    if inverts(layout, settings):
         yield from [1] * (INVERSION_ROUNDS * settings.steps)
     for step in range(settings.steps):
         yield sum(weight != 0.0 for weight in step_weights(layout, settings, step))
@@ -91,6 +97,7 @@ class _Window:
     bundle: ModelBundle
     frames: int
     size: tuple[int, int]
+    inverted: bool = False  # the clip before the edit is read too
 
     @property
     def tokens(self) -> int:
@@ -115,8 +122,8 @@ class _Window:
         """What the layout encodes beside the noise, and one decode."""
         vae, layout, (height, width) = self.bundle.vae, self.bundle.layout, self.size
         latents = self.bundle.geometry.latent_frames(self.frames)
-        clips = layout.channels.count("video") + (layout.mask_encoding == "vae") + layout.animates
-        stills = 2 * layout.animates  # before and after the edit
+        clips = layout.channels.count("video") + (layout.mask_encoding == "vae") + self.inverted
+        stills = layout.animates + self.inverted
         pixels = {"height": height, "width": width}
         flops = (
             clips * vae_encode_flops(vae.config, frames=self.frames, **pixels)

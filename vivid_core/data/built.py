@@ -1,7 +1,8 @@
 """A built dataset: shards, an index that finds every sample in them, and a manifest of digests.
 
 my_dataset/
-    shards/000000.tar    WebDataset: KEY.source.mp4, KEY.masks.json, KEY.json ...
+    shards/000000.tar    WebDataset: KEY.source.mp4, KEY.masks.json, KEY.json ...; of an
+                         instruction dataset KEY.edited.mp4 too
     index.parquet        one line a sample: its facts, and where its members lie
     manifest.json        SHA-256 and size of every file; written last
 """
@@ -11,7 +12,8 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,7 +27,7 @@ from ..files.digest import digest_of
 from ..files.guarded import load_json
 from ..media import parse_masks, read_clip
 from ..video import Clip, MaskTrack
-from .record import SampleRecord, format_record, parse_record
+from .record import format_record, parse_record
 from .samples import Dataset, TrainingSample
 from .shards import (
     SHARD_BYTES,
@@ -42,7 +44,8 @@ if TYPE_CHECKING:
 
 INDEX, MANIFEST = "index.parquet", "manifest.json"
 FORMAT, VERSION = "vivid-dataset", 1
-SOURCE, MASKS, REFERENCE = "source", "masks.json", "reference.png"
+SOURCE, EDITED = "source", "edited"  # and the suffix of a video
+MASKS, REFERENCE = "masks.json", "reference.png"
 _NEEDS_ARROW = "needs the package pyarrow: pip install pyarrow"
 
 
@@ -54,18 +57,32 @@ class ShardPixels:
     sample: ShardedSample
 
     def read(self) -> tuple[Clip, MaskTrack]:
-        source = next(name for name in self.sample.places if name.startswith(f"{SOURCE}."))
+        with self._named():
+            clip = self._clip(SOURCE)
+            text = self._bytes(MASKS).decode("utf-8", "replace")
+            return clip, MaskTrack.fit(parse_masks(text, name=MASKS), clip)
+
+    def read_edited(self) -> Clip:
+        """What the clip becomes. Raises InputError for a sample without an edit."""
+        with self._named():
+            return self._clip(EDITED)
+
+    @contextmanager
+    def _named(self) -> Iterator[None]:
+        """Errors that say where the sample lies."""
         name = f"{self.folder / self.sample.shard}: {self.sample.record.key}"
         try:
-            clip = read_clip(io.BytesIO(self._bytes(source)))
-            mask = MaskTrack.fit(
-                parse_masks(self._bytes(MASKS).decode("utf-8", "replace"), name=MASKS), clip
-            )
+            yield
         except (MediaError, OSError) as error:
             raise InputError("data", f"{name}: {error}") from error
         except InputError as error:
             raise InputError("data", f"{name}: {error.problem}") from error
-        return clip, mask
+
+    def _clip(self, kind: str) -> Clip:
+        named = [name for name in self.sample.places if name.startswith(f"{kind}.")]
+        if not named:
+            raise InputError("data", f"has no {kind} video: build the dataset again")
+        return read_clip(io.BytesIO(self._bytes(named[0])))
 
     def _bytes(self, member: str) -> bytes:
         return read_place(self.folder, self.sample.shard, self.sample.places[member])
@@ -257,10 +274,11 @@ def _entry(row: dict[str, Any], where: str) -> ShardedSample:
 
 
 def _training_sample(folder: Path, entry: ShardedSample) -> TrainingSample:
-    record: SampleRecord = entry.record
+    record, pixels = entry.record, ShardPixels(folder=folder, sample=entry)
     return TrainingSample(
         name=record.key,
-        pixels=ShardPixels(folder=folder, sample=entry),
+        pixels=pixels,
+        edited=None if record.edit is None else pixels,
         task=record.task,
         captions=record.captions,
         frames=record.frames,

@@ -67,10 +67,14 @@ def _broken(folder: Path, entry: ShardedSample) -> Iterator[str]:
             elif name == RECORD and data.decode() != format_record(entry.record):
                 yield f"{name} is not what the index says"
         reference_picture(folder, entry)
-        clip, mask = ShardPixels(folder=folder, sample=entry).read()
+        pixels = ShardPixels(folder=folder, sample=entry)
+        clip, mask = pixels.read()
+        edited = clip if entry.record.edit is None else pixels.read_edited()
     except (OSError, VividError) as error:
         yield str(error)
         return
+    if edited.frames.shape != clip.frames.shape:
+        yield "its edit has another size or length than its source"
     record = entry.record
     if (len(clip), clip.size) != (record.frames, (record.height, record.width)):
         yield f"has {len(clip)} frames of {clip.size}, its record says otherwise"

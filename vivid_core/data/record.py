@@ -13,7 +13,8 @@ from ..files.parse import build_config, plain_values
 from .samples import Task
 
 Subset = Literal["video", "image"]
-Propagation = Literal["tracked", "copied", "background"]
+Propagation = Literal["tracked", "copied", "background", "changed"]
+Origin = Literal["video", "pair", "still"]  # InsViE, Tab. 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,12 +30,25 @@ class Provenance:
 
 
 @dataclass(frozen=True, kw_only=True)
+class EditFacts:
+    """How the edit of a clip came about; `source_size` is height and width of what it is from."""
+
+    origin: Origin
+    source_size: tuple[int, int]
+    source_caption: str = ""
+    edited_caption: str = ""
+    motion: str = ""  # of the camera, over a still
+
+
+@dataclass(frozen=True, kw_only=True)
 class SampleRecord:
     """One sample: a clip (an image is a clip of one frame) and the mask of what is edited in it.
 
     A sample of "edit" has captions of what is inside the mask, the shortest first; "delete" has
     none, for its caption is fixed, and its mask lies on background, so that the clip itself is the
-    truth. `box` is left, top, right, bottom on the first frame in pixels. The six variants of a
+    truth. A sample of "instruct" has an edit beside its clip: its captions are the instruction in
+    one or more wordings, its mask is where the two differ. `box` is left, top, right, bottom in
+    pixels, on the first frame, or of an edit on all frames together. The six variants of a
     mask (VIVID, sec. 3.3) are not stored. Whoever wants them as fixed files, as the paper has them,
     gives `mask_seed` to `augment_mask`; this pack's training draws anew each time instead, from
     its own seed and step.
@@ -51,21 +65,24 @@ class SampleRecord:
     width: int
     frames: int
     fps: str  # a fraction, as 30000/1001
-    propagation: Propagation  # of the mask: with its object, with another's path, or with the scene
+    propagation: Propagation  # of the mask: with its object, another's path, the scene, or an edit
     source: Provenance
     mask_seed: int
     scores: dict[str, float] = field(default_factory=dict)
     empty: tuple[int, ...] = ()  # frames whose mask selects nothing
     donor: str = ""  # key of the sample whose mask a deletion borrows
     reference: str = ""  # member that holds a picture of the thing, where there is one
+    edit: EditFacts | None = None  # of "instruct"
 
     def __post_init__(self) -> None:
         if not self.key or not self.key.replace("_", "").isalnum():
             raise ValueError(f"key must be letters, digits and _, got {self.key!r}")
         if min(self.height, self.width, self.frames) < 1:
             raise ValueError(f"{self.key}: must have pixels and frames")
-        if (self.task == "edit") != bool(self.captions):
-            raise ValueError(f"{self.key}: 'edit' has captions and 'delete' has none")
+        if (self.task == "delete") == bool(self.captions):
+            raise ValueError(f"{self.key}: 'delete' has no captions, every other task has some")
+        if (self.task == "instruct") != (self.edit is not None):
+            raise ValueError(f"{self.key}: 'instruct' says how its edit came about, no other does")
 
     @property
     def masked(self) -> tuple[int, ...]:
@@ -76,7 +93,10 @@ class SampleRecord:
 
 def format_record(record: SampleRecord) -> str:
     """The JSON text of a record; the same record, the same text."""
-    return json.dumps(plain_values(record), sort_keys=True)
+    values = plain_values(record)
+    if record.edit is None:  # as it was written before there were edits
+        del values["edit"]
+    return json.dumps(values, sort_keys=True)
 
 
 def parse_record(text: str | bytes, *, where: str) -> SampleRecord:

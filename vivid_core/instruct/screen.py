@@ -34,6 +34,8 @@ HIGHER = {
     "CLIP similarity": True,
     "CLIP direction": True,
     "CLIP text": True,
+    "score": True,
+    "EPE": False,
 }
 
 
@@ -85,7 +87,7 @@ def screen_edits(
     """
     _require_fit(edits, asked.source)
     figures = [measure_candidate(edit, asked, clip=clip) for edit in edits]
-    points = _points(figures)
+    points = rank_by_figures(figures)
     if judge is not None:
         best = _judged(judge, edits, asked)
         by = "chosen by the judge"
@@ -106,10 +108,10 @@ def measure_candidate(
         found["change outside"] = float(difference[~inside].mean())
     found["burnt"] = burnt_share(edit, asked.source)
     found["roughness"] = roughness(edit, asked.source)
-    return found | ({} if clip is None else _clip_figures(edit, asked, clip))
+    return found | ({} if clip is None else clip_figures(edit, asked, clip))
 
 
-def _clip_figures(edit: Picture, asked: Asked, clip: ClipEncoder) -> dict[str, float]:
+def clip_figures(edit: Picture, asked: Asked, clip: ClipEncoder) -> dict[str, float]:
     """Similarity of the pictures; with captions, direction (Gal et al. 2022) and alignment."""
     before, after = clip.images([asked.source, edit])
     found = {"CLIP similarity": float(before @ after)}
@@ -123,7 +125,8 @@ def _clip_figures(edit: Picture, asked: Asked, clip: ClipEncoder) -> dict[str, f
     return found
 
 
-def _points(figures: Sequence[dict[str, float]]) -> list[float]:
+def rank_by_figures(figures: Sequence[dict[str, float]]) -> list[float]:
+    """Points of each, see `screen_edits`, by the figures of `HIGHER` that all of them have."""
     changed = [one["change inside"] > STEPS * UNCHANGED for one in figures]
     names = [name for name in HIGHER if all(name in one for one in figures)]
     points = []

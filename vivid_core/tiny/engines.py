@@ -9,11 +9,12 @@ from typing import Any
 import torch
 
 from ..build.config import BuildConfig, EngineNames
-from ..build.engines import Encoder, Engines
+from ..build.engines import Engines
 from ..errors import InputError
 from ..flow.dis import DisFlow
 from ..flow.engine import FlowEngine
 from ..flow.raft import load_raft
+from ..measure.encoder import ClipEncoder, load_clip_model
 from ..perceive.frame_masks import TrackerSegmenter
 from ..perceive.load import ENGINES, load_engine, require_role
 from ..runtime import device_named
@@ -46,15 +47,15 @@ class EngineLoader:
         return Engines(
             **{role: loaded[named] for role, named in names.seeing.items()},
             tracker=tracker,
-            flow=_flow(names.flow, device),
-            encoder=_encoder(names.encoder, device),
+            flow=load_flow(names.flow, device),
+            encoder=load_encoder(names.encoder, device),
         )
 
     def _engine(self, named: str, device: torch.device, tracker: Engine) -> Any:
         """One that sees, for all roles that name it."""
         if named == KNOWN:
             return known_truth(self.videos)
-        name, weights = _parts(named)
+        name, weights = split_name(named)
         if name == "sam2":
             same = named == self.names.tracker
             return TrackerSegmenter(tracker if same else _tracker(named, device))
@@ -71,7 +72,7 @@ def known_truth(videos: Path) -> KnownTruth:
 
 
 def _tracker(named: str, device: torch.device) -> Engine:
-    name, weights = _parts(named)
+    name, weights = split_name(named)
     if name == "flow" and weights is None:
         return FlowTracker()
     if name == "minisam" and weights is not None:
@@ -87,8 +88,8 @@ def _tracker(named: str, device: torch.device) -> Engine:
     )
 
 
-def _flow(named: str, device: torch.device) -> FlowEngine:
-    name, weights = _parts(named)
+def load_flow(named: str, device: torch.device) -> FlowEngine:
+    name, weights = split_name(named)
     if name == "dis" and weights is None:
         return DisFlow()
     if name == "raft" and weights is not None:
@@ -96,15 +97,11 @@ def _flow(named: str, device: torch.device) -> FlowEngine:
     raise InputError("engines: flow", f"{named!r} is unknown: use dis, or raft:WEIGHTS")
 
 
-def _encoder(place: str, device: torch.device) -> Encoder | None:
-    if not place:
-        return None
-    from ..measure.encoder import load_clip_model
-
-    return load_clip_model(place, device=device)
+def load_encoder(place: str, device: torch.device) -> ClipEncoder | None:
+    return load_clip_model(place, device=device) if place else None
 
 
-def _parts(named: str) -> tuple[str, Path | None]:
-    """NAME, or NAME:WEIGHTS."""
+def split_name(named: str) -> tuple[str, Path | None]:
+    """NAME, or NAME:WEIGHTS, in two."""
     name, _, weights = named.partition(":")
     return name, Path(weights).expanduser() if weights else None

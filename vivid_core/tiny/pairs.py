@@ -18,6 +18,7 @@ from .folder import FPS
 from .scenes.instructions import SceneEdit, draw_edit
 from .scenes.shapes import HELD_OUT_SEED
 
+PAIRS = "pairs"  # beside the clips of a folder of scenes
 PHRASES_DRAWN = 3
 WHOLE = 17  # frames of the scene that a single picture is one of
 

@@ -28,7 +28,7 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("truth")
     videos = write_videos(folder / "videos", clips=CLIPS, frames=FRAMES, size=SIZE)
     report = build(small_config(videos, folder / "out"))
-    assert (report.failures, report.videos) == ((), CLIPS)
+    assert (report.failures, report.sources) == ((), {"videos": CLIPS})
     return folder / "out"
 
 

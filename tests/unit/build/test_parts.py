@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vivid_core.build.chores import Outcome
 from vivid_core.build.clips import ClipPlan, picture_hash, plan_clips
 from vivid_core.build.config import BuildConfig, ClipRules, FilterRules, load_build_config
 from vivid_core.build.duplicates import find_duplicates, find_near_duplicates
@@ -18,7 +19,6 @@ from vivid_core.build.quality import MaskMeter, judge
 from vivid_core.build.sources import list_sources
 from vivid_core.build.stage import Rejection
 from vivid_core.build.tally import Tally
-from vivid_core.build.tasks import Outcome
 from vivid_core.build.units import ClipFacts
 from vivid_core.build.words import check_captions
 from vivid_core.errors import InputError

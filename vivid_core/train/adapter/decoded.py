@@ -47,7 +47,7 @@ def decoded_distance(
         start = int(torch.randint(guess.shape[0] - length + 1, (), generator=generator))
         part = slice(start, start + length)
         with torch.no_grad():
-            wanted = _frames(vae, truth[part])
+            wanted = decode_frames(vae, truth[part])
         distances.append(
             checkpoint(_distance, vae, guess[part], wanted, perceptual, use_reentrant=False)
         )
@@ -55,11 +55,11 @@ def decoded_distance(
 
 
 def _distance(vae: Any, latents: Tensor, wanted: Tensor, perceptual: Perceptual) -> Tensor:
-    return perceptual.mean_distance(_frames(vae, latents), wanted)
+    return perceptual.mean_distance(decode_frames(vae, latents), wanted)
 
 
-def _frames(vae: Any, latents: Float[Tensor, "t c h w"]) -> Float[Tensor, "t2 3 h2 w2"]:
-    """Pixels, about -1..1, of latents of one clip."""
+def decode_frames(vae: Any, latents: Float[Tensor, "t c h w"]) -> Float[Tensor, "t2 3 h2 w2"]:
+    """Pixels, about -1..1, of latents of one clip, with the gradient."""
     stretch = latents.transpose(0, 1)[None]
     count = (stretch.shape[2] - 1) * vae.config.temporal_compression_ratio + 1
     return decode(vae, stretch, frames=int(count))[0].transpose(0, 1)

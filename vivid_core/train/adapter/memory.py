@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from torch import nn
-
 from ...cogvideox.bundle import ModelBundle
 from ...cogvideox.layout import layout_named
-from ...cogvideox.memory import encode_bytes, weight_bytes
+from ...cogvideox.lora import plain_layers, targeted_layers
+from ...cogvideox.memory import decode_gradient_bytes, encode_bytes, weight_bytes
 from .buckets import train_sizes
 from .config import AdapterConfig
 
@@ -43,7 +42,7 @@ class TrainingMemory:
     gradients: int
     moments: int  # of the optimizer
     average: int  # the running average of the weights
-    activations: int  # of the transformer, or of the VAE's encode, whichever is more
+    activations: int  # of the transformer with decoded frames, or of the VAE's encode: the more
 
     @property
     def beside_weights(self) -> int:
@@ -67,7 +66,10 @@ def training_memory(
         gradients=FLOAT * trained,
         moments=MOMENTS[config.optimization.optimizer] * trained,
         average=FLOAT * trained,
-        activations=max(activation_bytes(bundle, config, processes), _encode(bundle, config)),
+        activations=max(
+            activation_bytes(bundle, config, processes) + decoded_bytes(bundle, config),
+            _encode(bundle, config),
+        ),
     )
 
 
@@ -79,8 +81,7 @@ def lora_layers(transformer: Any, targets: tuple[str, ...]) -> list[LoraLayer]:
             outputs=module.out_features,
             sees_tokens=".attn1." in name or ".ff." in name,
         )
-        for name, module in _plain_layers(transformer)
-        if any(name == target or name.endswith(f".{target}") for target in targets)
+        for name, module in targeted_layers(transformer, targets)
     ]
 
 
@@ -94,12 +95,6 @@ def trained_values(bundle: ModelBundle, config: AdapterConfig) -> int:
     return lora + proj.weight.numel() // own * channels + (0 if bias is None else bias.numel())
 
 
-def _plain_layers(transformer: Any) -> list[tuple[str, nn.Linear]]:
-    """Linear layers by the names they have without a LoRA over them."""
-    layers = [(n, m) for n, m in transformer.named_modules() if isinstance(m, nn.Linear)]
-    return [(n.removesuffix(".base_layer"), m) for n, m in layers if ".lora_" not in n]
-
-
 def _base_bytes(bundle: ModelBundle, config: AdapterConfig, processes: int) -> int:
     """In 8 bits are the layers of attention and feed-forward, as `fp8.hold_in_fp8` leaves them."""
     whole = weight_bytes(bundle.transformer) - weight_bytes(bundle.transformer.patch_embed.proj)
@@ -109,7 +104,7 @@ def _base_bytes(bundle: ModelBundle, config: AdapterConfig, processes: int) -> i
         return min(whole, whole // processes + gathered)
     if not config.base_fp8:
         return whole
-    held = [m for n, m in _plain_layers(bundle.transformer) if ".attn1." in n or ".ff." in n]
+    held = [m for n, m in plain_layers(bundle.transformer) if ".attn1." in n or ".ff." in n]
     return whole - sum(weight_bytes(m) - sum(p.numel() for p in m.parameters()) for m in held)
 
 
@@ -134,6 +129,25 @@ def _encode(bundle: ModelBundle, config: AdapterConfig) -> int:
     return encode_bytes(
         bundle.vae.config,
         frames=frames,
+        height=height,
+        width=width,
+        element=min(bundle.vae.dtype.itemsize, FLOAT),
+    )
+
+
+def decoded_bytes(bundle: ModelBundle, config: AdapterConfig) -> int:
+    """Of the decoder with all it keeps for a gradient, where LPIPS is trained on.
+
+    What the transformer kept is still there. LPIPS itself is not counted: AlexNet keeps less than
+    a tenth of what the decoder of CogVideoX keeps of the same frames.
+    """
+    if not config.recipe.lpips_weight:
+        return 0
+    frames, height, width = train_sizes(bundle, config.recipe)[0]
+    latents = min(config.recipe.decoded_frames, bundle.geometry.latent_frames(frames))
+    return decode_gradient_bytes(
+        bundle.vae.config,
+        latents=latents,
         height=height,
         width=width,
         element=min(bundle.vae.dtype.itemsize, FLOAT),

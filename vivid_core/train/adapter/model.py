@@ -21,7 +21,8 @@ from ...cogvideox.adapter import (
 )
 from ...cogvideox.latents import LATENT_CHANNELS
 from ...cogvideox.layout import Channel, Layout, LayoutName, layout_named
-from ...cogvideox.lora import attach_lora, fill_lora
+from ...cogvideox.lora import attach_lora, fill_lora, targeted_layers
+from ...cogvideox.lora_files import modules_of
 from ...cogvideox.model import CogVideoX
 from ...cogvideox.surgery import clone_transformer, set_patch_embedder, widen_patch_embedder
 from ...errors import InputError
@@ -105,14 +106,14 @@ def prepare_model(
     layout = layout_named(config.layout, version=base.version, patch_time=base.patch_time)
     transformer: Any = clone_transformer(bundle.transformer)
     embedder = _embedder(transformer)
+    _require_targets(transformer, config.lora.targets)
     if start is not None and _is_of(start, layout):
-        _require_fitting_start(bundle, start, config.lora)
+        _require_fitting_start(bundle, start, config.lora, transformer)
         embedder = start.patch_embedder
     elif start is not None:
         embedder, start = lend_embedder(bundle, start, layout), None
     set_patch_embedder(transformer, embedder)
     widen_patch_embedder(transformer, layout.in_channels)
-    _require_targets(transformer, config.lora.targets)
     name = _new_lora(transformer, config, start)
     parameters = _trained_parameters(transformer, name)
     if config.base_fp8:
@@ -138,10 +139,8 @@ def _embedder(transformer: Any) -> dict[str, Tensor]:
 
 def _require_targets(transformer: Any, targets: tuple[str, ...]) -> None:
     """Raise InputError for a target that names no layer, or the patch embedder, trained whole."""
-    linear = (n for n, part in transformer.named_modules() if isinstance(part, nn.Linear))
-    layers = [name.removesuffix(".base_layer") for name in linear]  # of a LoRA that is there
     for target in targets:
-        found = [name for name in layers if name == target or name.endswith(f".{target}")]
+        found = [name for name, _ in targeted_layers(transformer, (target,))]
         if not found:
             raise InputError(
                 "lora: targets",
@@ -213,12 +212,16 @@ def _width(channel: Channel) -> int:
     return 1 if channel == "mask" else LATENT_CHANNELS
 
 
-def _require_fitting_start(bundle: CogVideoX, start: Adapter, lora: LoraOptions) -> None:
+def _require_fitting_start(
+    bundle: CogVideoX, start: Adapter, lora: LoraOptions, transformer: Any
+) -> None:
+    """Targets fit that lead to the same layers, however much of a name they give."""
     rank, alpha = trained_scale(start, argument="start_from")
     require_same_base(bundle, start)
     found = (rank, alpha, sorted(lora_targets(start)))
     wanted = (lora.rank, lora.scale_numerator, sorted(lora.targets))
-    if found != wanted:
+    layers = {name for name, _ in targeted_layers(transformer, lora.targets)}
+    if found[:2] != wanted[:2] or set(modules_of(start.lora)) != layers:
         raise InputError(
             "start_from",
             f"{start.name} has rank {found[0]}, alpha {found[1]:g} and targets "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -19,10 +20,12 @@ from vivid_core.cogvideox.model import CogVideoX
 from vivid_core.cogvideox.rotary import rotary_embedding
 from vivid_core.train.adapter.config import AdapterConfig, LoraOptions
 from vivid_core.train.adapter.cost import PETA, sample_flops, training_cost
+from vivid_core.train.adapter.decoded import decode_frames
 from vivid_core.train.adapter.memory import (
     GRADIENT_MAPS,
     SAVED_MAPS,
     activation_bytes,
+    decoded_bytes,
     trained_values,
     training_memory,
 )
@@ -148,15 +151,34 @@ def test_activations_are_what_autograd_keeps(
         gradient_checkpointing=checkpointing, recipe={"size": SIZE}, optimization={"batch": 1}
     )
     half = base.with_(transformer=copy.deepcopy(base.transformer).bfloat16())
-    kept = _kept_bytes(prepare_model(half, config, device=CPU))
+    model = prepare_model(half, config, device=CPU)
+    kept = _kept_bytes(model.transformer, lambda: run(model, torch.bfloat16))
     one = half.geometry.tokens(*SIZE, half.max_text_tokens) * 128 * 2
     backward = GRADIENT_MAPS + (SAVED_MAPS if checkpointing else 0)
     planned = activation_bytes(half, config, 1) - backward * one
     assert planned == pytest.approx(kept, rel=0.2)
 
 
-def _kept_bytes(model: TrainedModel) -> int:
-    weights = {p.untyped_storage().data_ptr() for p in model.transformer.parameters()}
+@pytest.mark.parametrize("frames", [1, 2, 3])
+def test_of_decoded_frames_the_decoder_is_counted_with_what_it_keeps(
+    base: CogVideoX, configure: Configure, frames: int
+):
+    """Within 15%, whatever is decoded; LPIPS itself is not in it."""
+    config = configure(recipe={"size": SIZE, "lpips_weight": 0.5, "decoded_frames": frames})
+    plain = replace(config, recipe=replace(config.recipe, lpips_weight=0.0))
+    _, height, width = base.geometry.latent_shape(*SIZE)
+    latents = torch.randn(frames, 16, height, width, requires_grad=True)
+    measured = _kept_bytes(base.vae, lambda: decode_frames(base.vae, latents).square().mean())
+    planned = decoded_bytes(base, config)
+    assert planned == pytest.approx(measured, rel=0.15)
+    assert decoded_bytes(base, plain) == 0
+    more = training_memory(base, config).activations - activation_bytes(base, config, 1)
+    assert more == planned
+
+
+def _kept_bytes(module: torch.nn.Module, run: Callable[[], object]) -> int:
+    """Of all that autograd keeps while this runs, the module's weights left out."""
+    weights = {p.untyped_storage().data_ptr() for p in module.parameters()}
     kept: dict[int, torch.Tensor] = {}
 
     def pack(tensor: torch.Tensor) -> torch.Tensor:
@@ -164,7 +186,7 @@ def _kept_bytes(model: TrainedModel) -> int:
         return tensor
 
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
-        run(model, torch.bfloat16)
+        run()
     return sum(
         tensor.untyped_storage().nbytes() for at, tensor in kept.items() if at not in weights
     )

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 
 import pytest
 import torch
 
-from vivid_core.cogvideox.adapter import apply_adapter
+from vivid_core.cogvideox.adapter import apply_adapter, load_adapter
 from vivid_core.cogvideox.layout import LayoutName, layout_named
 from vivid_core.cogvideox.model import CogVideoX
 from vivid_core.errors import InputError
 from vivid_core.runtime import Runtime
 from vivid_core.train.adapter.config import LoraOptions
+from vivid_core.train.adapter.model import prepare_model
 from vivid_core.train.adapter.run import train_adapter
 
 from ...cogvideox.conftest import build_bundle
@@ -57,3 +59,24 @@ def test_targets_that_name_no_layer_are_refused(tiny: CogVideoX, configure: Conf
     config = configure(lora=LoraOptions(rank=2, targets=(target,)))
     with pytest.raises(InputError, match=f"targets: '{target}' names no linear layer"):
         train_adapter(tiny, config, Runtime())
+
+
+@pytest.mark.parametrize(
+    "targets", [LoraOptions().targets, ("text_proj",), ("patch_embed.text_proj", "attn1.to_q")]
+)
+def test_every_adapter_fits_a_training_of_its_own_configuration(
+    tiny: CogVideoX, configure: Configure, targets: tuple[str, ...]
+):
+    """However much of a layer's name a target gives."""
+    config = configure(lora=LoraOptions(rank=2, targets=targets), optimization={"steps": 1})
+    train_adapter(tiny, config, Runtime())
+    start = load_adapter(config.out / "adapter.safetensors")
+    model = prepare_model(tiny, config, device=torch.device("cpu"), start=start)
+    found = dict(model.transformer.named_parameters())
+    for key, value in start.lora.items():
+        layer, side = key.rsplit(".lora_", 1)
+        (own,) = [v for n, v in found.items() if n.startswith(f"{layer}.lora_{side[0]}.")]
+        assert torch.equal(own, value.float())
+    wrong = replace(config, lora=LoraOptions(rank=2, targets=("to_k",)))
+    with pytest.raises(InputError, match="start_from: adapter has rank 2.*asked are.*to_k"):
+        prepare_model(tiny, wrong, device=torch.device("cpu"), start=start)

@@ -1,0 +1,1 @@
+"""Datasets of instruction editing: a clip, its edit and the instruction, as InsViE-1M was made."""
