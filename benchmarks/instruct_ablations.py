@@ -50,7 +50,7 @@ from vivid_core.train.adapter.run import ADAPTER, train_adapter
 
 FRAMES, SIDE, SHOWN = 9, 64, 8
 FIRST_SEED = 500_000  # of pairs that the adapter did not begin with
-TARGETS = ("to_q", "to_k", "to_v", "to_out.0", "ff.net.0.proj", "ff.net.2", "text_proj")
+TARGETS = ("to_q", "to_k", "to_v", "to_out.0", "ff.net.0.proj", "ff.net.2", "patch_embed.text_proj")
 LEAST = 1e-10  # added before a norm is divided by
 HEAD = "agrees [%] | edited region [dB] | untouched [dB] | flicker, truth 1.0"
 
