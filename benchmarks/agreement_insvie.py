@@ -272,7 +272,7 @@ def _denoiser(theirs: Any, network: Any, *, quantized: bool) -> Any:
         return _run(network, x, time, cond["crossattn"])
 
     if not quantized:
-        denoiser.possibly_quantize_sigma = lambda sigma: sigma
+        vars(denoiser)["possibly_quantize_sigma"] = lambda sigma: sigma
 
     def call(x: Tensor, sigma: Tensor, cond: dict[str, Tensor], **more: Any) -> Tensor:
         return denoiser(inner, x, sigma, cond, **more)
@@ -349,12 +349,20 @@ def _texts(theirs: Any) -> Iterator[Row]:
     )
     embedder = theirs.encoders.FrozenT5Embedder.__new__(theirs.encoders.FrozenT5Embedder)
     nn.Module.__init__(embedder)
-    embedder.tokenizer, embedder.transformer = _Tokens(), encoder
-    embedder.device, embedder.max_length = "cpu", TEXT_TOKENS
-    embedder.is_trainable, embedder.ucg_rate, embedder.input_key = False, 0.1, "txt"
-    embedder.legacy_ucg_val = None
+    facts = {
+        "tokenizer": _Tokens(),
+        "transformer": encoder,
+        "device": "cpu",
+        "max_length": TEXT_TOKENS,
+        "is_trainable": False,
+        "ucg_rate": 0.1,
+        "legacy_ucg_val": None,
+        "input_key": "txt",
+    }
+    for name, value in facts.items():
+        setattr(embedder, name, value)
     conditioner = theirs.encoders.GeneralConditioner([])
-    conditioner.embedders = nn.ModuleList([embedder])
+    conditioner.add_module("embedders", nn.ModuleList([embedder]))
     text, blank = conditioner.get_unconditional_conditioning(
         {"txt": ["make the fox red"]}, {"txt": [""]}, force_uc_zero_embeddings=["txt"]
     )
