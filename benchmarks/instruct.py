@@ -21,6 +21,7 @@ import torch
 from torch import Tensor
 
 from vivid_core.cogvideox.adapter import apply_adapter, load_adapter
+from vivid_core.cogvideox.model import CogVideoX
 from vivid_core.cogvideox.vae import decode, encode
 from vivid_core.edit.clip import edit_clip
 from vivid_core.edit.job import Material
@@ -32,7 +33,7 @@ from vivid_core.tiny.scenes.instructions import KINDS
 from vivid_core.video import Clip, MaskTrack
 
 Method = Callable[[InstructionCase, int], Tensor]
-PICTURED = 12
+PICTURED, STEPS = 12, 8
 
 
 def main() -> None:
@@ -57,19 +58,8 @@ def _methods(arguments: argparse.Namespace) -> dict[str, Method]:
     model = apply_adapter(base, load_adapter(arguments.adapter))
 
     def instructed(case: InstructionCase, seed: int) -> Tensor:
-        settings = Settings(
-            task="instruct",
-            caption=case.instruction,
-            seed=seed,
-            steps=arguments.steps,
-            guidance=(arguments.text, arguments.video),
-            focus="off",
-            feather=0,
-            match_colors=False,
-        )
-        clip = Clip(frames=case.source)
-        material = Material(clip=clip, mask=MaskTrack.of_everything(clip))
-        return edit_clip(model, material, settings).frames
+        guidance = (arguments.text, arguments.video)
+        return edit_raw(model, case, seed=seed, steps=arguments.steps, guidance=guidance)
 
     def coded(frames: Tensor) -> Tensor:
         latents = encode(base.vae, frames.permute(3, 0, 1, 2)[None] * 2 - 1)
@@ -82,6 +72,31 @@ def _methods(arguments: argparse.Namespace) -> dict[str, Method]:
         "truth": lambda case, _: case.truth,
         "truth through the VAE": lambda case, _: coded(case.truth),
     }
+
+
+def edit_raw(
+    model: CogVideoX,
+    case: InstructionCase,
+    *,
+    seed: int,
+    steps: int = STEPS,
+    guidance: tuple[float, float] = (0.0, 0.0),
+) -> Tensor:
+    """What the model makes of a case, nothing pasted and no colour matched."""
+    settings = Settings(
+        task="instruct",
+        caption=case.instruction,
+        seed=seed,
+        steps=steps,
+        guidance=guidance,
+        focus="off",
+        feather=0,
+        match_colors=False,
+    )
+    clip = Clip(frames=case.source)
+    return edit_clip(
+        model, Material(clip=clip, mask=MaskTrack.of_everything(clip)), settings
+    ).frames
 
 
 @torch.no_grad()
@@ -117,7 +132,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--scenes", type=int, default=64)
     parser.add_argument("--frames", type=int, default=1, help="of a scene: 1, or 17")
-    parser.add_argument("--steps", type=int, default=8)
+    parser.add_argument("--steps", type=int, default=STEPS)
     parser.add_argument("--text", type=float, default=0.0, help="guidance; 0 reads once")
     parser.add_argument("--video", type=float, default=0.0, help="guidance of the source")
     parser.add_argument("--adapter", type=Path, default=TINY_WEIGHTS / INSTRUCT_FILE)

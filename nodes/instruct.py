@@ -61,8 +61,8 @@ def formula_input() -> io.Input:
         options=FORMULAS,
         default="released",
         optional=True,
-        tooltip="How both guidances are joined. released: as InsViE's code does, growing over the "
-        "steps from 1 to 1 more than set. paper: as its eq. 2 says, held over all steps.",
+        tooltip="How both guidances are joined. released: as InsViE's code does, swinging with "
+        "the step between 1 and 1 more than set. paper: as its eq. 2 says, held over all steps.",
         **advanced(),
     )
 

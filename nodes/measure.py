@@ -18,6 +18,7 @@ from .sheet import contact_sheet, side_by_side
 from .sockets import FLOWS, FRAMES, MASKS
 
 if TYPE_CHECKING:
+    from ..vivid_core.measure.encoder import ClipEncoder
     from ..vivid_core.measure.figures import Instruments
 
 CATEGORY = "VIVID/6 Measure"
@@ -167,6 +168,14 @@ class MeasureEdit(VividNode):
                     "and the motion.",
                 ),
                 io.MultiType.Input("flow", types=FLOWS, optional=True, tooltip=FLOW_TOOLTIP),
+                io.Combo.Input(
+                    "pick_model",
+                    options=[host.NO_WEIGHTS, *host.choices("clip_model")],
+                    default=host.NO_WEIGHTS,
+                    optional=True,
+                    tooltip="For PickScore: the folder of yuvalkirstain/PickScore_v1 in "
+                    "models/clip_vision. Without it this figure is not measured.",
+                ),
             ],
             outputs=[
                 io.String.Output(
@@ -184,12 +193,20 @@ class MeasureEdit(VividNode):
         )
 
     @classmethod
-    def validate_inputs(cls, clip_model: str | None = None) -> bool | str:
-        return host.check_choice("clip_model", clip_model, host.NO_WEIGHTS) or True
+    def validate_inputs(
+        cls, clip_model: str | None = None, pick_model: str | None = None
+    ) -> bool | str:
+        for chosen in (clip_model, pick_model):
+            problem = host.check_choice("clip_model", chosen, host.NO_WEIGHTS)
+            if problem:
+                return problem
+        return True
 
     @classmethod
-    def fingerprint_inputs(cls, clip_model: str | None = None, **_: Any) -> str:
-        return host.fingerprint("clip_model", clip_model)
+    def fingerprint_inputs(
+        cls, clip_model: str | None = None, pick_model: str | None = None, **_: Any
+    ) -> str:
+        return " ".join(host.fingerprint("clip_model", c) for c in (clip_model, pick_model))
 
     @classmethod
     def execute(
@@ -203,6 +220,7 @@ class MeasureEdit(VividNode):
         fps: float,
         truth: Any = None,
         flow: Any = None,
+        pick_model: str = host.NO_WEIGHTS,
     ) -> io.NodeOutput:
         from ..vivid_core.measure.edited import Edited
         from ..vivid_core.measure.results import measure_one
@@ -217,24 +235,29 @@ class MeasureEdit(VividNode):
             caption=caption,
             truth=None if truth is None else convert.to_measured("truth", truth, fps).frames,
         )
-        results = measure_one(edited, _instruments(clip_model, flow))
+        results = measure_one(edited, _instruments(clip_model, pick_model, flow))
         report = results.as_lines()
         figures = json.dumps(results.as_json(), indent=1)
         return io.NodeOutput(report, figures, ui=previews.text(report))
 
 
-def _instruments(clip_model: str, flow: Any) -> Instruments:
-    """What measures: the flow that is connected, and the CLIP model that is chosen."""
-    from ..vivid_core.measure.encoder import load_clip_model
+def _instruments(clip_model: str, pick_model: str, flow: Any) -> Instruments:
+    """What measures: the flow that is connected, and the models that are chosen."""
     from ..vivid_core.measure.figures import Instruments
     from ..vivid_core.measure.perceptual import load_perceptual
 
-    clip = None
-    if clip_model != host.NO_WEIGHTS:
-        clip = load_clip_model(host.find("clip_model", clip_model), device=memory.load_device())
     return Instruments(
         flow=flow_engine(flow),
-        clip=clip,
+        clip=_encoder(clip_model),
+        pick=_encoder(pick_model),
         perceptual=load_perceptual(),
         runtime=host.runtime(),
     )
+
+
+def _encoder(choice: str) -> ClipEncoder | None:
+    from ..vivid_core.measure.encoder import load_clip_model
+
+    if choice == host.NO_WEIGHTS:
+        return None
+    return load_clip_model(host.find("clip_model", choice), device=memory.load_device())

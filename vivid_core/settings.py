@@ -35,8 +35,8 @@ class Settings:
 
     `later_captions` are (first frame, caption) of what follows `caption`, in ascending order.
     `guidance` is the scale of the caption; a model with more than one scale takes all of them, the
-    caption's first. `guidance_formula` joins the two of instruct: "released" lets both grow from 1
-    to 1 more than asked over the steps, as InsViE's code does, "paper" holds them, by its eq. 2.
+    caption's first. `guidance_formula` joins the two of instruct: "released" lets both swing
+    between 1 and 1 more than asked, as InsViE's code does, "paper" holds them, by its eq. 2.
     `sampler` None is the model's own. `grow` widens the mask by that many pixels
     (default: 0; for delete 1/60 of the shorter side, and at least one more than the feather,
     through which the removed thing would show). `feather` softens the border over that many

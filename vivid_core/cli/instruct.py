@@ -37,7 +37,7 @@ def add_command(commands: argparse._SubParsersAction) -> None:
         "--guidance-formula",
         choices=get_args(GuidanceFormula),
         default="released",
-        help="released: both grow from 1 to 1 more than asked; paper: eq. 2 of InsViE, held",
+        help="released: both swing between 1 and 1 more than asked; paper: eq. 2 of InsViE, held",
     )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--steps", type=int, default=DEFAULT_STEPS, help="1 to 1000")

@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, get_args
 
+import torch
+
 from ..errors import InputError, ModelError
 from ..files.atomic import require_folder_target, write_whole_file
 from ..flow.dis import DisFlow
@@ -17,7 +19,7 @@ from ..flow.engine import FlowEngine
 from ..flow.raft import load_raft
 from ..measure.chart import draw_results
 from ..measure.edited import Edited
-from ..measure.encoder import load_clip_model
+from ..measure.encoder import ClipEncoder, load_clip_model
 from ..measure.figures import Instruments
 from ..measure.manifest import EvaluationCase, read_manifest
 from ..measure.perceptual import load_perceptual
@@ -31,7 +33,7 @@ from ..video import Clip, MaskTrack
 from .shared import device_named, named, option_of, require_files_apart
 
 SINGLE, SET = ("source", "edit", "mask", "task"), ("manifest", "edits")
-INSTRUMENTS = ("clip_model", "raft", "json", "plot")
+INSTRUMENTS = ("clip_model", "pick_model", "raft", "json", "plot")
 # What goes with an option that asks for something else than figures.
 ALONE: dict[str, tuple[str, ...]] = {
     "write_set": (),
@@ -64,6 +66,9 @@ def add_command(commands: argparse._SubParsersAction) -> None:
     how.add_argument(
         "--clip-model",
         help="CLIP for TA and TC: a folder, or owner/name on Hugging Face, which may be fetched",
+    )
+    how.add_argument(
+        "--pick-model", help="PickScore: a folder, or owner/name (yuvalkirstain/PickScore_v1)"
     )
     how.add_argument("--raft", type=Path, help="weights of RAFT for motion; DIS if left out")
     how.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps ...")
@@ -164,11 +169,19 @@ def _instruments(arguments: argparse.Namespace) -> Instruments:
     if arguments.raft is not None:
         with named("--raft", (ModelError,)):
             flow = load_raft(arguments.raft, device=device)
-    clip = None
-    if arguments.clip_model is not None:
-        with named("--clip-model", (ModelError,)):
-            clip = load_clip_model(arguments.clip_model, device=device)
-    return Instruments(flow=flow, clip=clip, perceptual=load_perceptual())
+    clip, pick = (_encoder(arguments, name, device) for name in ("clip_model", "pick_model"))
+    return Instruments(flow=flow, clip=clip, pick=pick, perceptual=load_perceptual())
+
+
+def _encoder(
+    arguments: argparse.Namespace, option: str, device: torch.device
+) -> ClipEncoder | None:
+    """The CLIP that an option names, or none."""
+    place = getattr(arguments, option)
+    if place is None:
+        return None
+    with named(option_of(option), (ModelError,)):
+        return load_clip_model(place, device=device)
 
 
 def _read_video(option: str, path: Path) -> Clip:

@@ -30,6 +30,7 @@ class ModelBundle:
     `scaling_factor` multiplies VAE latents. `train_size` is (frames, height, width) the
     transformer was trained at, in pixels. `knows_last_frame` says whether it was trained with the
     last frame known as well as with the first. `known_words` is set when the vocabulary is closed.
+    `blank_is_zeros`: without a caption it reads zeros, not what the text encoder makes of "".
     `warnings` are sentences an artist should read. `demo_of`: what a demo model was made for.
     """
 
@@ -44,6 +45,7 @@ class ModelBundle:
     knows_last_frame: bool = False
     max_text_tokens: int = 226
     known_words: frozenset[str] | None = None
+    blank_is_zeros: bool = False
     placement: Placement = field(default_factory=Placement)
     warnings: tuple[str, ...] = ()
     demo_of: str = ""

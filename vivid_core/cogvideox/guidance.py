@@ -16,7 +16,7 @@ from ..settings import GuidanceFormula
 from .conditioning import pad_latent_frames
 
 IMAGE_OFFSET = 2.0  # CogVideoX 1.5 I2V: the constant its pipelines pass as `ofs`
-GROWTH_POWER = 5  # InsViE's sampler: its scales grow late
+SWING_POWER = 5  # `exp` of InsViE's guider
 Rotary = tuple[Tensor, Tensor]
 Predict = Callable[[Tensor, int], Tensor]
 
@@ -81,22 +81,26 @@ def weighted_predictor(
 
 
 def instruction_weights(
-    formula: GuidanceFormula, text: float, video: float, *, step: int, steps: int
+    formula: GuidanceFormula, text: float, video: float, *, t: int, steps: int
 ) -> tuple[float, float, float]:
     """Of what reads nothing (n), the source (s), and the source with the instruction (i).
 
-    "released": n + video (s - n) + text (i - s), both scales growing; "paper" (InsViE, eq. 2):
-    n + video (s - n) + text (i - n).
+    "released": n + video (s - n) + text (i - s), both scales swinging with the timestep `t`;
+    "paper" (InsViE, eq. 2): n + video (s - n) + text (i - n).
     """
     if formula == "paper":
         return 1 - video - text, video, text
-    text, video = (_grown(scale, step, steps) for scale in (text, video))
+    text, video = (_swung(scale, t, steps) for scale in (text, video))
     return 1 - video, video - text, text
 
 
-def _grown(scale: float, step: int, steps: int) -> float:
-    """From 1 at step 0 towards 1 + scale after the last (InsViE's sampler)."""
-    return 1 + scale * (1 - math.cos(math.pi * (step / steps) ** GROWTH_POWER)) / 2
+def _swung(scale: float, t: int, steps: int) -> float:
+    """Between 1 and 1 + scale, as the guider of InsViE's sampler computes it.
+
+    It was written to grow over the steps, but is given steps - t for the number of the step, t
+    being the timestep (999 to 0): until t is near `steps` the cosine swings.
+    """
+    return 1 + scale * (1 - math.cos(math.pi * ((steps - t) / steps) ** SWING_POWER)) / 2
 
 
 def _forward(

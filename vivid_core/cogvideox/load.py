@@ -149,6 +149,7 @@ def _assemble(
             found.own.get("max_text_tokens") or found.config.get("max_text_seq_length", TEXT_TOKENS)
         ),
         known_words=_known_words(tokenizer) if found.own.get("closed_vocabulary") else None,
+        blank_is_zeros=bool(found.own.get("blank_is_zeros", False)),
         placement=placement,
     )
 

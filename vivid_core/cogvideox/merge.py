@@ -63,6 +63,7 @@ def save_merged(
         config=dict(merged.transformer.config),
         layout=merged.layout,
         train_size=merged.train_size,
+        blank_is_zeros=merged.blank_is_zeros,
     )
 
 

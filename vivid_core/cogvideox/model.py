@@ -71,6 +71,7 @@ class CogVideoX(ModelBundle):
             "version": self.layout.version,
             "train_size": self.train_size,
             "knows_last_frame": self.knows_last_frame,
+            **({"blank_is_zeros": True} if self.blank_is_zeros else {}),
             "schedule": {key: repr(value) for key, value in self.schedule.items()},
             "lora_scales": list(_lora_scales(self.transformer)),
             "tiling": tiling_of(self.vae),

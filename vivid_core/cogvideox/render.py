@@ -109,9 +109,7 @@ class Renderer:
             )
         assert negative is not None, "models of instructions read the negative caption"
         pairs = timestep_pairs(self.settings.steps, self._schedule)
-        weights = {
-            t: step_weights(bundle.layout, self.settings, step) for step, (t, _) in enumerate(pairs)
-        }
+        weights = {t: step_weights(bundle.layout, self.settings, t) for t, _ in pairs}
         readings = (
             Reading(text=negative, conditioning=drop_source(condition)),
             Reading(text=negative, conditioning=condition),

@@ -152,7 +152,9 @@ def convert_checkpoint(
     ]
     layout = plan.layout
     size = (layout.train_frames, *layout.train_size)
-    metadata = checkpoint_metadata(plan.config, layout, size)
+    # InsViE drops instructions by zeroing their embeddings, in training and in sampling.
+    zeros = layout.follows_instructions
+    metadata = checkpoint_metadata(plan.config, layout, size, blank_is_zeros=zeros)
     try:
         write_streamed(out, pending, metadata)
     except MediaError as error:

@@ -49,16 +49,23 @@ def save_checkpoint(
     config: Mapping[str, Any],
     layout: Layout,
     train_size: tuple[int, int, int],
+    blank_is_zeros: bool = False,
 ) -> None:
     """Write a transformer as one file that says itself what it is."""
-    write_safetensors(path, tensors, checkpoint_metadata(config, layout, train_size))
+    metadata = checkpoint_metadata(config, layout, train_size, blank_is_zeros=blank_is_zeros)
+    write_safetensors(path, tensors, metadata)
 
 
 def checkpoint_metadata(
-    config: Mapping[str, Any], layout: Layout, train_size: tuple[int, ...]
+    config: Mapping[str, Any],
+    layout: Layout,
+    train_size: tuple[int, ...],
+    *,
+    blank_is_zeros: bool = False,
 ) -> dict[str, str]:
     """What such a file says of itself. `train_size` is (frames, height, width)."""
     own = {"layout": layout.name, "train_size": list(train_size)}
+    own |= {"blank_is_zeros": True} if blank_is_zeros else {}
     return {
         "format": "pt",
         "config": json.dumps({k: v for k, v in config.items() if not k.startswith("_")}),
@@ -123,6 +130,7 @@ def _index(bundle: ModelBundle) -> dict[str, Any]:
             "knows_last_frame": bundle.knows_last_frame,
             "max_text_tokens": bundle.max_text_tokens,
             "closed_vocabulary": bundle.known_words is not None,
+            "blank_is_zeros": bundle.blank_is_zeros,
         },
     }
 

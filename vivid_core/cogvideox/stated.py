@@ -149,6 +149,7 @@ OWN = {
     "knows_last_frame": FLAG,
     "max_text_tokens": whole(1, 4096),
     "closed_vocabulary": FLAG,
+    "blank_is_zeros": FLAG,
 }
 SCHEDULE = {
     "num_train_timesteps": whole(1, 100_000),

@@ -28,9 +28,11 @@ class EncodedCaption:
 def encode_caption(bundle: ModelBundle, caption: str, *, argument: str) -> EncodedCaption:
     """Embed one caption, padded to the model's text length.
 
-    Words outside a closed vocabulary are left out and named. Raises CaptionError if the caption
-    is longer than the text encoder reads.
+    Words outside a closed vocabulary are left out and named. No caption at all is zeros to models
+    that were trained so. Raises CaptionError if the caption is longer than the text encoder reads.
     """
+    if bundle.blank_is_zeros and not caption.strip():
+        return EncodedCaption(embeds=_nothing(bundle), unknown_words=())
     require_readable(bundle, caption, argument=argument)
     caption, unknown = _without_unknown_words(caption, bundle.known_words)
     ids = bundle.tokenizer(
@@ -39,6 +41,11 @@ def encode_caption(bundle: ModelBundle, caption: str, *, argument: str) -> Encod
     device = next(bundle.text_encoder.parameters()).device
     embeds = bundle.text_encoder(ids.to(device))[0]
     return EncodedCaption(embeds=embeds.to(bundle.dtype), unknown_words=unknown)
+
+
+def _nothing(bundle: ModelBundle) -> Float[Tensor, "1 n d"]:
+    width = int(bundle.text_encoder.config.d_model)
+    return torch.zeros(1, bundle.max_text_tokens, width, dtype=bundle.dtype)
 
 
 def require_readable(bundle: ModelBundle, caption: str, *, argument: str) -> None:

@@ -13,7 +13,7 @@ from .flops import text_flops, transformer_flops, vae_decode_flops, vae_encode_f
 from .guidance import instruction_weights
 from .layout import Layout
 from .memory import MemoryEstimate, denoise_bytes, tiled_vae_bytes, vae_bytes, weight_bytes
-from .sampling import INVERSION_ROUNDS
+from .sampling import INVERSION_ROUNDS, NoiseSchedule, timestep_pairs
 
 PETA = 1e15
 GIB = 2**30
@@ -29,7 +29,7 @@ Span = tuple[int, tuple[int, int]]  # frames, (height, width)
 
 def plan_work(bundle: ModelBundle, windows: Sequence[Span], settings: Settings) -> Work:
     """FLOPs and memory of windows of these lengths and sizes; nothing is run."""
-    steps = list(step_passes(bundle.layout, settings))
+    steps = list(step_passes(bundle.layout, settings, NoiseSchedule.from_config(bundle.schedule)))
     passes = max(steps)
     inverted = inverts(bundle.layout, settings)
     counts = [_Window(bundle, frames, size, inverted) for frames, size in windows]
@@ -59,16 +59,16 @@ def inverts(layout: Layout, settings: Settings) -> bool:
     return layout.animates and settings.task == "propagate"
 
 
-def step_passes(layout: Layout, settings: Settings) -> Iterator[int]:
+def step_passes(layout: Layout, settings: Settings, schedule: NoiseSchedule) -> Iterator[int]:
     """Forward passes of the transformer in each step of guided sampling."""
     if inverts(layout, settings):
         yield from [1] * (INVERSION_ROUNDS * settings.steps)
-    for step in range(settings.steps):
-        yield sum(weight != 0.0 for weight in step_weights(layout, settings, step))
+    for t, _ in timestep_pairs(settings.steps, schedule):
+        yield sum(weight != 0.0 for weight in step_weights(layout, settings, t))
 
 
-def step_weights(layout: Layout, settings: Settings, step: int) -> tuple[float, ...]:
-    """Of the readings of a step: (without, with caption), or those of an instruction."""
+def step_weights(layout: Layout, settings: Settings, t: int) -> tuple[float, ...]:
+    """Of the readings at a timestep: (without, with caption), or those of an instruction."""
     text, *others = settings.guidance_scales
     if layout.video_guidance is None:
         return 1 - text, text
@@ -76,7 +76,7 @@ def step_weights(layout: Layout, settings: Settings, step: int) -> tuple[float, 
         settings.guidance_formula,
         text,
         others[0] if others else layout.video_guidance,
-        step=step,
+        t=t,
         steps=settings.steps,
     )
 

@@ -55,6 +55,11 @@ class ClipEncoder:
         with torch.no_grad():
             return _unit(self._model.get_text_features(**tokens))[0]
 
+    @property
+    def scale(self) -> float:
+        """What its training multiplied cosines by: PickScore (Kirstain et al. 2023) is in this."""
+        return float(self._model.logit_scale.detach().exp())
+
     def is_cut(self, caption: str) -> bool:
         """Whether a caption is longer than the model reads."""
         tokens = self._processor.tokenizer(caption, truncation=False, verbose=False)["input_ids"]

@@ -26,6 +26,8 @@ from .timing import PAPER_RATE, frames_at_rate
 
 PERCENT = 100.0  # what CLIP figures are written in (VIVID, Tab. 3)
 NO_CLIP = "needs a CLIP model (clip_model)"
+NO_PICK = "needs the PickScore model (pick_model)"
+NO_CAPTION = "deletions have no caption of their own"
 NO_TRUTH = "the true result is not known"
 ONE_FRAME = "needs two frames"
 Found = float | str  # the figure, or why it was not measured
@@ -34,13 +36,14 @@ Better = Literal["lower", "higher", "near 1"]
 
 @dataclass(frozen=True, kw_only=True)
 class Instruments:
-    """What measures: motion, CLIP (or none), LPIPS (or why there is none).
+    """What measures: motion, CLIP (or none), PickScore (or none), LPIPS (or why there is none).
 
     `runtime` hears of progress, and is asked before every pair of frames whether to stop.
     """
 
     flow: FlowEngine
     clip: ClipEncoder | None = None
+    pick: ClipEncoder | None = None
     perceptual: Perceptual | str = NO_PACKAGE
     runtime: Runtime = field(default_factory=Runtime)
 
@@ -141,13 +144,32 @@ def _mean_cosine(pictures: Tensor) -> Found:
 def _alignment(subject: Subject) -> Found:
     edited, clip = subject.edited, subject.instruments.clip
     if edited.task == "delete":
-        return "deletions have no caption of their own"
+        return NO_CAPTION
     if clip is None:
         return NO_CLIP
     regions = edited_regions(edited.edit, subject.mask)
     pictures = clip.images(regions, subject.instruments.runtime.check_cancelled)
     similar = pictures @ clip.text(edited.caption)
     return PERCENT * float(similar.clamp(min=0).mean())
+
+
+def _text(subject: Subject) -> Found:
+    edited, clip = subject.edited, subject.instruments.clip
+    if edited.task == "delete":
+        return NO_CAPTION
+    if clip is None or subject.pictures is None:
+        return NO_CLIP
+    return PERCENT * float((subject.pictures @ clip.text(edited.caption)).mean())
+
+
+def _pick(subject: Subject) -> Found:
+    edited, pick = subject.edited, subject.instruments.pick
+    if edited.task == "delete":
+        return NO_CAPTION
+    if pick is None:
+        return NO_PICK
+    pictures = pick.images(list(edited.edit), subject.instruments.runtime.check_cancelled)
+    return pick.scale * float((pictures @ pick.text(edited.caption)).mean())
 
 
 def edited_regions(frames: Frames, mask: Tensor) -> list[Tensor]:
@@ -252,6 +274,20 @@ KINDS: tuple[Kind, ...] = (
         better="higher",
         about="the same with frames left out down to 7.5 a second (VIVID, 5.2)",
         measure=_slow_consistency,
+    ),
+    Kind(
+        name="CLIP text",
+        unit="%",
+        better="higher",
+        about="CLIP cosine of whole frames and the caption (InsViE, 5.1)",
+        measure=_text,
+    ),
+    Kind(
+        name="PickScore",
+        unit="",
+        better="higher",
+        about="of whole frames and the caption (Kirstain et al. 2023; InsViE, 5.1)",
+        measure=_pick,
     ),
     Kind(
         name="PSNR",

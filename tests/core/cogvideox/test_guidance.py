@@ -128,11 +128,11 @@ def _instructed(transformer, weights):
 SCALE = st.floats(0, 20)
 
 
-@given(text=SCALE, video=SCALE, step=st.integers(0, 49))
-def test_both_formulas_are_those_of_code_and_paper(text, video, step):
+@given(text=SCALE, video=SCALE, t=st.integers(0, 999))
+def test_both_formulas_are_those_of_code_and_paper(text, video, t):
     """Beside the written-out terms, for predictions that are numbers."""
     nothing, source, instruction = 0.7, -0.4, 2.5
-    growth = (1 - math.cos(math.pi * (step / 50) ** 5)) / 2
+    growth = (1 - math.cos(math.pi * ((50 - t) / 50) ** 5)) / 2
     expected = {
         "paper": nothing + video * (source - nothing) + text * (instruction - nothing),
         "released": nothing
@@ -140,15 +140,32 @@ def test_both_formulas_are_those_of_code_and_paper(text, video, step):
         + (1 + text * growth) * (instruction - source),
     }
     for formula, value in expected.items():
-        weights = instruction_weights(formula, text, video, step=step, steps=50)
+        weights = instruction_weights(formula, text, video, t=t, steps=50)
         assert sum(weights) == pytest.approx(1)
         found = sum(w * p for w, p in zip(weights, (nothing, source, instruction), strict=True))
         assert found == pytest.approx(value, abs=1e-9)
 
 
-@given(text=SCALE, video=SCALE)
-def test_growing_scales_begin_with_the_instruction_alone(text, video):
-    assert instruction_weights("released", text, video, step=0, steps=9) == (0, 0, 1)
+@pytest.mark.parametrize(
+    ("t", "text", "video"),
+    [
+        (999, 2.6144, 1.2583),
+        (799, 1.0060, 1.0010),
+        (499, 1.6516, 1.1043),
+        (99, 8.3305, 2.1729),
+        (59, 1.0, 1.0),
+        (19, 1.1542, 1.0247),
+    ],
+)
+def test_the_released_scales_swing_with_the_timestep(t, text, video):
+    """The scales of InsViE's own guider in 50 steps; at 59 nothing but the instruction is read."""
+    weights = instruction_weights("released", 7.5, 1.2, t=t, steps=50)
+    assert weights == pytest.approx((1 - video, video - text, text), abs=1e-3)
+
+
+@given(t=st.integers(0, 999), steps=st.integers(1, 1000))
+def test_scales_of_nothing_read_the_instruction_alone(t, steps):
+    assert instruction_weights("released", 0.0, 0.0, t=t, steps=steps) == (0, 0, 1)
 
 
 @pytest.mark.parametrize(

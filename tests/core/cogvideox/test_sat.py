@@ -12,6 +12,7 @@ from torch import Tensor
 
 from vivid_core.cli import main
 from vivid_core.cogvideox.sat import convert_checkpoint, plan_conversion
+from vivid_core.cogvideox.text import encode_caption
 from vivid_core.errors import ModelError
 from vivid_core.files.weights import read_weights
 
@@ -109,6 +110,9 @@ def test_the_file_says_itself_what_it_is(trained, tmp_path, bundle):
     )
     assert loaded.layout.name == "insvie"
     assert loaded.train_size == (25, 480, 720)
+    assert loaded.blank_is_zeros
+    assert not encode_caption(loaded, "", argument="negative").embeds.any()
+    assert encode_caption(loaded, "red", argument="caption").embeds.any()
     weight = loaded.transformer.patch_embed.proj.weight
     assert torch.equal(weight, trained[1]["patch_embed.proj.weight"])
 

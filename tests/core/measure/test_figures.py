@@ -15,7 +15,7 @@ from vivid_core.measure.figures import KINDS, Instruments, edited_regions, measu
 from vivid_core.measure.perceptual import NO_PACKAGE, Perceptual
 from vivid_core.runtime import Runtime
 
-NEEDS_CLIP = ("TA", "TC", "TC at 7.5 fps")
+NEEDS_CLIP = ("TA", "TC", "TC at 7.5 fps", "CLIP text")
 NEEDS_TRUTH = ("PSNR", "SSIM", "EPE, truth")
 
 
@@ -46,6 +46,29 @@ def test_without_weights_and_truth_nothing_stands_in(make_edited, plain):
         assert found[name] == "the true result is not known"
     assert found["LPIPS"] == NO_PACKAGE
     assert set(found) == {kind.name for kind in KINDS}
+
+
+def test_pick_score_is_the_mean_cosine_in_the_models_own_scale(make_edited, clip_folder):
+    pick = load_clip_model(clip_folder, device=torch.device("cpu"))
+    edited = make_edited(caption="a blue square")
+    found = measure_edit(edited, Instruments(flow=DisFlow(), pick=pick))
+    cosines = pick.images(list(edited.edit)) @ pick.text("a blue square")
+    assert found["PickScore"] == pytest.approx(pick.scale * float(cosines.mean()))
+    assert pick.scale > 1
+    assert str(found["CLIP text"]).startswith("needs a CLIP model")
+    deleted = measure_edit(
+        make_edited(task="delete", caption=""), Instruments(flow=DisFlow(), clip=pick, pick=pick)
+    )
+    assert deleted["PickScore"] == deleted["CLIP text"] == "deletions have no caption of their own"
+
+
+def test_clip_text_reads_whole_frames(make_edited, with_clip):
+    edited = make_edited(caption="a blue square")
+    clip = with_clip.clip
+    cosines = clip.images(list(edited.edit)) @ clip.text("a blue square")
+    found = measure_edit(edited, with_clip)
+    assert found["CLIP text"] == pytest.approx(100 * float(cosines.mean()))
+    assert found["PickScore"] == "needs the PickScore model (pick_model)"
 
 
 def test_the_truth_itself_is_perfect(make_edited, plain):
