@@ -137,12 +137,11 @@ class CoreModel:
             stages = self.schedule.stages(self.models, conditions, guidance, settings.steps)
             made.append(self._sample(stages, told, draw.seed, on_step))
         on_stage("decode", 0, 1, None)
-        frames = len(region.pixels)
-        pixels = torch.stack(
-            [self._decode(one, frames, draw.seed) for one, draw in zip(made, draws, strict=True)]
+        whole = torch.stack(
+            [self._decode(one, span, draw.seed) for one, draw in zip(made, draws, strict=True)]
         )
         on_stage("decode", 1, 1, None)
-        return Painted(pixels=pixels)
+        return Painted(pixels=whole[:, : len(region.pixels)])
 
     def work(
         self, windows: Sequence[tuple[int, tuple[int, int]]], settings: Settings
@@ -206,19 +205,17 @@ class CoreModel:
         )
         return told.clip_of(latents)
 
-    def _decode(self, latents: Tensor, frames: int, seed: int) -> Tensor:
-        """The first frames, [T, H, W, 3] on the CPU.
+    def _decode(self, latents: Tensor, span: Span, seed: int) -> Tensor:
+        """The frames of a span, [T, H, W, 3] on the CPU.
 
         ComfyUI's CogVideoX VAE makes four frames of the first latent too, where their number is
         even: it stands for the last of these.
         """
         torch.manual_seed(seed)  # LTX's VAE adds noise, and asks nobody for it
-        pixels = self.vae.decode(latents)[0].float().cpu()
-        surplus = len(pixels) - (latents.shape[2] - 1) * group_frames(self.vae) - 1
-        pixels = pixels[max(0, surplus) :]
+        pixels, frames = self.vae.decode(latents)[0].float().cpu(), len(span.hole)
         if len(pixels) < frames:
             raise ModelError(
                 f"the VAE made {len(pixels)} frames of a window of {frames}: load the VAE that "
                 f"belongs to {self.name}"
             )
-        return pixels[:frames, ..., :3]
+        return pixels[-frames:, ..., :3]

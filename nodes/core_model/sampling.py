@@ -112,7 +112,7 @@ def sample(
     """
     latents = comfy.sample.fix_empty_latent_channels(stages[0].guider.model_patcher, latents)
     noise = comfy.sample.prepare_noise(latents, seed)
-    total, done = sum(stage.steps for stage in stages), 0
+    total, done, made = sum(stage.steps for stage in stages), 0, latents
     for stage in stages:
 
         def callback(

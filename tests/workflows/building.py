@@ -102,8 +102,8 @@ INSTRUCTIONS = Template(
     "2. **Vivid Build Instruction Dataset** writes instructions, edits first frames, lets clips "
     "follow, makes clips of pairs and moves a camera over stills; what is not good enough is left "
     "out, with its reason. *Cancel* keeps what is done, **Run** goes on.\n"
-    "3. Look at the sheet, source and edit side by side, before **Vivid Train Adapter** learns from "
-    "it.",
+    "3. Look at the sheet, source and edit side by side, before **Vivid Train Adapter** learns "
+    "from it.",
     groups=(
         Group(
             title="1 your videos and pictures",

@@ -16,7 +16,7 @@ from ..build.instructions import Instruction
 from ..errors import EngineError
 from ..files.digest import digest_of
 from .scenes.captions import words_of
-from .scenes.instructions import KINDS, PHRASES, SHARES, Kind
+from .scenes.instructions import KINDS, PHRASES, SHARES, Kind, with_article
 from .scenes.recognise import nearest_colors, recognise
 from .scenes.shapes import COLORS, SHAPES, is_held_out
 
@@ -91,14 +91,14 @@ def _told(caption: str) -> list[Seen]:
 
 
 def _draw(things: list[Seen], rng: np.random.Generator) -> Instruction:
-    kinds = [kind for kind in KINDS if kind != "remove" or len(things) > 1]
+    kinds: list[Kind] = [kind for kind in KINDS if kind != "remove" or len(things) > 1]
     shares = np.array([SHARES[KINDS.index(kind)] for kind in kinds])
     kind = kinds[int(rng.choice(len(kinds), p=shares / shares.sum()))]
     old = things[int(rng.integers(len(things)))]
     new = _changed(kind, old, things, rng)
     phrases = PHRASES[kind]
     text = phrases[int(rng.integers(len(phrases)))].format(
-        it=f"the {old}", color=new.color, shape=new.shape, new=f"a {new}"
+        it=f"the {old}", color=new.color, shape=new.shape, new=with_article(str(new))
     )
     return Instruction(text=text, edited_caption=caption_of(_after(kind, old, new, things)))
 

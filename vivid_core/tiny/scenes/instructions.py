@@ -98,7 +98,7 @@ class SceneEdit:
             it=f"the {_any_of(self.names, rng)}",
             color=self.thing.color,
             shape=self.thing.shape,
-            new=_with_article(self.expected),
+            new=with_article(self.expected),
         )
 
 
@@ -184,5 +184,5 @@ def _any_of(words: tuple[str, ...], rng: np.random.Generator) -> str:
     return words[int(rng.integers(len(words)))]
 
 
-def _with_article(words: str) -> str:
+def with_article(words: str) -> str:
     return f"{'an' if words[0] in 'aeiou' else 'a'} {words}"
