@@ -164,7 +164,7 @@ class CoreModel:
     def _steps(self) -> Steps:
         return Steps(
             side=int(self.vae.spacial_compression_encode()),
-            frames=max(self.family.chunk, default=group_frames(self.vae)),
+            frames=max(self.family.chunk) if self.family.chunk else group_frames(self.vae),
             spans_of=partial(latent_spans, self.family, self.vae),
         )
 
