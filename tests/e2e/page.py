@@ -36,6 +36,12 @@ _OPEN = """async (name) => {
   const answer = await fetch(`/api/workflow_templates/PACK/${name}.json`)
   await window.app.loadGraphData(await answer.json(), true, true, name)
 }""".replace("PACK", PACK)
+_STEPS = """(steps) => {
+  for (const node of window.app.graph.nodes) {
+    const widget = node.widgets?.find(({ name }) => name === 'steps')
+    if (widget) widget.value = steps
+  }
+}"""
 _FIT = """() => {
   const { app } = window
   const { ds } = app.canvas
@@ -130,10 +136,17 @@ class ComfyPage:
             self.tab.evaluate(_BLANK, settings)
             self.tab.wait_for_timeout(300)
 
-    def open(self, workflow: str, renderer: Renderer = "canvas") -> None:
-        """Open the page, and one of the workflows of this pack as the template browser does."""
+    def open(
+        self, workflow: str, renderer: Renderer = "canvas", *, steps: int | None = None
+    ) -> None:
+        """Open the page, and one of the workflows of this pack as the template browser does.
+
+        `steps` is how many its edits take; None: as many as they are bundled with.
+        """
         self.start(renderer, anew=False)
         self.tab.evaluate(_OPEN, workflow)
+        if steps is not None:
+            self.tab.evaluate(_STEPS, steps)
         self.tab.evaluate(_FIT)
         self.tab.locator(".vivid-compare").wait_for()
         self.tab.wait_for_timeout(1000)

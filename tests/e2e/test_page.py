@@ -89,12 +89,7 @@ def test_new_nodes_are_not_tall(page: ComfyPage, renderer: Renderer) -> None:
 
 
 def test_buttons_are_large_enough(page: ComfyPage, renderer: Renderer) -> None:
-    page.open("vivid_keyframe_loop", renderer)
-    page.tab.evaluate(
-        """() => { for (const node of window.app.graph.nodes) {
-          const steps = node.widgets?.find(({ name }) => name === 'steps')
-          if (steps) steps.value = 2 } }"""
-    )
+    page.open("vivid_keyframe_loop", renderer, steps=2)
     assert page.run() == "execution_success"
     page.tab.locator(".vg-card").first.click()
     assert page.run() == "execution_success"
@@ -105,7 +100,7 @@ def test_buttons_are_large_enough(page: ComfyPage, renderer: Renderer) -> None:
 
 
 def test_no_live_preview_stays_below_the_result(page: ComfyPage, renderer: Renderer) -> None:
-    page.open("vivid_remove_object", renderer)
+    page.open("vivid_remove_object", renderer, steps=6)  # enough to see previews of
     assert page.run() == "execution_success"
     assert page.tab.get_by_alt_text("Live sampling preview").count() == 0
     assert page.tab.evaluate("Object.keys(window.app.nodePreviewImages)") == []

@@ -24,6 +24,7 @@ WORKFLOWS = [
 ]
 
 
+STEPS = 2  # enough to go through every part of an edit
 KEPT = "outside the mask: max difference 0"
 REPORTS = {
     "vivid_change_object": "BP: 0 of 255, lower is better",
@@ -38,7 +39,7 @@ FACTS = dict.fromkeys(["vivid_edit_by_instruction", "vivid_sweep_and_screen"], W
 @pytest.mark.parametrize("name", WORKFLOWS)
 def test_workflow_opens_and_runs(page: ComfyPage, repository: Path, name: str) -> None:
     """UPDATE_THUMBNAILS=1 draws the pictures of the template browser anew."""
-    page.open(name)
+    page.open(name, steps=None if UPDATE else STEPS)
     assert [node["type"] for node in page.nodes() if not node["known"]] == []
     assert page.view.get_by_text("Nothing to compare yet").is_visible()
     assert page.run() == "execution_success"
@@ -54,7 +55,7 @@ def test_workflow_opens_and_runs(page: ComfyPage, repository: Path, name: str) -
 
 
 def test_compare_view_can_be_used(page: ComfyPage, renderer: Renderer) -> None:
-    page.open("vivid_remove_object", renderer)
+    page.open("vivid_remove_object", renderer, steps=STEPS)
     assert page.run() == "execution_success"
     stage, counter = page.view.locator(".vc-stage"), page.view.locator(".vc-frame")
     assert counter.inner_text() == "frame 0 / 16"

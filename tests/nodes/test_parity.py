@@ -16,7 +16,7 @@ from vivid_core.tiny.scenes.shapes import draw_scene
 from ..comfyui import ComfyServer, Graph
 from .conftest import find, set_inputs
 
-FRAMES, SIZE, CUT = 60, 64, 37
+FRAMES, SIZE, CUT = 40, 64, 30
 LONG = "Vivid_EditLongVideo"
 SHARED = ("task", "caption", "negative", "seed", "steps", "guidance", "focus", "sampler", "grow")
 
