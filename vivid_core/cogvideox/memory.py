@@ -19,7 +19,7 @@ from .placement import Offload
 
 BLOCK_MAPS = 13  # tensors of [tokens, width] alive at the peak of a CogVideoXBlock (fitted)
 CONV_MAPS = 4.5  # inputs of the largest convolution alive at the VAE's peak (fitted)
-SAVED_CONV_MAPS = 4.8  # inputs of each convolution that autograd keeps through the decoder (fitted)
+SAVED_CONV_MAPS = 2.27  # inputs of each convolution that a frozen decoder keeps (fitted)
 TILE_COPIES = 3  # of the pixels: tiles, rows of tiles, the whole
 
 
