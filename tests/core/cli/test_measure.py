@@ -71,7 +71,8 @@ def test_one_edit_without_weights(folder, capsys):
 
 def test_one_edit_with_truth_and_clip(folder, tmp_path, capsys):
     truth = folder / "set" / "add_00_truth.mkv"
-    more = ("--truth", truth, "--clip-model", folder / "clip", "--json", tmp_path / "r.json")
+    models = ("--clip-model", folder / "clip", "--pick-model", folder / "clip")
+    more = ("--truth", truth, *models, "--json", tmp_path / "r.json")
     assert measure(*one(folder), *more) == 0
     assert "CLIP: clip" in capsys.readouterr().out
     (clip,) = json.loads((tmp_path / "r.json").read_text())["clips"]
