@@ -58,8 +58,8 @@ INSTEAD = {  # of the usual rest of a command
 }
 READ = {
     "video", "mask", "keyframe", "model", "base", "adapter", "entities", "prompts", "weights",
-    "source", "edit", "truth", "manifest", "edits", "raft", "clip-model", "pick-model", "votes", "key",
-    "ratings", "checkpoint",
+    "source", "edit", "truth", "manifest", "edits", "raft", "clip-model", "pick-model", "votes",
+    "key", "ratings", "checkpoint",
 }  # fmt: skip
 WRITTEN = {
     "out", "report", "overlay", "never-seen", "json", "plot", "write-set", "study", "work",
