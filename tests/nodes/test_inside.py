@@ -19,7 +19,7 @@ from . import (
     inside_video,
 )
 
-SECONDS = 300
+SECONDS = 900
 
 
 Outcome = subprocess.CompletedProcess[str]
