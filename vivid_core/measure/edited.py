@@ -12,6 +12,11 @@ from ..errors import CaptionError, InputError
 from ..settings import Task
 from ..video import Clip, MaskTrack
 
+# What a caption says of an edit, to a judge without an instruction.
+_REQUESTS: dict[Task, str] = {
+    "add": "Add to the video: {}",
+    "modify": "Turn what is there into: {}",
+}
 AnyFrames = Float[Tensor, "_ _ _ _"]  # of the source's shape, or refused
 
 
@@ -20,7 +25,8 @@ class Edited:
     """One edit. `edit` and `truth` are pixels in 0..1 of the source's own size and length.
 
     `mask` is what the edit was allowed to change, `truth` what a perfect edit shows, where that is
-    known; `caption` what was to be added or what something was turned into. Raises InputError
+    known; `caption` what was to be added or what something was turned into; `instruction` the same as a
+    judge is told it, if it was one. Raises InputError
     that names the argument for another size or length and for pixels that are NaN, CaptionError
     for an addition or a modification without a caption.
     """
@@ -30,6 +36,7 @@ class Edited:
     mask: MaskTrack
     task: Task
     caption: str = ""
+    instruction: str = ""
     truth: AnyFrames | None = None
 
     def __post_init__(self) -> None:
@@ -45,6 +52,12 @@ class Edited:
     def reference(self) -> Tensor:
         """What its flicker is compared with: the truth, or the source where none is known."""
         return self.source.frames if self.truth is None else self.truth
+
+    @property
+    def request(self) -> str:
+        """What a judge is told: the instruction, or what the caption says; "" of a bare deletion."""
+        words = self.instruction.strip()
+        return words or _REQUESTS.get(self.task, "").format(self.caption.strip())
 
     def _check(self, name: str, frames: Tensor) -> None:
         if frames.shape != self.source.frames.shape:
