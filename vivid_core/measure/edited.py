@@ -16,6 +16,7 @@ from ..video import Clip, MaskTrack
 _REQUESTS: dict[Task, str] = {
     "add": "Add to the video: {}",
     "modify": "Turn what is there into: {}",
+    "delete": "",
 }
 AnyFrames = Float[Tensor, "_ _ _ _"]  # of the source's shape, or refused
 
@@ -25,9 +26,9 @@ class Edited:
     """One edit. `edit` and `truth` are pixels in 0..1 of the source's own size and length.
 
     `mask` is what the edit was allowed to change, `truth` what a perfect edit shows, where that is
-    known; `caption` what was to be added or what something was turned into; `instruction` the same as a
-    judge is told it, if it was one. Raises InputError
-    that names the argument for another size or length and for pixels that are NaN, CaptionError
+    known; `caption` what was to be added or what something was turned into; `instruction` says
+    to a judge what the edit was to do. Raises InputError that names the argument for another size
+    or length and for pixels that are NaN, CaptionError
     for an addition or a modification without a caption.
     """
 
@@ -55,9 +56,9 @@ class Edited:
 
     @property
     def request(self) -> str:
-        """What a judge is told: the instruction, or what the caption says; "" of a bare deletion."""
+        """What a judge is told: the instruction, or what the caption says of it; may be ""."""
         words = self.instruction.strip()
-        return words or _REQUESTS.get(self.task, "").format(self.caption.strip())
+        return words or _REQUESTS[self.task].format(self.caption.strip())
 
     def _check(self, name: str, frames: Tensor) -> None:
         if frames.shape != self.source.frames.shape:

@@ -39,7 +39,7 @@ Better = Literal["lower", "higher", "near 1"]
 
 @dataclass(frozen=True, kw_only=True)
 class Instruments:
-    """What measures: motion, CLIP (or none), PickScore (or none), LPIPS (or why there is none), a judge (or none).
+    """What measures: motion, CLIP, PickScore and a judge (or none), LPIPS (or why there is none).
 
     `runtime` hears of progress, and is asked before every pair of frames whether to stop.
     """
