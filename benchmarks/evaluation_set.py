@@ -27,7 +27,7 @@ from vivid_core.measure.encoder import load_clip_model
 from vivid_core.measure.figures import Instruments
 from vivid_core.measure.manifest import EvaluationCase, read_manifest
 from vivid_core.measure.perceptual import load_perceptual
-from vivid_core.measure.results import Results, clip_notes
+from vivid_core.measure.results import Results, instrument_notes
 from vivid_core.measure.set import measure_set, name_methods, read_edited
 from vivid_core.media import save_image, write_clip
 from vivid_core.metrics.baselines import fill_telea
@@ -90,7 +90,8 @@ def main() -> None:
     instruments = Instruments(flow=DisFlow(), clip=clip, perceptual=load_perceptual())
     folders = name_methods([arguments.out / name for name in methods])
     found = tuple(measure_set(cases, folders, instruments))
-    results = Results(results=found, notes=clip_notes(clip, [case.caption for case in cases]))
+    notes = instrument_notes(instruments, [case.caption for case in cases])
+    results = Results(results=found, notes=notes)
     print("\n" + results.as_text())
     (arguments.out / "figures.json").write_text(json.dumps(results.as_json(), indent=1))
     save_image(arguments.out / "figures.png", draw_results(results))

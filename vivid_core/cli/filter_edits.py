@@ -8,15 +8,12 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
-import torch
-
-from ..errors import InputError, VividError
+from ..errors import InputError
 from ..files.atomic import write_whole_file
 from ..flow.dis import DisFlow
 from ..instruct.filter import Thresholds, Verdict, count_reasons, filter_edit
 from ..media import read_clip
-from ..perceive.load import ENGINES, load_engine, require_judge
-from ..perceive.protocols import Chat
+from .judge import add_judge_option, load_judge
 from .shared import device_named, named, require_file, require_files_apart, runtime_for
 
 
@@ -33,11 +30,7 @@ def add_command(commands: argparse._SubParsersAction) -> None:
         default=[],
         help="what the edit was to do: one for all, or one for each; a judge needs it",
     )
-    parser.add_argument(
-        "--judge",
-        metavar="NAME[:FOLDER]",
-        help="what sees and scores: vlm:FOLDER, or endpoint (by environment variables)",
-    )
+    add_judge_option(parser)
     limits = Thresholds()
     parser.add_argument("--lowest-score", type=int, default=limits.lowest_score, help="1 to 5")
     parser.add_argument(
@@ -67,7 +60,7 @@ def run(arguments: argparse.Namespace) -> None:
 def _verdicts(arguments: argparse.Namespace) -> Iterator[Verdict]:
     limits = Thresholds(lowest_score=arguments.lowest_score, highest_epe=arguments.highest_epe)
     device = device_named(arguments.device)
-    judge = _judge(arguments.judge, device)
+    judge = load_judge(arguments.judge, device)
     for source, edit, instruction in _edits(arguments):
         with named("--source"):
             before = read_clip(source)
@@ -99,16 +92,3 @@ def _edits(arguments: argparse.Namespace) -> list[tuple[Path, Path, str]]:
         raise InputError("--instruction", "is missing: a judge has to know what was asked for")
     told = words * len(edits) if len(words) == 1 else words or [""] * len(edits)
     return list(zip(sources, edits, told, strict=True))
-
-
-def _judge(text: str | None, device: torch.device) -> Chat | None:
-    if text is None:
-        return None
-    name, _, weights = text.partition(":")
-    if name not in ENGINES:
-        raise InputError("--judge", f"{text!r} is unknown: use vlm:FOLDER or endpoint")
-    with named("--judge", (VividError,)):
-        loaded = load_engine(name, Path(weights) if weights else None, device=device)
-    require_judge(loaded, argument="--judge")
-    assert isinstance(loaded, Chat)
-    return loaded

@@ -23,17 +23,19 @@ from ..measure.encoder import ClipEncoder, load_clip_model
 from ..measure.figures import Instruments
 from ..measure.manifest import EvaluationCase, read_manifest
 from ..measure.perceptual import load_perceptual
-from ..measure.results import Result, Results, clip_notes, measure_one
+from ..measure.results import Result, Results, instrument_notes, measure_one
 from ..measure.set import Method, measure_set, name_methods
 from ..measure.study import CLIPS, CRITERIA, KEY, PAGE, write_study
 from ..measure.votes import read_key, read_votes, tally_json, tally_text, tally_votes
 from ..media import IMAGE_SUFFIXES, read_clip, read_mask, require_writable, save_image
 from ..settings import Task
 from ..video import Clip, MaskTrack
+from .judge import add_judge_option, load_judge
 from .shared import device_named, named, option_of, require_files_apart
 
 SINGLE, SET = ("source", "edit", "mask", "task"), ("manifest", "edits")
-INSTRUMENTS = ("clip_model", "pick_model", "raft", "json", "plot")
+INSTRUMENTS = ("clip_model", "pick_model", "judge", "raft", "json", "plot")
+BESIDE = ("truth", "instruction")  # what may be said of one edit
 # What goes with an option that asks for something else than figures.
 ALONE: dict[str, tuple[str, ...]] = {
     "write_set": (),
@@ -50,6 +52,10 @@ def add_command(commands: argparse._SubParsersAction) -> None:
     one.add_argument("--mask", type=Path, help="the effective mask: what was allowed to change")
     one.add_argument("--task", choices=get_args(Task))
     one.add_argument("--caption", default="", help="what was added, or what it was turned into")
+    one.add_argument(
+        "--instruction",
+        help="for --judge, what the edit was to do; if left out, what --caption says of it",
+    )
     one.add_argument("--truth", type=Path, help="what a perfect edit shows, where that is known")
     several = parser.add_argument_group("a set of edits")
     several.add_argument("--manifest", type=Path, help="the evaluation set, a JSON file")
@@ -70,6 +76,7 @@ def add_command(commands: argparse._SubParsersAction) -> None:
     how.add_argument(
         "--pick-model", help="PickScore: a folder, or owner/name (yuvalkirstain/PickScore_v1)"
     )
+    add_judge_option(how)
     how.add_argument("--raft", type=Path, help="weights of RAFT for motion; DIS if left out")
     how.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps ...")
     how.add_argument("--seed", type=int, default=0, help="of the bootstrap, and of a study's sides")
@@ -145,6 +152,7 @@ def _read_edited(arguments: argparse.Namespace) -> Edited:
             mask=mask,
             task=arguments.task,
             caption=arguments.caption,
+            instruction=arguments.instruction or "",
             truth=truth,
         )
 
@@ -154,7 +162,7 @@ def _measure_all(arguments: argparse.Namespace) -> Results:
     instruments = _instruments(arguments)
     with _own_names():
         found = tuple(_shown(measure_set(cases, methods, instruments), len(cases) * len(methods)))
-    notes = clip_notes(instruments.clip, [case.caption for case in cases])
+    notes = instrument_notes(instruments, [case.caption for case in cases])
     return Results(results=found, notes=notes, seed=arguments.seed)
 
 
@@ -170,7 +178,8 @@ def _instruments(arguments: argparse.Namespace) -> Instruments:
         with named("--raft", (ModelError,)):
             flow = load_raft(arguments.raft, device=device)
     clip, pick = (_encoder(arguments, name, device) for name in ("clip_model", "pick_model"))
-    return Instruments(flow=flow, clip=clip, pick=pick, perceptual=load_perceptual())
+    judge = load_judge(arguments.judge, device)
+    return Instruments(flow=flow, clip=clip, pick=pick, perceptual=load_perceptual(), judge=judge)
 
 
 def _encoder(
@@ -258,12 +267,23 @@ def _check_targets(arguments: argparse.Namespace) -> None:
 def _refuse_what_is_not_read(arguments: argparse.Namespace) -> None:
     """Raise InputError for options that another one would leave unread."""
     asked = next((name for name in ALONE if getattr(arguments, name) is not None), None)
-    read = (*SINGLE, *SET, *INSTRUMENTS, "truth") if asked is None else (asked, *ALONE[asked])
-    known = (*SINGLE, *SET, *INSTRUMENTS, "truth", "key", *ALONE)
+    read = (*SINGLE, *SET, *INSTRUMENTS, *BESIDE) if asked is None else (asked, *ALONE[asked])
+    known = (*SINGLE, *SET, *INSTRUMENTS, *BESIDE, "key", *ALONE)
     for name in known:
         if name not in read and getattr(arguments, name) is not None:
             beside = "without --votes" if asked is None else f"beside {_options((asked,))}"
             raise InputError(_options((name,)), f"is not read {beside}: leave it out")
+    _check_instruction(arguments)
+
+
+def _check_instruction(arguments: argparse.Namespace) -> None:
+    """Raise InputError for an instruction that nobody would read."""
+    if arguments.instruction is None:
+        return
+    if arguments.manifest is not None:
+        raise InputError("--instruction", "is of one edit: write those of a set into its manifest")
+    if arguments.judge is None:
+        raise InputError("--instruction", "is not read without --judge: leave it out")
 
 
 def _require(

@@ -15,11 +15,10 @@ from torch import Tensor
 from ..edit.composite import UNCHANGED
 from ..errors import EngineError, InputError, SizeError
 from ..flow.engine import FlowEngine
-from ..media import pixels_to_array
 from ..metrics.endpoint import endpoint_error
+from ..perceive.judge import HIGHEST, LOWEST, Score, ask_for_score, shown_pictures
 from ..perceive.protocols import Chat
 from ..runtime import Progress, Runtime
-from .judge import FRAMES, HIGHEST, LOWEST, Score, ask_for_score
 
 Frames = Float[Tensor, "t h w 3"]
 OtherFrames = Float[Tensor, "other_t other_h other_w 3"]  # as many and as large, or refused
@@ -120,22 +119,14 @@ def count_reasons(verdicts: Iterable[Verdict]) -> dict[str, int]:
     return dict(counts.most_common())
 
 
-def shown_frames(frames: Frames, count: int = FRAMES) -> Float[Tensor, "shown h w 3"]:
-    """The first, the last and those evenly between; of a short clip all."""
-    places = torch.linspace(0, len(frames) - 1, min(count, len(frames))).round().long()
-    return frames[places]
-
-
 def _score(
     source: Frames, edit: Frames, instruction: str, judge: Chat | None
 ) -> tuple[Score | None, str]:
     """The judge's, or why there is none."""
     if judge is None:
         return None, ""
-    before, after = (
-        [pixels_to_array(frame, depth=8) for frame in shown_frames(clip)] for clip in (source, edit)
-    )
     try:
+        before, after = shown_pictures(source), shown_pictures(edit)
         return ask_for_score(judge, before, after, instruction), ""
     except EngineError as error:
         return None, str(error)

@@ -18,8 +18,8 @@ from ..errors import InputError
 from ..measure.encoder import ClipEncoder
 from ..media import pixels_to_array
 from ..metrics.artifacts import burnt_share, roughness
+from ..perceive.judge import ask_for_best
 from ..perceive.protocols import Chat
-from .judge import ask_for_best
 
 MOST_JUDGED = 16  # pictures in one question
 STEPS = 255  # of 8-bit pixels

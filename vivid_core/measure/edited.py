@@ -12,6 +12,12 @@ from ..errors import CaptionError, InputError
 from ..settings import Task
 from ..video import Clip, MaskTrack
 
+# What a caption says of an edit, to a judge without an instruction.
+_REQUESTS: dict[Task, str] = {
+    "add": "Add to the video: {}",
+    "modify": "Turn what is there into: {}",
+    "delete": "",
+}
 AnyFrames = Float[Tensor, "_ _ _ _"]  # of the source's shape, or refused
 
 
@@ -20,8 +26,9 @@ class Edited:
     """One edit. `edit` and `truth` are pixels in 0..1 of the source's own size and length.
 
     `mask` is what the edit was allowed to change, `truth` what a perfect edit shows, where that is
-    known; `caption` what was to be added or what something was turned into. Raises InputError
-    that names the argument for another size or length and for pixels that are NaN, CaptionError
+    known; `caption` what was to be added or what something was turned into; `instruction` says
+    to a judge what the edit was to do. Raises InputError that names the argument for another size
+    or length and for pixels that are NaN, CaptionError
     for an addition or a modification without a caption.
     """
 
@@ -30,6 +37,7 @@ class Edited:
     mask: MaskTrack
     task: Task
     caption: str = ""
+    instruction: str = ""
     truth: AnyFrames | None = None
 
     def __post_init__(self) -> None:
@@ -45,6 +53,12 @@ class Edited:
     def reference(self) -> Tensor:
         """What its flicker is compared with: the truth, or the source where none is known."""
         return self.source.frames if self.truth is None else self.truth
+
+    @property
+    def request(self) -> str:
+        """What a judge is told: the instruction, or what the caption says of it; may be ""."""
+        words = self.instruction.strip()
+        return words or _REQUESTS[self.task].format(self.caption.strip())
 
     def _check(self, name: str, frames: Tensor) -> None:
         if frames.shape != self.source.frames.shape:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Literal
 
 import torch
@@ -18,9 +18,12 @@ from ..metrics.endpoint import endpoint_error
 from ..metrics.flicker import Flow, flicker_ratio, temporal_flicker
 from ..metrics.psnr import Frames, psnr
 from ..metrics.ssim import ssim
+from ..perceive.judge import HIGHEST, LOWEST, Aspect
+from ..perceive.protocols import Chat
 from ..runtime import Progress, Runtime
 from .edited import Edited
 from .encoder import ClipEncoder
+from .judged import judged_score
 from .perceptual import NO_PACKAGE, Perceptual
 from .timing import PAPER_RATE, frames_at_rate
 
@@ -36,7 +39,7 @@ Better = Literal["lower", "higher", "near 1"]
 
 @dataclass(frozen=True, kw_only=True)
 class Instruments:
-    """What measures: motion, CLIP (or none), PickScore (or none), LPIPS (or why there is none).
+    """What measures: motion, CLIP, PickScore and a judge (or none), LPIPS (or why there is none).
 
     `runtime` hears of progress, and is asked before every pair of frames whether to stop.
     """
@@ -45,6 +48,7 @@ class Instruments:
     clip: ClipEncoder | None = None
     pick: ClipEncoder | None = None
     perceptual: Perceptual | str = NO_PACKAGE
+    judge: Chat | None = None
     runtime: Runtime = field(default_factory=Runtime)
 
 
@@ -246,6 +250,23 @@ def _warping(subject: Subject) -> Found:
     return STEPS * temporal_flicker(subject.edited.edit, subject.mask, subject.motion)
 
 
+def _judged(subject: Subject, *, aspect: Aspect) -> Found:
+    instruments = subject.instruments
+    if instruments.judge is not None:
+        instruments.runtime.check_cancelled()
+    return judged_score(subject.edited, instruments.judge, aspect)
+
+
+def _kind_of_judge(name: str, aspect: Aspect) -> Kind:
+    return Kind(
+        name=name,
+        unit=f"{LOWEST} to {HIGHEST}",
+        better="higher",
+        about=f"{aspect} to a vision-language model (InsViE, 5.1)",
+        measure=partial(_judged, aspect=aspect),
+    )
+
+
 KINDS: tuple[Kind, ...] = (
     Kind(
         name="BP",
@@ -340,4 +361,7 @@ KINDS: tuple[Kind, ...] = (
         about="what is left of that change along the edit's own motion (Lai et al. 2018)",
         measure=_warping,
     ),
+    _kind_of_judge("judged TC", "temporal consistency"),
+    _kind_of_judge("judged TA", "textual alignment"),
+    _kind_of_judge("judged VQ", "video quality"),
 )

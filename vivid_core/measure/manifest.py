@@ -1,12 +1,13 @@
 """Read an evaluation set in the spirit of VIVID-10M-Eval (app. A.2): one JSON beside its files.
 
 {"version": 1, "samples": [{"id": "beach", "source": "clips/beach.mp4", "task": "modify",
- "caption": "a red parasol", "mask": {"expand": "...", "hull": "...", "box": "..."},
- "truth": "truth/beach.mkv", "group": "beach"}]}
+ "caption": "a red parasol", "instruction": "make the parasol red",
+ "mask": {"expand": "...", "hull": "...", "box": "..."}, "truth": "truth/beach.mkv",
+ "group": "beach"}]}
 
-`mask` is a path, or one a variant; each variant is a case of its own, "beach_hull". `truth` and
-`group` may be left out; samples of one group are made of one clip (the source, unless named).
-Paths are relative to the JSON's folder and may not leave it.
+`mask` is a path, or one a variant; each variant is a case of its own, "beach_hull".
+`instruction` (for a judge), `truth` and `group` may be left out; samples of one group are made of
+one clip (the source, unless named). Paths are relative to the JSON's folder and may not leave it.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from ..settings import Task
 
 VERSION = 1
 MASK_VARIANTS = ("expand", "hull", "box")  # VIVID, app. A.2
-SAMPLE_KEYS = {"id", "source", "mask", "caption", "task", "truth", "group"}
+SAMPLE_KEYS = {"id", "source", "mask", "caption", "instruction", "task", "truth", "group"}
 ID = re.compile(r"[\w-]+")  # becomes part of a file's name
 ARGUMENT = "manifest"
 
@@ -39,6 +40,7 @@ class EvaluationCase:
     caption: str
     truth: Path | None
     group: str
+    instruction: str = ""
 
 
 def read_manifest(path: Path) -> list[EvaluationCase]:
@@ -95,6 +97,7 @@ class _Entry:
             raise self._error("id may hold letters, digits, - and _ only: it names files")
         task, source = self._task(), self._path("source", self._values.get("source"))
         caption = self._text("caption") if task != "delete" or "caption" in self._values else ""
+        instruction = self._text("instruction") if "instruction" in self._values else ""
         truth = self._values.get("truth")
         for variant, mask in self._masks().items():
             yield EvaluationCase(
@@ -103,6 +106,7 @@ class _Entry:
                 mask=self._path(f"mask {variant}".strip(), mask),
                 task=task,
                 caption=caption,
+                instruction=instruction,
                 truth=None if truth is None else self._path("truth", truth),
                 group=self._text("group") if "group" in self._values else str(source),
             )

@@ -13,6 +13,7 @@ from .bootstrap import DRAWS, LEVEL, Interval, bootstrap_mean
 from .edited import Edited
 from .encoder import ClipEncoder
 from .figures import KINDS, Found, Instruments, Kind, measure_edit
+from .judged import judge_notes
 
 FORMAT = 1  # of the JSON
 ALL = "all"
@@ -155,11 +156,16 @@ def measure_one(
         method="edit",
         figures=measure_edit(edited, instruments),
     )
-    notes = clip_notes(instruments.clip, [edited.caption])
+    notes = instrument_notes(instruments, [edited.caption])
     return Results(results=(result,), notes=notes, seed=seed)
 
 
-def clip_notes(clip: ClipEncoder | None, captions: Iterable[str]) -> tuple[str, ...]:
+def instrument_notes(instruments: Instruments, captions: Iterable[str]) -> tuple[str, ...]:
+    """What has to be known of the models that measured."""
+    return (*_clip_notes(instruments.clip, captions), *judge_notes(instruments.judge))
+
+
+def _clip_notes(clip: ClipEncoder | None, captions: Iterable[str]) -> tuple[str, ...]:
     """What CLIP was used, and whether it read the captions whole."""
     if clip is None:
         return ()

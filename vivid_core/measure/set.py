@@ -60,6 +60,7 @@ def read_edited(case: EvaluationCase, edit: Path) -> Edited:
             mask=MaskTrack.fit(read_mask(case.mask), source),
             task=case.task,
             caption=case.caption,
+            instruction=case.instruction,
             truth=None if case.truth is None else read_clip(case.truth).frames,
         )
     except VividError as error:

@@ -14,7 +14,7 @@ from ..mask.augment import MaskMode, augment_mask
 from ..measure.manifest import VERSION
 from ..media import save_masks, write_clip
 from ..settings import Task
-from .cases import CASES, EVALUATION_MODES, Case, Sampling
+from .cases import CASES, EVALUATION_MODES, Case, Sampling, held_out_scene
 
 SCENES = 16  # each with one case a task: 48
 TASKS: tuple[Task, ...] = ("add", "modify", "delete")
@@ -59,8 +59,17 @@ def _write_sample(folder: Path, scene: int, place: int, task: Task) -> dict[str,
         "mask": {mode: f"{name}_mask.json"},
         "truth": f"{name}_truth.mkv",
         "task": task,
+        "instruction": _instruction(case, task, scene),
     }
     return entry | ({"caption": case.settings.caption} if case.settings.caption else {})
+
+
+def _instruction(case: Case, task: Task, scene: int) -> str:
+    """What the edit is to do, in words that need no mask."""
+    thing, caption = held_out_scene(scene).target_thing.words, case.settings.caption
+    if task == "delete":
+        return f"Remove the {thing}."
+    return f"Add {caption}." if task == "add" else f"Turn the {thing} into {caption}."
 
 
 def _hole(case: Case, task: Task, mode: MaskMode, seed: int) -> Tensor:

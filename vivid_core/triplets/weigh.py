@@ -9,8 +9,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ..build.stage import Reason, Rejection
-from ..instruct.filter import Verdict, filter_edit, shown_frames
+from ..instruct.filter import Verdict, filter_edit
 from ..instruct.screen import Asked, clip_figures, rank_by_figures
+from ..perceive.judge import shown_frames
 from ..runtime import Runtime
 from .config import Choice
 from .engines import TripletEngines

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from vivid_core.errors import EngineError, InputError
-from vivid_core.instruct.judge import (
+from vivid_core.perceive.answers import ATTEMPTS, UnusableAnswer
+from vivid_core.perceive.judge import (
     ask_for_best,
     ask_for_score,
     parse_best,
     parse_score,
+    shown_frames,
+    shown_pictures,
 )
-from vivid_core.perceive.answers import ATTEMPTS, UnusableAnswer
 
 PICTURE = np.zeros((4, 6, 3), np.uint8)
 
@@ -92,3 +95,31 @@ def test_a_judge_gets_an_instruction_that_is_one():
     for words, problem in ((" ", "is empty"), ("red " * 5000, "has 19999 letters")):
         with pytest.raises(InputError, match=f"instruction: {problem}"):
             ask_for_best(Judge(), PICTURE, [PICTURE], words)
+
+
+@given(st.integers(1, 40), st.integers(2, 30))
+def test_frames_that_are_shown_span_the_clip(count, most):
+    frames = torch.arange(count).float().view(-1, 1, 1, 1).expand(-1, 1, 1, 3)
+    shown = shown_frames(frames, most)[:, 0, 0, 0].tolist()
+    assert len(shown) == min(most, count)
+    assert shown == sorted(set(shown))
+    assert (shown[0], shown[-1]) == (0, count - 1)
+
+
+def test_pictures_are_the_frames_in_8_bits():
+    frames = torch.rand(4, 5, 6, 3)
+    shown = shown_pictures(frames, 2)
+    assert [one.dtype for one in shown] == [np.uint8] * 2
+    assert np.abs(shown[1] / 255 - frames[3].numpy()).max() <= 0.5 / 255 + 1e-6
+
+
+def test_each_aspect_is_asked_for_by_its_own_criteria():
+    judge = Judge(*["{'score': 4}"] * 3)
+    for aspect in ("temporal consistency", "textual alignment", "video quality"):
+        ask_for_score(judge, [PICTURE], [PICTURE], "remove the ring", aspect=aspect)
+        assert f"Judge its {aspect} by" in judge.asked[-1][1]
+    steady, words, quality = (asked for _, asked in judge.asked)
+    assert "Composition" in steady and "Adherence" not in steady
+    assert "Adherence" in words and "Composition" not in words and "Artifacts" not in words
+    assert all(name in quality for name in ("Composition", "Adherence", "Artifacts"))
+    assert all("remove the ring" in asked for asked in (steady, words, quality))

@@ -1,6 +1,6 @@
 """Ask a vision-language model which edit is best, or how good one is, and check its answers.
 
-Criteria and answers are those of InsViE, 7.2; the words are ours.
+Criteria and answers are those of InsViE, 7.2 and 8; the words are ours.
 """
 
 from __future__ import annotations
@@ -8,28 +8,42 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
-from jaxtyping import UInt8
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor
 
 from ..errors import InputError
-from ..perceive.answers import LONGEST_ANSWER, UnusableAnswer, ask_until_usable, quoted
-from ..perceive.protocols import Chat
+from ..media import pixels_to_array
+from .answers import LONGEST_ANSWER, UnusableAnswer, ask_until_usable, quoted
+from .protocols import Chat
 
 Picture = UInt8[np.ndarray, "_ _ 3"]
+Frames = Float[Tensor, "t h w 3"]
+Aspect = Literal["temporal consistency", "textual alignment", "video quality"]  # InsViE, 5.1
 BEST, SCORE, PROBLEMS = "best_image", "score", "problems"
 LOWEST, HIGHEST = 1, 5
 FRAMES = 3  # of each video that are shown
 LONGEST_INSTRUCTION = 1000  # characters of it that a judge is told
 
-_CRITERIA = """\
+_CRITERIA_OF_WORDS = """\
 - Adherence: exactly what the instruction asks for was done, and nothing else.
-- Integration: the edit sits in its surroundings; colours, tone and balance go together.
+- Integration: the edit sits in its surroundings; colours, tone and balance go together."""
+_CRITERIA = f"""\
+{_CRITERIA_OF_WORDS}
 - Artifacts: there are none: no smears, seams, noise or burnt colours.
 - Consistency of the subject: shapes are whole, light and shadow agree."""
 _CRITERIA_OF_VIDEO = """\
 - Composition: the layout holds together from frame to frame.
 - Content: what the edited frames show agrees with the originals, and from one to the next."""
+# What an aspect is judged by, and what the highest score of it says.
+_ASPECTS: dict[Aspect, tuple[str, str]] = {
+    "temporal consistency": (_CRITERIA_OF_VIDEO, "steady, and one with the original throughout"),
+    "textual alignment": (_CRITERIA_OF_WORDS, "does all that is asked, and only that"),
+    "video quality": (f"{_CRITERIA}\n{_CRITERIA_OF_VIDEO}", "does all that is asked, looks real"),
+}
 
 _SCREENING = """\
 The first picture is the original. The {count} pictures after it, numbered 1 to {count} in their \
@@ -47,13 +61,12 @@ The first {frames} pictures are frames of a video, the last {frames} the same fr
 edit by this instruction:
 {instruction}
 
-Judge the edit by:
+Judge its {aspect} by:
 {criteria}
-{more}
 
-Give one whole number from {lowest} (useless) to {highest} (does all that is asked, and looks \
-real), and name in a few words what is wrong, if anything. Answer with a Python dictionary and \
-nothing else, for example {{'{score}': 3, '{problems}': 'seam at the left'}}."""
+Give one whole number from {lowest} (useless) to {highest} ({best}), and name in a few words what \
+is wrong, if anything. Answer with a Python dictionary and nothing else, for example \
+{{'{score}': 3, '{problems}': 'seam at the left'}}."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,14 +91,24 @@ def ask_for_best(judge: Chat, source: Picture, edits: Sequence[Picture], instruc
 
 
 def ask_for_score(
-    judge: Chat, source: Sequence[Picture], edit: Sequence[Picture], instruction: str
+    judge: Chat,
+    source: Sequence[Picture],
+    edit: Sequence[Picture],
+    instruction: str,
+    *,
+    aspect: Aspect = "video quality",
 ) -> Score:
-    """How good an edit is, from frames of both. Raises EngineError as `ask_for_best`."""
+    """How good an edit is, from frames of both. Raises EngineError as `ask_for_best`.
+
+    The quality of a video is all of it together: what datasets are filtered by.
+    """
+    criteria, best = _ASPECTS[aspect]
     request = _SCORING.format(
         frames=len(source),
         instruction=_told(instruction),
-        criteria=_CRITERIA,
-        more=_CRITERIA_OF_VIDEO,
+        aspect=aspect,
+        criteria=criteria,
+        best=best,
         lowest=LOWEST,
         highest=HIGHEST,
         score=SCORE,
@@ -94,6 +117,17 @@ def ask_for_score(
     return ask_until_usable(
         lambda words: judge.ask([*source, *edit], words), request, parse_score, what="score"
     )
+
+
+def shown_frames(frames: Frames, count: int = FRAMES) -> Float[Tensor, "shown h w 3"]:
+    """The first, the last and those evenly between; of a short clip all."""
+    places = torch.linspace(0, len(frames) - 1, min(count, len(frames))).round().long()
+    return frames[places]
+
+
+def shown_pictures(frames: Frames, count: int = FRAMES) -> list[Picture]:
+    """The same as a judge takes them."""
+    return [pixels_to_array(frame, depth=8) for frame in shown_frames(frames, count)]
 
 
 def parse_best(answer: str, count: int) -> int:
