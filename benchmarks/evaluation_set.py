@@ -70,7 +70,7 @@ def write_edits(cases: list[EvaluationCase], methods: dict[str, Edit], folder: P
     for name in methods:
         (folder / name).mkdir()
     for done, case in enumerate(cases, start=1):
-        edited = read_edited(case, case.source)
+        edited = read_edited(case, case.source, case.source)
         for name, edit in methods.items():
             path = folder / name / f"{case.name}.mkv"
             write_clip(path, edit(edited), fps=edited.source.fps)
