@@ -34,6 +34,7 @@ from vivid_core.metrics.baselines import fill_telea
 from vivid_core.settings import DEFAULT_GUIDANCE, Settings
 from vivid_core.tiny.evaluation import SCENES, write_evaluation_set
 from vivid_core.tiny.load import load_tiny
+from vivid_core.video import MaskTrack
 
 Edit = Callable[[Edited], Tensor]
 
@@ -52,25 +53,31 @@ def vivid_tiny(model: str, steps: int, guidance: float) -> Edit:
             feather=0,
             fill="off",
         )
-        return edit_clip(bundle, Material(clip=case.source, mask=case.mask), settings).frames
+        return edit_clip(bundle, Material(clip=case.source, mask=hole_of(case)), settings).frames
 
     return edit
 
 
+def hole_of(case: Edited) -> MaskTrack:
+    """Each case of our own set has its mask."""
+    assert isinstance(case.mask, MaskTrack)
+    return case.mask
+
+
 def telea(case: Edited) -> Tensor:
-    return fill_telea(case.source.frames, case.mask.values)
+    return fill_telea(case.source.frames, hole_of(case).values)
 
 
 def truth(case: Edited) -> Tensor:
     assert case.truth is not None
-    return torch.where(case.mask.values[..., None] > 0.5, case.truth, case.source.frames)
+    return torch.where(hole_of(case).values[..., None] > 0.5, case.truth, case.source.frames)
 
 
 def write_edits(cases: list[EvaluationCase], methods: dict[str, Edit], folder: Path) -> None:
     for name in methods:
         (folder / name).mkdir()
     for done, case in enumerate(cases, start=1):
-        edited = read_edited(case, case.source)
+        edited = read_edited(case, case.source, case.source)
         for name, edit in methods.items():
             path = folder / name / f"{case.name}.mkv"
             write_clip(path, edit(edited), fps=edited.source.fps)

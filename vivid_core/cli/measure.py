@@ -17,11 +17,12 @@ from ..files.atomic import require_folder_target, write_whole_file
 from ..flow.dis import DisFlow
 from ..flow.engine import FlowEngine
 from ..flow.raft import load_raft
+from ..measure.benchmarks.recognise import EvaluationSet, read_set
 from ..measure.chart import draw_results
+from ..measure.dino import DinoEncoder, load_dino_model
 from ..measure.edited import Edited
 from ..measure.encoder import ClipEncoder, load_clip_model
 from ..measure.figures import Instruments
-from ..measure.manifest import EvaluationCase, read_manifest
 from ..measure.perceptual import load_perceptual
 from ..measure.results import Result, Results, instrument_notes, measure_one
 from ..measure.set import Method, measure_set, name_methods
@@ -34,7 +35,7 @@ from .judge import add_judge_option, load_judge
 from .shared import device_named, named, option_of, require_files_apart
 
 SINGLE, SET = ("source", "edit", "mask", "task"), ("manifest", "edits")
-INSTRUMENTS = ("clip_model", "pick_model", "judge", "raft", "json", "plot")
+INSTRUMENTS = ("clip_model", "pick_model", "dino_model", "judge", "raft", "json", "plot")
 BESIDE = ("truth", "instruction")  # what may be said of one edit
 # What goes with an option that asks for something else than figures.
 ALONE: dict[str, tuple[str, ...]] = {
@@ -58,12 +59,19 @@ def add_command(commands: argparse._SubParsersAction) -> None:
     )
     one.add_argument("--truth", type=Path, help="what a perfect edit shows, where that is known")
     several = parser.add_argument_group("a set of edits")
-    several.add_argument("--manifest", type=Path, help="the evaluation set, a JSON file")
+    several.add_argument(
+        "--manifest",
+        type=Path,
+        help="the evaluation set: a JSON file, or the folder or file of TGVE, of EditVerseBench or "
+        "of a table as TGVE+ (.csv or .jsonl with the columns video, instruction, output_caption; "
+        "not tried on TGVE+ itself)",
+    )
     several.add_argument(
         "--edits",
         type=Path,
         action="append",
-        help="folder with a video for each case, called after it; again for another method",
+        help="folder with a video for each case, called after it or as the benchmark wants it; "
+        "again for another method",
     )
     several.add_argument(
         "--per-clip", action="store_true", help="print a line for each edit too; --json has them"
@@ -77,6 +85,7 @@ def add_command(commands: argparse._SubParsersAction) -> None:
         "--pick-model", help="PickScore: a folder, or owner/name (yuvalkirstain/PickScore_v1)"
     )
     add_judge_option(how)
+    how.add_argument("--dino-model", type=Path, help="DINOv2 for DINO: a folder of transformers")
     how.add_argument("--raft", type=Path, help="weights of RAFT for motion; DIS if left out")
     how.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps ...")
     how.add_argument("--seed", type=int, default=0, help="of the bootstrap, and of a study's sides")
@@ -158,17 +167,17 @@ def _read_edited(arguments: argparse.Namespace) -> Edited:
 
 
 def _measure_all(arguments: argparse.Namespace) -> Results:
-    cases, methods = _read_set(arguments)
-    instruments = _instruments(arguments)
+    asked, methods = _read_set(arguments)
+    cases, instruments = asked.cases, _instruments(arguments)
     with _own_names():
         found = tuple(_shown(measure_set(cases, methods, instruments), len(cases) * len(methods)))
     notes = instrument_notes(instruments, [case.caption for case in cases])
-    return Results(results=found, notes=notes, seed=arguments.seed)
+    return Results(results=found, notes=(*notes, *asked.notes), seed=arguments.seed)
 
 
-def _read_set(arguments: argparse.Namespace) -> tuple[list[EvaluationCase], list[Method]]:
+def _read_set(arguments: argparse.Namespace) -> tuple[EvaluationSet, list[Method]]:
     with _own_names():
-        return read_manifest(arguments.manifest), name_methods(arguments.edits)
+        return read_set(arguments.manifest), name_methods(arguments.edits)
 
 
 def _instruments(arguments: argparse.Namespace) -> Instruments:
@@ -178,8 +187,21 @@ def _instruments(arguments: argparse.Namespace) -> Instruments:
         with named("--raft", (ModelError,)):
             flow = load_raft(arguments.raft, device=device)
     clip, pick = (_encoder(arguments, name, device) for name in ("clip_model", "pick_model"))
-    judge = load_judge(arguments.judge, device)
-    return Instruments(flow=flow, clip=clip, pick=pick, perceptual=load_perceptual(), judge=judge)
+    return Instruments(
+        flow=flow,
+        clip=clip,
+        pick=pick,
+        dino=_dino(arguments.dino_model, device),
+        perceptual=load_perceptual(),
+        judge=load_judge(arguments.judge, device),
+    )
+
+
+def _dino(folder: Path | None, device: torch.device) -> DinoEncoder | None:
+    if folder is None:
+        return None
+    with named("--dino-model", (ModelError,)):
+        return load_dino_model(folder, device=device)
 
 
 def _encoder(
@@ -214,9 +236,9 @@ def _write_set(folder: Path) -> None:
 
 
 def _make_study(arguments: argparse.Namespace) -> None:
-    cases, methods = _read_set(arguments)
+    asked, methods = _read_set(arguments)
     with _own_names():
-        trials = write_study(arguments.study, cases, methods, seed=arguments.seed)
+        trials = write_study(arguments.study, asked.cases, methods, seed=arguments.seed)
     print(f"{trials} pairs, {len(CRITERIA)} questions each")
     print(f"written: {arguments.study / PAGE} (for voters, with the folder {CLIPS} beside it)")
     print(f"written: {arguments.study / KEY} (not for voters: it says which method is where)")

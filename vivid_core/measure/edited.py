@@ -25,20 +25,22 @@ AnyFrames = Float[Tensor, "_ _ _ _"]  # of the source's shape, or refused
 class Edited:
     """One edit. `edit` and `truth` are pixels in 0..1 of the source's own size and length.
 
-    `mask` is what the edit was allowed to change, `truth` what a perfect edit shows, where that is
-    known; `caption` what was to be added or what something was turned into; `instruction` says
-    to a judge what the edit was to do. Raises InputError that names the argument for another size
-    or length and for pixels that are NaN, CaptionError
+    `mask` is what the edit was allowed to change, or why that is not known; `truth` what a perfect
+    edit shows, where that is known; `caption` what was to be added or what something was turned
+    into, or with `whole_caption` what whole frames show; `instruction` says to a judge what the
+    edit was to do. Raises InputError
+    that names the argument for another size or length and for pixels that are NaN, CaptionError
     for an addition or a modification without a caption.
     """
 
     source: Clip
     edit: AnyFrames
-    mask: MaskTrack
+    mask: MaskTrack | str
     task: Task
     caption: str = ""
     instruction: str = ""
     truth: AnyFrames | None = None
+    whole_caption: bool = False
 
     def __post_init__(self) -> None:
         self._check("edit", self.edit)

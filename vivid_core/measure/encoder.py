@@ -41,11 +41,7 @@ class ClipEncoder:
 
         `check_cancelled` is called before each batch and raises to stop.
         """
-        parts = []
-        for start in range(0, len(pictures), BATCH):
-            check_cancelled()
-            parts.append(self._encode(pictures[start : start + BATCH]))
-        return torch.cat(parts)
+        return encode_batches(self._encode, pictures, check_cancelled)
 
     def text(self, caption: str) -> Float[Tensor, " d"]:
         """The unit vector of a caption, cut after as many tokens as the model reads."""
@@ -53,7 +49,7 @@ class ClipEncoder:
             text=[caption], return_tensors="pt", padding=True, truncation=True
         ).to(self._model.device)
         with torch.no_grad():
-            return _unit(self._model.get_text_features(**tokens))[0]
+            return unit_vectors(self._model.get_text_features(**tokens))[0]
 
     @property
     def scale(self) -> float:
@@ -66,9 +62,9 @@ class ClipEncoder:
         return len(tokens) > self._model.config.text_config.max_position_embeddings
 
     def _encode(self, pictures: Sequence[Tensor]) -> Tensor:
-        pixels = self._processor(images=[_bytes(p) for p in pictures], return_tensors="pt")
+        pixels = self._processor(images=[to_bytes(p) for p in pictures], return_tensors="pt")
         with torch.no_grad():
-            return _unit(
+            return unit_vectors(
                 self._model.get_image_features(
                     pixel_values=pixels["pixel_values"].to(self._model.device)
                 )
@@ -89,7 +85,10 @@ def load_clip_model(place: str | Path, *, device: torch.device) -> ClipEncoder:
         )
     if local:
         _require_clip(folder)
-    model, processor = _read(str(folder) if local else str(place), local=local)
+    from transformers import CLIPModel, CLIPProcessor
+
+    source = str(folder) if local else str(place)
+    model, processor = load_parts(CLIPModel, CLIPProcessor, source, kind="CLIP", local=local)
     digest = path_digest(folder) if local else digest_of(str(place))
     return ClipEncoder(model.to(device).eval(), processor, name=folder.name, digest=digest)
 
@@ -103,18 +102,22 @@ def _require_clip(folder: Path) -> None:
         )
 
 
-def _read(place: str, *, local: bool) -> tuple[Any, Any]:
-    from transformers import CLIPModel, CLIPProcessor
+def load_parts(
+    model_class: Any, processor_class: Any, place: str, *, kind: str, local: bool
+) -> tuple[Any, Any]:
+    """A model of transformers and its processor, whole; with `local` without network.
 
+    Raises ModelError in one line for what cannot be loaded and for weights that are missing.
+    """
     try:
         with torch.inference_mode(False):
-            found: Any = CLIPModel.from_pretrained(
+            found: Any = model_class.from_pretrained(
                 place, local_files_only=local, output_loading_info=True, dtype=torch.float32
             )
-        processor = CLIPProcessor.from_pretrained(place, local_files_only=local)
+        processor = processor_class.from_pretrained(place, local_files_only=local)
     except Exception as error:  # a damaged or missing file raises whatever its reader raises
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise ModelError(f"{place}: cannot be loaded as CLIP: {reason}") from error
+        raise ModelError(f"{place}: cannot be loaded as {kind}: {reason}") from error
     model, loaded = found
     missing = sorted(loaded["missing_keys"])
     if missing:
@@ -122,11 +125,25 @@ def _read(place: str, *, local: bool) -> tuple[Any, Any]:
     return model, processor
 
 
-def _unit(found: Any) -> Tensor:
+def encode_batches(
+    encode: Callable[[Sequence[Tensor]], Tensor],
+    pictures: Sequence[Tensor],
+    check_cancelled: Callable[[], None],
+) -> Tensor:
+    """Vectors of pictures, `BATCH` at once; `check_cancelled` is called before each batch."""
+    parts = []
+    for start in range(0, len(pictures), BATCH):
+        check_cancelled()
+        parts.append(encode(pictures[start : start + BATCH]))
+    return torch.cat(parts)
+
+
+def unit_vectors(found: Any) -> Tensor:
     """Of length 1. transformers 5 gives the projection with what it was made of."""
     vectors = getattr(found, "pooler_output", found)
     return torch.nn.functional.normalize(vectors.float(), dim=-1).cpu()
 
 
-def _bytes(picture: Tensor) -> NDArray[np.uint8]:
+def to_bytes(picture: Tensor) -> NDArray[np.uint8]:
+    """Of pixels in 0..1."""
     return (picture.detach().cpu().clamp(0, 1) * 255).round().to(torch.uint8).numpy()

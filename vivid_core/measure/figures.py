@@ -21,6 +21,8 @@ from ..metrics.ssim import ssim
 from ..perceive.judge import HIGHEST, LOWEST, Aspect
 from ..perceive.protocols import Chat
 from ..runtime import Progress, Runtime
+from ..video import MaskTrack
+from .dino import DinoEncoder
 from .edited import Edited
 from .encoder import ClipEncoder
 from .judged import judged_score
@@ -30,7 +32,9 @@ from .timing import PAPER_RATE, frames_at_rate
 PERCENT = 100.0  # what CLIP figures are written in (VIVID, Tab. 3)
 NO_CLIP = "needs a CLIP model (clip_model)"
 NO_PICK = "needs the PickScore model (pick_model)"
+NO_DINO = "needs a DINOv2 model (dino_model)"
 NO_CAPTION = "deletions have no caption of their own"
+WHOLE_CAPTION = "this set's captions describe whole frames: see CLIP text"
 NO_TRUTH = "the true result is not known"
 ONE_FRAME = "needs two frames"
 Found = float | str  # the figure, or why it was not measured
@@ -39,7 +43,8 @@ Better = Literal["lower", "higher", "near 1"]
 
 @dataclass(frozen=True, kw_only=True)
 class Instruments:
-    """What measures: motion, CLIP, PickScore and a judge (or none), LPIPS (or why there is none).
+    """What measures: motion, and CLIP, PickScore, DINOv2 and a judge where they are given, LPIPS or
+    why not.
 
     `runtime` hears of progress, and is asked before every pair of frames whether to stop.
     """
@@ -47,6 +52,7 @@ class Instruments:
     flow: FlowEngine
     clip: ClipEncoder | None = None
     pick: ClipEncoder | None = None
+    dino: DinoEncoder | None = None
     perceptual: Perceptual | str = NO_PACKAGE
     judge: Chat | None = None
     runtime: Runtime = field(default_factory=Runtime)
@@ -77,7 +83,11 @@ class Subject:
 
     @property
     def mask(self) -> Tensor:
-        return self.edited.mask.values
+        """Raises MaskError where it is not known."""
+        mask = self.edited.mask
+        if isinstance(mask, str):
+            raise MaskError("mask", mask)
+        return mask.values
 
     @cached_property
     def pictures(self) -> Tensor | None:
@@ -90,6 +100,10 @@ class Subject:
     def motion(self) -> Flow:
         """Of the edit."""
         return self.motion_of(self.edited.edit)
+
+    @cached_property
+    def source_motion(self) -> Flow:
+        return self.motion_of(self.edited.source.frames)
 
     def motion_of(self, frames: Frames) -> Flow:
         """From each frame to the next, in pixels."""
@@ -139,6 +153,25 @@ def _slow_consistency(subject: Subject) -> Found:
     return _mean_cosine(subject.pictures[kept])
 
 
+def _consistency_of_pairs(subject: Subject) -> Found:
+    pictures = subject.pictures
+    if pictures is None:
+        return NO_CLIP
+    if len(pictures) < 2:
+        return ONE_FRAME
+    pairs = len(pictures) * (len(pictures) - 1)
+    others = pictures @ pictures.T
+    return PERCENT * float((others.sum() - others.diagonal().sum()) / pairs)
+
+
+def _dino(subject: Subject) -> Found:
+    dino = subject.instruments.dino
+    if dino is None:
+        return NO_DINO
+    check = subject.instruments.runtime.check_cancelled
+    return _mean_cosine(dino.images(list(subject.edited.edit), check))
+
+
 def _mean_cosine(pictures: Tensor) -> Found:
     if len(pictures) < 2:
         return ONE_FRAME
@@ -149,6 +182,8 @@ def _alignment(subject: Subject) -> Found:
     edited, clip = subject.edited, subject.instruments.clip
     if edited.task == "delete":
         return NO_CAPTION
+    if edited.whole_caption:
+        return WHOLE_CAPTION
     if clip is None:
         return NO_CLIP
     regions = edited_regions(edited.edit, subject.mask)
@@ -224,8 +259,15 @@ def _lpips(subject: Subject) -> Found:
 def _motion_beside_source(subject: Subject) -> Found:
     if len(subject.edited.edit) < 2:
         return ONE_FRAME
-    source = subject.edited.source.frames
-    return endpoint_error(subject.motion, subject.motion_of(source), subject.mask)
+    mask = subject.mask  # before the motion, which is long work
+    return endpoint_error(subject.motion, subject.source_motion, mask)
+
+
+def _motion_of_frames(subject: Subject) -> Found:
+    if len(subject.edited.edit) < 2:
+        return ONE_FRAME
+    everywhere = MaskTrack.of_everything(subject.edited.source).values
+    return endpoint_error(subject.motion, subject.source_motion, everywhere)
 
 
 def _motion_beside_truth(subject: Subject) -> Found:
@@ -247,7 +289,8 @@ def _flicker(subject: Subject) -> Found:
 def _warping(subject: Subject) -> Found:
     if len(subject.edited.edit) < 2:
         return ONE_FRAME
-    return STEPS * temporal_flicker(subject.edited.edit, subject.mask, subject.motion)
+    mask = subject.mask
+    return STEPS * temporal_flicker(subject.edited.edit, mask, subject.motion)
 
 
 def _judged(subject: Subject, *, aspect: Aspect) -> Found:
@@ -297,6 +340,20 @@ KINDS: tuple[Kind, ...] = (
         measure=_slow_consistency,
     ),
     Kind(
+        name="TC, all pairs",
+        unit="%",
+        better="higher",
+        about="the same of every frame and every other one (TGVE's frame consistency)",
+        measure=_consistency_of_pairs,
+    ),
+    Kind(
+        name="DINO",
+        unit="%",
+        better="higher",
+        about="DINOv2 cosine of consecutive frames (EditVerseBench)",
+        measure=_dino,
+    ),
+    Kind(
         name="CLIP text",
         unit="%",
         better="higher",
@@ -338,6 +395,13 @@ KINDS: tuple[Kind, ...] = (
         about="end-point error of the motion inside the mask, beside the source's: what a "
         "modification keeps; additions and deletions have to change it",
         measure=_motion_beside_source,
+    ),
+    Kind(
+        name="EPE, frames",
+        unit="px",
+        better="lower",
+        about="the same over whole frames, which needs no mask (InsViE, 5.1)",
+        measure=_motion_of_frames,
     ),
     Kind(
         name="EPE, truth",

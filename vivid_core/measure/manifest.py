@@ -31,16 +31,31 @@ ARGUMENT = "manifest"
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluationCase:
-    """One edit that is asked for: a sample under one of its masks. Paths exist."""
+    """One edit that is asked for: a sample under one of its masks. Paths exist.
+
+    `kind` is a benchmark's own word for this sort of edit, `instruction` what it asks for, and
+    `whole_caption` says that the caption describes whole frames. `edit` is where a folder of edits
+    keeps this one, without an ending; its name if empty. `beside` is where such a folder keeps the
+    clip as it was fed in, if it does; only then `source` may be missing.
+    """
 
     name: str
     source: Path
-    mask: Path
+    mask: Path | None
     task: Task
     caption: str
     truth: Path | None
     group: str
+    kind: str = ""
     instruction: str = ""
+    whole_caption: bool = False
+    edit: str = ""
+    beside: str = ""
+
+    @property
+    def label(self) -> str:
+        """What tables call this sort of edit."""
+        return self.kind or self.task
 
 
 def read_manifest(path: Path) -> list[EvaluationCase]:

@@ -22,11 +22,14 @@ NOT_MEASURED = "not measured"
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """The figures of one case by one method. `group` is the clip that it was made of."""
+    """The figures of one case by one method. `group` is the clip that it was made of.
+
+    `task` is the task, or a benchmark's own word for this sort of edit.
+    """
 
     case: str
     group: str
-    task: Task
+    task: str
     method: str
     figures: dict[str, Found]
 
@@ -45,9 +48,10 @@ class Results:
 
     @property
     def tasks(self) -> list[str]:
-        """Those that occur, in the usual order, and "all" where there are several."""
-        found = {result.task for result in self.results}
-        tasks = [task for task in get_args(Task) if task in found]
+        """Those that occur, the usual ones in front, and "all" where there are several."""
+        found = dict.fromkeys(result.task for result in self.results)
+        usual = [task for task in get_args(Task) if task in found]
+        tasks = [*usual, *(task for task in found if task not in usual)]
         return [*tasks, ALL] if len(tasks) > 1 else tasks
 
     def of(self, method: str, task: str) -> list[Result]:

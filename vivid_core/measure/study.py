@@ -17,6 +17,7 @@ from ..files.atomic import write_whole
 from ..files.digest import digest_of
 from ..mask.overlay import overlay_mask
 from ..media import write_clip
+from ..video import MaskTrack
 from .edited import Edited
 from .manifest import EvaluationCase
 from .set import Method, read_edited
@@ -69,7 +70,7 @@ def plan_trials(
                 name=f"t{number:04}",
                 case=case.name,
                 group=case.group,
-                task=case.task,
+                task=case.label,
                 left=sides[0],
                 right=sides[1],
             )
@@ -92,7 +93,7 @@ def write_study(
     folders = {method.name: method for method in methods}
     for trial in trials:  # before the first is encoded
         for side in (trial.left, trial.right):
-            folders[side].find(by_name[trial.case])
+            folders[side].files(by_name[trial.case])
     with write_whole(folder) as unfinished:
         (unfinished / CLIPS).mkdir(parents=True)
         for trial in trials:
@@ -108,12 +109,14 @@ def _write_clips(
     folder: Path, trial: Trial, case: EvaluationCase, methods: dict[str, Method]
 ) -> None:
     edits: dict[str, Edited] = {
-        side: read_edited(case, methods[name].find(case))
+        side: read_edited(case, *methods[name].files(case))
         for side, name in (("left", trial.left), ("right", trial.right))
     }
-    source, mask = edits["left"].source, edits["left"].mask.values
+    source, mask = edits["left"].source, edits["left"].mask
     clips = {side: edited.edit for side, edited in edits.items()}
-    clips["source"] = overlay_mask(source.frames, mask, opacity=0.0)
+    clips["source"] = source.frames
+    if isinstance(mask, MaskTrack):
+        clips["source"] = overlay_mask(source.frames, mask.values, opacity=0.0)
     for side, frames in clips.items():
         write_clip(folder / f"{trial.name}_{side}.mp4", enlarge_pixels(frames), fps=source.fps)
 
@@ -133,8 +136,9 @@ def _key(trials: Sequence[Trial], methods: Sequence[Method], seed: int) -> dict[
 def _page(trials: Sequence[Trial], cases: dict[str, EvaluationCase], study: str) -> str:
     """The page with what it asks: nothing in it tells the methods."""
     asked = [
-        {"name": trial.name, "task": trial.task, "caption": cases[trial.case].caption}
+        {"name": trial.name, "task": trial.task, "caption": case.instruction or case.caption}
         for trial in trials
+        for case in [cases[trial.case]]
     ]
     content = {"version": VERSION, "study": study, "criteria": CRITERIA, "trials": asked}
     return fill_page(TEMPLATE, content)

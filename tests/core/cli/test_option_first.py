@@ -59,7 +59,7 @@ INSTEAD = {  # of the usual rest of a command
 READ = {
     "video", "mask", "keyframe", "model", "base", "adapter", "entities", "prompts", "weights",
     "source", "edit", "truth", "manifest", "edits", "raft", "clip-model", "pick-model", "votes",
-    "key", "ratings", "checkpoint",
+    "key", "ratings", "checkpoint", "dino-model",
 }  # fmt: skip
 WRITTEN = {
     "out", "report", "overlay", "never-seen", "json", "plot", "write-set", "study", "work",

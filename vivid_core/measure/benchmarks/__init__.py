@@ -1,0 +1,1 @@
+"""Read the benchmarks of others as evaluation sets: what each edit is to show, and its files."""
