@@ -150,7 +150,8 @@ def the_words_blueprint_fits_cores_nodes(nodes: Any) -> str | None:
         sockets = [(name, type_) for name, type_, _ in entries(kind) if type_ not in WIDGETS]
         assert [(one["name"], one["type"]) for one in node["inputs"]] == sockets, node["type"]
         given = [(one["name"], one["type"]) for one in node["outputs"]]
-        assert given == outputs(kind), (node["type"], given, outputs(kind))
+        real = outputs(kind)  # newer versions have more, behind these
+        assert given == real[: len(given)], (node["type"], given, real)
         assert len(node["widgets_values"]) == len(widget_names(kind)), node["type"]
     for link in inside["links"]:
         if link["origin_id"] != INPUTS:

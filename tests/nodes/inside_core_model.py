@@ -268,9 +268,8 @@ CHECKS: dict[str, Callable[[Any], str | None]] = {
     )
 } | {
     name: in_inference_mode(check)
-    for name, check in (
-        CONTRACTS | EXPERTS | LTX | MINIMAX | MEMORY | PARITY | WORDS | WORKFLOWS
-    ).items()
+    for part in (CONTRACTS, EXPERTS, LTX, MINIMAX, MEMORY, PARITY, WORDS, WORKFLOWS)
+    for name, check in part.items()
 }
 
 if __name__ == "__main__":
