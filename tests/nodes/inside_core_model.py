@@ -38,6 +38,7 @@ if __package__:  # to be listed by pytest
         wan,
     )
     from .core_parity import CHECKS as PARITY
+    from .core_words import CHECKS as WORDS
     from .core_workflows import CHECKS as WORKFLOWS
 else:
     from core_contracts import CHECKS as CONTRACTS
@@ -64,9 +65,13 @@ else:
         wan,
     )
     from core_parity import CHECKS as PARITY
+    from core_words import CHECKS as WORDS
     from core_workflows import CHECKS as WORKFLOWS
 
-EXTRAS = ("nodes_wan", "nodes_void", "nodes_lt", "nodes_minimax_h3", "nodes_custom_sampler")
+EXTRAS = (
+    "nodes_wan", "nodes_void", "nodes_lt", "nodes_minimax_h3", "nodes_custom_sampler", "nodes_sam3",
+    "nodes_video",
+)  # fmt: skip
 
 
 def load_core_nodes() -> None:
@@ -263,7 +268,8 @@ CHECKS: dict[str, Callable[[Any], str | None]] = {
     )
 } | {
     name: in_inference_mode(check)
-    for name, check in (CONTRACTS | EXPERTS | LTX | MINIMAX | MEMORY | PARITY | WORKFLOWS).items()
+    for part in (CONTRACTS, EXPERTS, LTX, MINIMAX, MEMORY, PARITY, WORDS, WORKFLOWS)
+    for name, check in part.items()
 }
 
 if __name__ == "__main__":
