@@ -125,7 +125,7 @@ def inputs_are_never_written_to(nodes: Any) -> None:
 
 def one_mistake_is_told_once(nodes: Any) -> None:
     """ComfyUI tells what `validate_inputs` refuses at each input that it names."""
-    together = {("task", "caption"), ("task", "captions")}
+    together = {("task", "caption"), ("task", "captions"), ("path", "paint")}
     for node in nodes.NODES:
         if "validate_inputs" in vars(node):
             named = tuple(inspect.signature(node.validate_inputs).parameters)
