@@ -193,14 +193,9 @@ class MeasureEdit(VividNode):
         )
 
     @classmethod
-    def validate_inputs(
-        cls, clip_model: str | None = None, pick_model: str | None = None
-    ) -> bool | str:
-        for chosen in (clip_model, pick_model):
-            problem = host.check_choice("clip_model", chosen, host.NO_WEIGHTS)
-            if problem:
-                return problem
-        return True
+    def validate_inputs(cls, clip_model: str | None = None) -> bool | str:
+        """ComfyUI looks at the other model itself."""
+        return host.check_choice("clip_model", clip_model, host.NO_WEIGHTS) or True
 
     @classmethod
     def fingerprint_inputs(
