@@ -76,7 +76,7 @@ def test_one_edit_with_truth_and_clip(folder, tmp_path, capsys):
     assert "CLIP: clip" in capsys.readouterr().out
     (clip,) = json.loads((tmp_path / "r.json").read_text())["clips"]
     numbers = {name for name, found in clip["figures"].items() if isinstance(found, float)}
-    assert numbers == set(clip["figures"]) - {"LPIPS"}
+    assert numbers == set(clip["figures"]) - {"LPIPS", "DINO"}
 
 
 def test_a_set_by_two_methods(folder, tmp_path, capsys):

@@ -28,7 +28,8 @@ CAPTIONS = {
 PLACES = ("480p_frames", "480p_videos")  # in a part's folder; the first is what is edited
 NOTES = (
     "TGVE: its CLIPScore is CLIP text, its frame consistency TC, all pairs. Its own script "
-    "squeezes frames to 480x480 first; here they keep their shape, and CLIP's own preparation crops them.",
+    "squeezes frames to 480x480 first; here they keep their shape, and CLIP's own preparation "
+    "crops them.",
 )
 
 
