@@ -34,8 +34,14 @@ from vivid_core.metrics.baselines import fill_telea
 from vivid_core.settings import DEFAULT_GUIDANCE, Settings
 from vivid_core.tiny.evaluation import SCENES, write_evaluation_set
 from vivid_core.tiny.load import load_tiny
+from vivid_core.video import MaskTrack
 
 Edit = Callable[[Edited], Tensor]
+
+
+def mask_of(case: Edited) -> MaskTrack:
+    assert isinstance(case.mask, MaskTrack)  # every case of this set has one
+    return case.mask
 
 
 def vivid_tiny(model: str, steps: int, guidance: float) -> Edit:
@@ -52,18 +58,18 @@ def vivid_tiny(model: str, steps: int, guidance: float) -> Edit:
             feather=0,
             fill="off",
         )
-        return edit_clip(bundle, Material(clip=case.source, mask=case.mask), settings).frames
+        return edit_clip(bundle, Material(clip=case.source, mask=mask_of(case)), settings).frames
 
     return edit
 
 
 def telea(case: Edited) -> Tensor:
-    return fill_telea(case.source.frames, case.mask.values)
+    return fill_telea(case.source.frames, mask_of(case).values)
 
 
 def truth(case: Edited) -> Tensor:
     assert case.truth is not None
-    return torch.where(case.mask.values[..., None] > 0.5, case.truth, case.source.frames)
+    return torch.where(mask_of(case).values[..., None] > 0.5, case.truth, case.source.frames)
 
 
 def write_edits(cases: list[EvaluationCase], methods: dict[str, Edit], folder: Path) -> None:

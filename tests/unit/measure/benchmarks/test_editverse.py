@@ -1,4 +1,4 @@
-"""EditVerseBench: numbered entries, sources of the edits' own folder, masks where there are some."""
+"""EditVerseBench: numbered entries, sources beside the edits, masks where there are some."""
 
 from __future__ import annotations
 
