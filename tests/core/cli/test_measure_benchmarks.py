@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ def write_frames(folder: Path, frames: torch.Tensor) -> None:
 
 def write_video(path: Path, frames: torch.Tensor) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_clip(path, frames, fps=8)
+    write_clip(path, frames, fps=Fraction(8))
 
 
 def save_mask(path: Path) -> None:

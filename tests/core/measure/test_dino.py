@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -35,7 +36,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_figure_is_the_mean_cosine_of_consecutive_frames(folder, make_edited):
     from transformers import BitImageProcessor, Dinov2Model
 
-    edited = make_edited(step=3, mask="no mask was made")
+    edited = replace(make_edited(step=3), mask="no mask was made")
     instruments = Instruments(flow=DisFlow(), dino=load_dino_model(folder, device=CPU))
     found = measure_edit(edited, instruments)
     model = Dinov2Model.from_pretrained(folder).eval()
