@@ -39,6 +39,11 @@ from vivid_core.video import MaskTrack
 Edit = Callable[[Edited], Tensor]
 
 
+def mask_of(case: Edited) -> MaskTrack:
+    assert isinstance(case.mask, MaskTrack)  # every case of this set has one
+    return case.mask
+
+
 def vivid_tiny(model: str, steps: int, guidance: float) -> Edit:
     bundle = load_tiny() if model == "tiny" else load_tiny(weights=Path(model))
 
@@ -53,24 +58,18 @@ def vivid_tiny(model: str, steps: int, guidance: float) -> Edit:
             feather=0,
             fill="off",
         )
-        return edit_clip(bundle, Material(clip=case.source, mask=hole_of(case)), settings).frames
+        return edit_clip(bundle, Material(clip=case.source, mask=mask_of(case)), settings).frames
 
     return edit
 
 
-def hole_of(case: Edited) -> MaskTrack:
-    """Each case of our own set has its mask."""
-    assert isinstance(case.mask, MaskTrack)
-    return case.mask
-
-
 def telea(case: Edited) -> Tensor:
-    return fill_telea(case.source.frames, hole_of(case).values)
+    return fill_telea(case.source.frames, mask_of(case).values)
 
 
 def truth(case: Edited) -> Tensor:
     assert case.truth is not None
-    return torch.where(hole_of(case).values[..., None] > 0.5, case.truth, case.source.frames)
+    return torch.where(mask_of(case).values[..., None] > 0.5, case.truth, case.source.frames)
 
 
 def write_edits(cases: list[EvaluationCase], methods: dict[str, Edit], folder: Path) -> None:
