@@ -139,11 +139,15 @@ def test_votes_elsewhere_need_the_key_named(folder, tmp_path, capsys):
     )
 
 
-def test_a_caption_cannot_leave_its_script(folder, tmp_path):
+@pytest.mark.parametrize("said", ["caption", "instruction"])
+def test_what_is_said_of_an_edit_cannot_leave_its_script(folder, tmp_path, said):
     place = shutil.copytree(folder / "set", tmp_path / "set")
     path = place / "manifest.json"
     content = json.loads(path.read_text())
-    content["samples"] = [dict(content["samples"][0], caption="</script><script>alert(1)")]
+    sample = {"instruction": "", **content["samples"][0], said: "</script><script>alert(1)"}
+    if said == "caption":
+        del sample["instruction"]  # voters are shown it, where there is one
+    content["samples"] = [sample]
     path.write_text(json.dumps(content))
     edits = ("--edits", folder / "perfect", "--edits", folder / "mean")
     assert measure("--manifest", path, *edits, "--study", tmp_path / "study") == 0
@@ -210,7 +214,7 @@ def test_another_size_or_length_is_named(folder, tmp_path, capsys, name):
     [
         (["--edits", "nowhere"], "--edits: nowhere: there is no such folder"),
         ([], "--edits: is missing"),
-        (["--edits", "empty"], "needs one add_00_expand.mkv (or .mp4 ...), has none"),
+        (["--edits", "empty"], "needs one add_00_expand.mkv (or .mp4 ..., or a folder"),
         (["--edits", "mean", "--edits", "mean"], "--edits: two folders are called mean"),
         (["--edits", "mean", "--study", "new"], "--edits: a study compares two folders or more"),
         (["--edits", "mean", "--edits", "perfect", "--study", "set"], "--study: set is there"),
