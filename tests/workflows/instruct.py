@@ -9,7 +9,7 @@ from .templates import Group, Node, Template
 
 INSTRUCTION = "make the square orange"
 SEED = 1000003  # of a clip that shows a square
-TINY = {"steps": 8, "video_guidance": 0.0}  # what vivid-tiny was measured with
+TINY = {"steps": 16, "video_guidance": 0.0}  # what vivid-tiny was measured with
 MODEL = "vivid-tiny by instruction (bundled)"
 REAL = (
     "**Your footage** needs an InsViE model: `vivid convert` makes a safetensors file of its "
@@ -35,7 +35,7 @@ def look(name: str, edited: tuple[int, str]) -> Group:
 
 
 def by_instruction(**values: Any) -> Node:
-    settings = {"instruction": INSTRUCTION, "seed": 1, **TINY, "text_guidance": 0.0}
+    settings = {"instruction": INSTRUCTION, "seed": 1, **TINY, "text_guidance": 2.0}
     links = {"model": (1, "model"), "video": CLIP}
     return Node(id=4, kind="Vivid_EditByInstruction", values=settings | values, links=links)
 
@@ -48,7 +48,7 @@ BY_INSTRUCTION = Template(
     "1. Say in **Vivid Edit By Instruction** what to do: *make the square orange*, *remove the "
     "square*. Press **Run**.\n"
     "2. **text guidance** is how strongly that is followed, **video guidance** how closely the "
-    "source is kept: 0 for vivid-tiny, which is best without, 7.5 and 1.2 for InsViE. A mask on "
+    "source is kept: 2 and 0 for vivid-tiny, 7.5 and 1.2 for InsViE. A mask on "
     "*mask* confines the edit.\n"
     "3. **Vivid Filter Edit** compares the motion with the source's; with a vision-language model "
     "as *judge* it scores the edit too.\n"
@@ -100,7 +100,7 @@ SWEEP = Template(
                     values={
                         "instruction": INSTRUCTION,
                         "seed": 1,
-                        "steps": 8,
+                        "steps": 16,
                         "text_from": 0.0,
                         "text_to": 2.5,
                         "video_from": 0.0,
