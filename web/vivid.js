@@ -21,8 +21,8 @@ const REPORTS = [
   'Vivid_EditLongVideo', 'Vivid_PropagateBackgroundMask', 'Vivid_FillBackground', 'Vivid_MeasureEdit',
   'Vivid_LoadDataset', 'Vivid_SampleDataset', 'Vivid_TrainAdapter', 'Vivid_OverlayMask',
   'Vivid_EditByInstruction', 'Vivid_SweepGuidance', 'Vivid_ScreenEdits', 'Vivid_PropagateEdit',
-  'Vivid_FilterEdit', 'Vivid_BuildDataset', 'Vivid_WriteSamples', 'Vivid_FilterSample',
-  'Vivid_WritePair', 'Vivid_WriteInstructions', 'Vivid_TagFrame', 'Vivid_DetectEntities',
+  'Vivid_FilterEdit', 'Vivid_BuildDataset', 'Vivid_BuildInstructionDataset', 'Vivid_WriteSamples',
+  'Vivid_FilterSample', 'Vivid_WritePair', 'Vivid_WriteInstructions', 'Vivid_TagFrame', 'Vivid_DetectEntities',
   'Vivid_SegmentEntities', 'Vivid_CaptionEntity', 'Vivid_SaveAdapter', 'Vivid_MergeAdapter'
 ]
 const TRACK = 'Vivid_TrackObject'
