@@ -209,4 +209,8 @@ def test_the_papers_three_stages_are_written_down():
 
 def test_the_recipe_of_the_tiny_one_is_a_training_of_the_same_kind():
     config = load_adapter_config(ROOT / "vivid_core" / "tiny" / "recipe" / "10_instruct.yaml")
-    assert (config.layout, config.start_from, config.recipe.size) == ("insvie", "tiny", (1, 64, 64))
+    assert (config.layout, config.start_from, config.recipe.size) == (
+        "insvie",
+        "tiny",
+        (17, 64, 64),
+    )
