@@ -13,9 +13,10 @@ from torch import Tensor
 from . import convert, host, memory, previews
 from .background import FLOW_TOOLTIP, flow_engine
 from .compare import save_view
+from .perceive import ready_judge
 from .schema import VividNode, require_choices, schema
 from .sheet import contact_sheet, side_by_side
-from .sockets import FLOWS, FRAMES, MASKS
+from .sockets import FLOWS, FRAMES, MASKS, VividEngine
 
 if TYPE_CHECKING:
     from ..vivid_core.measure.encoder import ClipEncoder
@@ -176,6 +177,19 @@ class MeasureEdit(VividNode):
                     tooltip="For PickScore: the folder of yuvalkirstain/PickScore_v1 in "
                     "models/clip_vision. Without it this figure is not measured.",
                 ),
+                VividEngine.Input(
+                    "judge",
+                    optional=True,
+                    tooltip="A vision-language model that scores three aspects, 1 to 5: vlm or "
+                    "endpoint of Vivid Load Engine. Without one they are not measured.",
+                ),
+                io.String.Input(
+                    "instruction",
+                    default="",
+                    optional=True,
+                    tooltip="What the edit was to do, for the judge. Empty: what the caption says "
+                    "of it; a deletion without one is not judged.",
+                ),
             ],
             outputs=[
                 io.String.Output(
@@ -216,6 +230,8 @@ class MeasureEdit(VividNode):
         truth: Any = None,
         flow: Any = None,
         pick_model: str = host.NO_WEIGHTS,
+        judge: Any = None,
+        instruction: str = "",
     ) -> io.NodeOutput:
         from ..vivid_core.measure.edited import Edited
         from ..vivid_core.measure.results import measure_one
@@ -228,15 +244,16 @@ class MeasureEdit(VividNode):
             mask=convert.to_mask(mask, before),
             task=task,
             caption=caption,
+            instruction=instruction,
             truth=None if truth is None else convert.to_measured("truth", truth, fps).frames,
         )
-        results = measure_one(edited, _instruments(clip_model, pick_model, flow))
+        results = measure_one(edited, _instruments(clip_model, pick_model, flow, judge))
         report = results.as_lines()
         figures = json.dumps(results.as_json(), indent=1)
         return io.NodeOutput(report, figures, ui=previews.text(report))
 
 
-def _instruments(clip_model: str, pick_model: str, flow: Any) -> Instruments:
+def _instruments(clip_model: str, pick_model: str, flow: Any, judge: Any) -> Instruments:
     """What measures: the flow that is connected, and the models that are chosen."""
     from ..vivid_core.measure.figures import Instruments
     from ..vivid_core.measure.perceptual import load_perceptual
@@ -246,6 +263,7 @@ def _instruments(clip_model: str, pick_model: str, flow: Any) -> Instruments:
         clip=_encoder(clip_model),
         pick=_encoder(pick_model),
         perceptual=load_perceptual(),
+        judge=None if judge is None else ready_judge(judge),
         runtime=host.runtime(),
     )
 
