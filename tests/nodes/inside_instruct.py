@@ -131,6 +131,15 @@ def a_judge_is_asked(nodes: Any) -> None:
     assert passed and score == 4 and 0 <= epe < 4
     passed, score, _, report = run(nodes.FilterEdit, source=frames, edit=frames, **limits)
     assert (passed, score) == (False, 0) and "nothing changed" in report
+    measured = {
+        "source": frames, "edit": frames * 0.8, "mask": torch.ones(3, 64, 64), "task": "delete",
+        "caption": "", "clip_model": "none", "fps": 8.0,
+    }  # fmt: skip
+    told, _ = run(nodes.MeasureEdit, judge=Judge(), instruction=WORDS, **measured)
+    lines = [line for line in told.splitlines() if line.startswith("judged")]
+    assert len(lines) == 3 and all(" 4" in line for line in lines), told
+    told, _ = run(nodes.MeasureEdit, judge=Judge(), **measured)
+    assert "needs the instruction" in told
 
 
 def wrong_models_and_missing_frames_are_told(nodes: Any) -> None:
