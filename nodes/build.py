@@ -294,9 +294,7 @@ class WriteSamples(VividNode):
                     default="",
                     tooltip="What is inside the mask: one line each, of different length.",
                 ),
-                io.Boolean.Input(
-                    "lossless", default=False, tooltip="FFV1 in place of H.264; much larger."
-                ),
+                lossless_input(),
                 io.Boolean.Input(
                     "passed",
                     default=True,
@@ -353,13 +351,7 @@ def _clip_inputs() -> list[io.Input]:
             step=0.1,
             tooltip="Longer shots are cut into clips of this length at most.",
         ),
-        io.Int.Input(
-            "min_side",
-            default=720,
-            min=16,
-            max=4096,
-            tooltip="Videos whose shorter side has fewer pixels are left out.",
-        ),
+        min_side_input(),
     ]
 
 
@@ -378,17 +370,37 @@ def _output_inputs() -> list[io.Input]:
             max=20,
             tooltip="Masks of other videos pasted onto each clip; a clip gets two samples of each.",
         ),
-        io.Boolean.Input("lossless", default=False, tooltip="FFV1 in place of H.264; much larger."),
-        io.Int.Input(
-            "seed",
-            default=0,
-            min=0,
-            max=2**63 - 1,
-            **fixed_seed(),
-            tooltip="Of all random choices. The same seed builds the same dataset.",
-        ),
+        lossless_input(),
+        dataset_seed_input(),
         *rights_inputs(),
     ]
+
+
+def dataset_seed_input() -> io.Input:
+    return io.Int.Input(
+        "seed",
+        default=0,
+        min=0,
+        max=2**63 - 1,
+        **fixed_seed(),
+        tooltip="Of all random choices. The same seed builds the same dataset.",
+    )
+
+
+def min_side_input() -> io.Input:
+    return io.Int.Input(
+        "min_side",
+        default=720,
+        min=16,
+        max=4096,
+        tooltip="Videos whose shorter side has fewer pixels are left out.",
+    )
+
+
+def lossless_input() -> io.Input:
+    return io.Boolean.Input(
+        "lossless", default=False, tooltip="FFV1 in place of H.264; much larger."
+    )
 
 
 def rights_inputs() -> list[io.Input]:

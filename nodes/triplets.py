@@ -8,7 +8,13 @@ from comfy_api.latest import io
 
 from . import host, memory
 from .background import FLOW_TOOLTIP, flow_engine
-from .build import dataset_folder, rights_inputs
+from .build import (
+    dataset_folder,
+    dataset_seed_input,
+    lossless_input,
+    min_side_input,
+    rights_inputs,
+)
 from .dataset import (
     CATEGORY,
     check_folder,
@@ -20,7 +26,7 @@ from .dataset import (
 from .edit_inputs import steps_input
 from .memory import HostedModel
 from .perceive import ready_judge
-from .schema import VividNode, advanced, fixed_seed, schema
+from .schema import VividNode, advanced, schema
 from .screen import clip_encoder, clip_model_input
 from .sockets import FLOWS, VividDataset, VividEngine, VividModel
 
@@ -162,14 +168,7 @@ def _making_inputs() -> list[io.Input]:
             step=0.1,
             tooltip="Of the models that follow and animate.",
         ),
-        io.Int.Input(
-            "seed",
-            default=0,
-            min=0,
-            max=2**63 - 1,
-            **fixed_seed(),
-            tooltip="Of all random choices. The same seed builds the same dataset.",
-        ),
+        dataset_seed_input(),
     ]
 
 
@@ -221,14 +220,8 @@ def _form_inputs() -> list[io.Input]:
             step=0.1,
             tooltip="Shorter shots of videos are left out.",
         ),
-        io.Int.Input(
-            "min_side",
-            default=720,
-            min=16,
-            max=4096,
-            tooltip="Videos whose shorter side has fewer pixels are left out.",
-        ),
-        io.Boolean.Input("lossless", default=False, tooltip="FFV1 in place of H.264; much larger."),
+        min_side_input(),
+        lossless_input(),
         *rights_inputs(),
     ]
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from ...vivid_core.errors import InputError, ModelError
 from ...vivid_core.inpainter import Grid
+from ...vivid_core.mask.causal import causal_spans
 from ...vivid_core.settings import Task
 
 if TYPE_CHECKING:
@@ -259,8 +260,7 @@ def with_iclora(family: Family, parameters: dict[str, Any] | None) -> Family:
 def latent_spans(family: Family, vae: VAE, frames: int) -> list[int]:
     """How many frames each latent frame of a clip stands for."""
     if not family.chunk:
-        size = group_frames(vae)
-        return [1, *[size] * ((frames - 1) // size)]
+        return causal_spans(frames, group_frames(vae))
     spans: list[int] = []
     for size in cycle(family.chunk):
         if sum(spans) >= frames:

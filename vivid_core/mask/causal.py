@@ -11,17 +11,20 @@ from torch import Tensor
 from ..errors import SizeError
 
 
-def max_over_groups(mask: Float[Tensor, "t h w"], frames: int) -> Float[Tensor, "t2 h w"]:
-    """The largest value of each causal group: the first frame alone, then `frames` at a time.
+def causal_spans(count: int, frames: int) -> list[int]:
+    """How many of `count` frames each latent frame holds: the first one, then `frames` each.
 
     Raises SizeError where the last group is not whole.
     """
-    count, height, width = mask.shape
     groups, left = divmod(count - 1, frames)
     if left:
         raise SizeError("frames", f"must be {frames}k+1 for this VAE, got {count}")
-    later = mask[1:].reshape(groups, frames, height, width).amax(dim=1)
-    return torch.cat([mask[:1], later])
+    return [1, *[frames] * groups]
+
+
+def max_over_groups(mask: Float[Tensor, "t h w"], frames: int) -> Float[Tensor, "t2 h w"]:
+    """`max_over_spans` of a causal VAE. Raises SizeError where the last group is not whole."""
+    return max_over_spans(mask, causal_spans(len(mask), frames))
 
 
 def max_over_spans(mask: Float[Tensor, "t h w"], spans: Sequence[int]) -> Float[Tensor, "t2 h w"]:
@@ -56,12 +59,12 @@ def max_over_blocks(mask: Float[Tensor, "*n h w"], side: int) -> Float[Tensor, "
 
 def spread_spans(mask: Float[Tensor, "t2 h w"], spans: Sequence[int]) -> Float[Tensor, "t h w"]:
     """What each latent frame stands for: its value on each of the frames that `spans` counts."""
-    return mask.repeat_interleave(torch.tensor(spans), dim=0)
+    return mask.repeat_interleave(torch.tensor(spans, device=mask.device), dim=0)
 
 
 def spread_groups(mask: Float[Tensor, "t2 h w"], frames: int) -> Float[Tensor, "t h w"]:
-    """What each latent frame stands for: its value on every frame of its causal group."""
-    return torch.cat([mask[:1], mask[1:].repeat_interleave(frames, dim=0)])
+    """`spread_spans` of a causal VAE: the first latent frame holds one, the others `frames`."""
+    return spread_spans(mask, [1, *[frames] * (len(mask) - 1)])
 
 
 def spread_blocks(mask: Float[Tensor, "t h2 w2"], side: int) -> Float[Tensor, "t h w"]:

@@ -2,40 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
-from jaxtyping import Float
 from torch import Tensor
 
 from ..errors import ModelError
 from ..files.weights import read_json
-from .encoder import encode_batches, load_parts, to_bytes, unit_vectors
+from .encoder import PictureEncoder, load_parts
 
 
-class DinoEncoder:
-    """A DINOv2 model with its own preparation of pictures."""
+class DinoEncoder(PictureEncoder):
+    """A DINOv2 model: a picture's vector is that of the token that stands for all."""
 
-    def __init__(self, model: Any, processor: Any) -> None:
-        self._model, self._processor = model, processor
-
-    def images(
-        self,
-        pictures: Sequence[Float[Tensor, "_ _ 3"]],
-        check_cancelled: Callable[[], None] = lambda: None,
-    ) -> Float[Tensor, "n d"]:
-        """Unit vectors of pictures in 0..1: of the token that stands for all; on the CPU.
-
-        `check_cancelled` is called before each batch and raises to stop.
-        """
-        return encode_batches(self._encode, pictures, check_cancelled)
-
-    def _encode(self, pictures: Sequence[Tensor]) -> Tensor:
-        pixels = self._processor(images=[to_bytes(p) for p in pictures], return_tensors="pt")
-        with torch.no_grad():
-            return unit_vectors(self._model(pixels["pixel_values"].to(self._model.device)))
+    def _features(self, pixels: Tensor) -> Any:
+        return self._model(pixels)
 
 
 def load_dino_model(folder: Path, *, device: torch.device) -> DinoEncoder:

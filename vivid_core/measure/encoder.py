@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,15 +23,11 @@ REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+")  # as Hugging Face names one: owner/
 _LISTED = 3  # names an error lists
 
 
-class ClipEncoder:
-    """A CLIP model with its own preparation of pictures and words.
+class PictureEncoder(ABC):
+    """A model of transformers that sees pictures, with its own preparation of them."""
 
-    `name` tells it in reports, `digest` stands for its files.
-    """
-
-    def __init__(self, model: Any, processor: Any, *, name: str, digest: str) -> None:
+    def __init__(self, model: Any, processor: Any) -> None:
         self._model, self._processor = model, processor
-        self.name, self.digest = name, digest
 
     def images(
         self,
@@ -41,7 +38,31 @@ class ClipEncoder:
 
         `check_cancelled` is called before each batch and raises to stop.
         """
-        return encode_batches(self._encode, pictures, check_cancelled)
+        parts = []
+        for start in range(0, len(pictures), BATCH):
+            check_cancelled()
+            parts.append(self._encode(pictures[start : start + BATCH]))
+        return torch.cat(parts)
+
+    def _encode(self, pictures: Sequence[Tensor]) -> Tensor:
+        pixels = self._processor(images=[_to_bytes(p) for p in pictures], return_tensors="pt")
+        with torch.no_grad():
+            return _unit_vectors(self._features(pixels["pixel_values"].to(self._model.device)))
+
+    @abstractmethod
+    def _features(self, pixels: Tensor) -> Any:
+        """What the model makes of prepared pixels."""
+
+
+class ClipEncoder(PictureEncoder):
+    """A CLIP model with its own preparation of pictures and words.
+
+    `name` tells it in reports, `digest` stands for its files.
+    """
+
+    def __init__(self, model: Any, processor: Any, *, name: str, digest: str) -> None:
+        super().__init__(model, processor)
+        self.name, self.digest = name, digest
 
     def text(self, caption: str) -> Float[Tensor, " d"]:
         """The unit vector of a caption, cut after as many tokens as the model reads."""
@@ -49,7 +70,7 @@ class ClipEncoder:
             text=[caption], return_tensors="pt", padding=True, truncation=True
         ).to(self._model.device)
         with torch.no_grad():
-            return unit_vectors(self._model.get_text_features(**tokens))[0]
+            return _unit_vectors(self._model.get_text_features(**tokens))[0]
 
     @property
     def scale(self) -> float:
@@ -61,14 +82,8 @@ class ClipEncoder:
         tokens = self._processor.tokenizer(caption, truncation=False, verbose=False)["input_ids"]
         return len(tokens) > self._model.config.text_config.max_position_embeddings
 
-    def _encode(self, pictures: Sequence[Tensor]) -> Tensor:
-        pixels = self._processor(images=[to_bytes(p) for p in pictures], return_tensors="pt")
-        with torch.no_grad():
-            return unit_vectors(
-                self._model.get_image_features(
-                    pixel_values=pixels["pixel_values"].to(self._model.device)
-                )
-            )
+    def _features(self, pixels: Tensor) -> Any:
+        return self._model.get_image_features(pixel_values=pixels)
 
 
 def load_clip_model(place: str | Path, *, device: torch.device) -> ClipEncoder:
@@ -125,25 +140,12 @@ def load_parts(
     return model, processor
 
 
-def encode_batches(
-    encode: Callable[[Sequence[Tensor]], Tensor],
-    pictures: Sequence[Tensor],
-    check_cancelled: Callable[[], None],
-) -> Tensor:
-    """Vectors of pictures, `BATCH` at once; `check_cancelled` is called before each batch."""
-    parts = []
-    for start in range(0, len(pictures), BATCH):
-        check_cancelled()
-        parts.append(encode(pictures[start : start + BATCH]))
-    return torch.cat(parts)
-
-
-def unit_vectors(found: Any) -> Tensor:
+def _unit_vectors(found: Any) -> Tensor:
     """Of length 1. transformers 5 gives the projection with what it was made of."""
     vectors = getattr(found, "pooler_output", found)
     return torch.nn.functional.normalize(vectors.float(), dim=-1).cpu()
 
 
-def to_bytes(picture: Tensor) -> NDArray[np.uint8]:
+def _to_bytes(picture: Tensor) -> NDArray[np.uint8]:
     """Of pixels in 0..1."""
     return (picture.detach().cpu().clamp(0, 1) * 255).round().to(torch.uint8).numpy()
