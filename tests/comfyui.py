@@ -152,13 +152,16 @@ def comfy(
 ) -> ComfyServer:
     """The server. Folders of tests that import this fixture share one server."""
     if not _running:
-        server = _start(comfyui_dir, comfyui_python, repository, tmp_path_factory.mktemp("comfy"))
+        server = start(comfyui_dir, comfyui_python, repository, tmp_path_factory.mktemp("comfy"))
         _running.append(server)
         request.config.add_cleanup(server.process.terminate)
     return _running[0]
 
 
-def _start(folder: Path, python: Path, repository: Path, base: Path) -> ComfyServer:
+def start(
+    folder: Path, python: Path, repository: Path, base: Path, **environment: str
+) -> ComfyServer:
+    """A server of its own, with these variables beside those of the tests."""
     (base / "custom_nodes").mkdir()
     (base / "custom_nodes" / PACK).symlink_to(repository, target_is_directory=True)
     _add_foreign_weights(base / "models" / "diffusion_models")
@@ -171,7 +174,7 @@ def _start(folder: Path, python: Path, repository: Path, base: Path) -> ComfySer
             cwd=folder,
             stdout=log,
             stderr=subprocess.STDOUT,
-            env={**os.environ, "HF_HUB_OFFLINE": "1", "PYTHONUNBUFFERED": "1"},
+            env={**os.environ, "HF_HUB_OFFLINE": "1", "PYTHONUNBUFFERED": "1", **environment},
         )
     server = ComfyServer(process, port, base)
     try:
