@@ -308,7 +308,7 @@ def _motion(clip: Any, settings: dict[str, Any]) -> Tensor | None:
     if follow == MASK:
         if mask is None:
             raise InputError("follow_mask", "connect the mask of the thing to follow")
-        return follow_mask(convert.mask_values(mask))
+        return follow_mask(convert.mask_values(mask, "follow_mask"))
     if clip is None:
         raise InputError("video", "connect the clip whose background the path shall follow")
     return background_motion(clip.frames, flow_engine(engine), runtime=host.runtime())

@@ -29,6 +29,11 @@ def to_clip(frames: Any, name: str = "video") -> Clip:
         raise InputError(name, str(error)) from error
 
 
+def alpha_of(images: Tensor) -> Tensor | None:
+    """The alpha of the first of an IMAGE batch, [H, W] in 0..1; None where it has none."""
+    return images[0, ..., 3].cpu().float() if images.shape[-1] == 4 else None
+
+
 def to_edit_of(source: Clip, edit: Any) -> Clip:
     """The clip that is to be compared with its source. Raises InputError for another size."""
     from ..vivid_core.errors import InputError

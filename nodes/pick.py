@@ -157,7 +157,7 @@ class UseKeyframe(VividNode):
         from ..vivid_core.video import Keyframe
 
         pixels = convert.to_clip(image, "image").frames[0]
-        alpha = image[0, ..., 3].cpu().float() if image.shape[-1] == 4 else None
+        alpha = convert.alpha_of(image)
         if crop is None:
             mine = Keyframe(frame=frame, pixels=pixels, finished=False, alpha=alpha)
         else:

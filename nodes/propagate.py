@@ -118,7 +118,9 @@ def _keyframes(edited: Any, frame: int, keyframe: Any) -> tuple[Keyframe, ...]:
     given = {one.frame: one for one in keyframe or ()}
     if edited is not None:
         pixels = convert.to_clip(edited, "edited").frames[0]
-        given[frame] = Keyframe(frame=frame, pixels=pixels, finished=False)
+        given[frame] = Keyframe(
+            frame=frame, pixels=pixels, finished=False, alpha=convert.alpha_of(edited)
+        )
     if not given:
         raise InputError("edited", "is missing: connect the edited frame, or keyframes")
     return tuple(given[number] for number in sorted(given))

@@ -1,6 +1,7 @@
 // What ComfyUI's server says is wrong, on the node concerned, with a button that mends it.
 
 import { button, make } from './frame_view.js'
+import { rootGraph } from './graphs.js'
 
 const LONGEST = 600 // characters of a message; what is longer is for the log
 const OWN_NAME = /^([a-z_]+): (.*)$/s // "caption: is empty" names its input
@@ -130,7 +131,7 @@ export class Messages {
   // Inside subgraphs ids look like "1:2:3".
   nodeOf(id) {
     if (id === null || id === undefined) return null
-    let graph = this.app.graph?.rootGraph ?? this.app.graph
+    let graph = rootGraph(this.app)
     let node = null
     for (const part of `${id}`.split(':')) {
       node = graph?.getNodeById(part) ?? graph?.getNodeById(Number(part)) ?? null

@@ -30,4 +30,5 @@ function sheet() {
 // Ids begin anew with another graph.
 export function forgetSizes() {
   sizes.clear()
+  sheet().textContent = ''
 }

@@ -6,6 +6,7 @@ import { addStageColor, addTypeColors } from './colors.js'
 import { CompareView } from './compare_view.js'
 import { EditorTabs } from './editor_tabs.js'
 import { button, make } from './frame_view.js'
+import { everyNode, placeOf } from './graphs.js'
 import { KeyframeGallery } from './keyframe_gallery.js'
 import { Messages, Notice, isText, useNative } from './messages.js'
 import { PaintEditor } from './paint_editor.js'
@@ -211,7 +212,7 @@ function keepFrames(node, editor) {
 // Editors downstream look again when another file or scene is chosen.
 function watchSource(node) {
   const lookAgain = () => {
-    for (const one of app.graph?.nodes ?? []) one.vividLook?.()
+    for (const one of everyNode(app)) one.vividLook?.()
   }
   for (const widget of node.widgets ?? []) after(widget, 'callback', lookAgain)
   after(node, 'onConnectionsChange', lookAgain)
@@ -326,11 +327,10 @@ function addReport(node) {
 function dropLivePreview(node) {
   const page = document.getElementById('vue-app')?.__vue_app__?.config.globalProperties
   const store = page?.$pinia?._s.get('nodeOutput')
-  for (const key of Object.keys(app.nodePreviewImages ?? {})) {
-    if (key !== `${node.id}` && !key.endsWith(`:${node.id}`)) continue
-    if (store?.revokePreviewsByLocatorId) store.revokePreviewsByLocatorId(key)
-    else delete app.nodePreviewImages[key]
-  }
+  const place = placeOf(app, node)
+  if (!app.nodePreviewImages?.[place]) return
+  if (store?.revokePreviewsByLocatorId) store.revokePreviewsByLocatorId(place)
+  else delete app.nodePreviewImages[place]
 }
 
 function addressOf(data, file) {
@@ -349,7 +349,7 @@ app.registerExtension({
     addTypeColors(app.canvas)
     messages.listen()
     api.addEventListener('execution_success', () => {
-      for (const node of app.graph.nodes) if (isOurs(node.comfyClass)) dropLivePreview(node)
+      for (const node of everyNode(app)) if (isOurs(node.comfyClass)) dropLivePreview(node)
     })
   },
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
@@ -211,11 +212,21 @@ class CoreModel:
         ComfyUI's CogVideoX VAE makes four frames of the first latent too, where their number is
         even: it stands for the last of these.
         """
-        torch.manual_seed(seed)  # LTX's VAE adds noise, and asks nobody for it
-        pixels, frames = self.vae.decode(latents)[0].float().cpu(), len(span.hole)
+        frames = len(span.hole)
+        with _drawing(seed, self.vae.device):
+            pixels = self.vae.decode(latents)[0].float().cpu()
         if len(pixels) < frames:
             raise ModelError(
                 f"the VAE made {len(pixels)} frames of a window of {frames}: load the VAE that "
                 f"belongs to {self.name}"
             )
         return pixels[-frames:, ..., :3]
+
+
+@contextmanager
+def _drawing(seed: int, device: torch.device) -> Iterator[None]:
+    """LTX's VAE adds noise of PyTorch's own generator, which others find as they left it."""
+    devices = [device] if device.type == "cuda" else []
+    with torch.random.fork_rng(devices):
+        torch.manual_seed(seed)
+        yield

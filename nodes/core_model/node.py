@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 CATEGORY = "VIVID/1 Load"
 AUTO = "auto"
+SHARED = ("vace", "wan_inpaint", "noise_mask")  # contracts of which there are two experts
 OWN = 0  # stands for "what the model was made for"
 
 
@@ -239,9 +240,18 @@ def _texts(clip: Any, positive: Any, negative: Any, guider: Any) -> Any:
 
 def _require_same_model(model: Any, guider: Any) -> None:
     from ...vivid_core.errors import InputError
+    from .identity import patch_facts
 
-    if guider is not None and guider.model_patcher.model is not model.model:
+    if guider is None:
+        return
+    if guider.model_patcher.model is not model.model:
         raise InputError("guider", "was made of another model: connect both to the same loader")
+    if patch_facts(guider.model_patcher) != patch_facts(model):
+        raise InputError(
+            "guider",
+            "was made of this model with other LoRAs, patches or options: connect the node before "
+            "model to the guider too",
+        )
 
 
 def _require_pair(family: Family, low_noise: Any, vae: Any, guider: Any) -> None:
@@ -255,7 +265,7 @@ def _require_pair(family: Family, low_noise: Any, vae: Any, guider: Any) -> None
         raise InputError(
             "guider", "samples with one model: disconnect it, or disconnect model_low_noise"
         )
-    if family.contract in ("cogvideox_inpaint", "void"):
+    if family.contract not in SHARED:
         raise InputError("model_low_noise", f"{family.name} samples all steps: disconnect it")
     other = family_of(low_noise, vae)
     if other != family:

@@ -92,6 +92,7 @@ def test_a_blueprint_runs(page: ComfyPage, listed: dict[str, Any]) -> None:
     page.keep("blueprint_track")
     assert page.run() == "execution_success"
     page.keep("blueprint_track_run")
+    assert page.tab.evaluate("Object.keys(window.app.nodePreviewImages)") == []  # also inside
     outputs = page.tab.evaluate("() => Object.values(window.app.nodeOutputs)")
     assert any("found on 5 of 5" in text for one in outputs for text in one.get("text") or [])
     assert page.errors == []

@@ -52,6 +52,7 @@ _SMALL_BUTTONS = """() => [...document.querySelectorAll(
   .map(({ className, textContent }) => `${className} ${textContent}`)""".replace(
     "LEAST", str(SHORTEST)
 )
+_SIZES = "document.getElementById('vivid-preview-sizes')?.textContent ?? ''"
 _LABELS = """() => [...document.querySelectorAll('.image-preview > .text-center > span')]
   .map((label) => getComputedStyle(label, '::after').content)"""
 _LINK = """(kind) => {
@@ -107,6 +108,8 @@ def test_no_live_preview_stays_below_the_result(page: ComfyPage, renderer: Rende
     if renderer == "vue":
         assert set(page.tab.evaluate(_LABELS)) == {'"64 \u00d7 64"'}  # not that of the preview
     page.keep(f"page_after_run_{renderer}")
+    page.start(renderer, anew=False)
+    assert page.tab.evaluate(_SIZES) == ""  # of a workflow that is closed
     assert page.errors == []
 
 

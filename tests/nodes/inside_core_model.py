@@ -16,6 +16,7 @@ import torch
 if __package__:  # to be listed by pytest
     from .core_contracts import CHECKS as CONTRACTS
     from .core_experts import CHECKS as EXPERTS
+    from .core_identity import CHECKS as IDENTITY
     from .core_ltx import CHECKS as LTX
     from .core_memory import CHECKS as MEMORY
     from .core_minimax import CHECKS as MINIMAX
@@ -43,6 +44,7 @@ if __package__:  # to be listed by pytest
 else:
     from core_contracts import CHECKS as CONTRACTS
     from core_experts import CHECKS as EXPERTS
+    from core_identity import CHECKS as IDENTITY
     from core_ltx import CHECKS as LTX
     from core_memory import CHECKS as MEMORY
     from core_minimax import CHECKS as MINIMAX
@@ -268,7 +270,7 @@ CHECKS: dict[str, Callable[[Any], str | None]] = {
     )
 } | {
     name: in_inference_mode(check)
-    for part in (CONTRACTS, EXPERTS, LTX, MINIMAX, MEMORY, PARITY, WORDS, WORKFLOWS)
+    for part in (CONTRACTS, EXPERTS, IDENTITY, LTX, MINIMAX, MEMORY, PARITY, WORDS, WORKFLOWS)
     for name, check in part.items()
 }
 

@@ -109,6 +109,14 @@ def six_candidates_are_screened_and_the_best_leads_the_clip(nodes: Any) -> None:
             keyframe=keyframe, guidance=1.0, **DRAW | {"steps": 2},
         )  # fmt: skip
         assert (edit[2] - best[0]).abs().max() <= 1 / 255 and not torch.equal(edit[3], frames[3])
+    painted = torch.zeros(1, 64, 64, 4)  # a layer: where nothing is painted its black is hidden
+    painted[:, 20:40, 20:40] = 1
+    laid = torch.where(painted[0, ..., 3:] > 0, painted[0, ..., :3], frames[0])
+    edit, *_ = run(
+        nodes.PropagateEdit, model=animator(nodes), video=frames, caption="", frame=0,
+        edited=painted, guidance=1.0, **DRAW | {"steps": 2},
+    )  # fmt: skip
+    assert (edit[0] - laid).abs().max() <= 1 / 255
 
 
 def a_judge_is_asked(nodes: Any) -> None:

@@ -56,7 +56,7 @@ class _Feed(Generic[T]):
                 self._put(_End(None))
             except Stopped:
                 raise
-            except Exception as error:
+            except BaseException as error:  # nobody would ever be told otherwise
                 self._put(_End(error))
 
     def _put(self, item: T | _End) -> None:

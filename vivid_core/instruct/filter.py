@@ -47,6 +47,7 @@ class Verdict:
     score: Score | None
     epe: float | None
     change: float  # mean, of 255
+    largest: float  # change of any value of any pixel, of 255
     problem: str = ""  # why there is no score
 
     @property
@@ -107,6 +108,7 @@ def filter_edit(
         score=score,
         epe=epe,
         change=255 * float(change.mean()),
+        largest=255 * float(change.max()),
         problem=problem,
     )
 

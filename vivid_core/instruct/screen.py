@@ -25,6 +25,7 @@ MOST_JUDGED = 16  # pictures in one question
 STEPS = 255  # of 8-bit pixels
 Picture = Float[Tensor, "h w 3"]
 OtherPicture = Float[Tensor, "_ _ 3"]  # as large as the source, or refused
+LARGEST = "largest change"  # inside, of any value of any pixel, of 255
 # Figures by name: whether more of it is better.
 HIGHER = {
     "change inside": True,
@@ -100,10 +101,15 @@ def screen_edits(
 def measure_candidate(
     edit: Picture, asked: Asked, *, clip: ClipEncoder | None = None
 ) -> dict[str, float]:
-    """The figures of `HIGHER` that can be measured. Changes are of 255, CLIP's are cosines."""
-    difference = STEPS * (edit - asked.source).abs().mean(dim=-1)
+    """The figures of `HIGHER` that can be measured, and `LARGEST`.
+
+    Changes are of 255, CLIP's are cosines.
+    """
+    every = STEPS * (edit - asked.source).abs()
+    difference = every.mean(dim=-1)
     inside = torch.ones_like(difference) > 0 if asked.mask is None else asked.mask > 0.5
     found = {"change inside": float(difference[inside].mean()) if inside.any() else 0.0}
+    found[LARGEST] = float(every[inside].max()) if inside.any() else 0.0
     if not inside.all():
         found["change outside"] = float(difference[~inside].mean())
     found["burnt"] = burnt_share(edit, asked.source)
@@ -126,8 +132,11 @@ def clip_figures(edit: Picture, asked: Asked, clip: ClipEncoder) -> dict[str, fl
 
 
 def rank_by_figures(figures: Sequence[dict[str, float]]) -> list[float]:
-    """Points of each, see `screen_edits`, by the figures of `HIGHER` that all of them have."""
-    changed = [one["change inside"] > STEPS * UNCHANGED for one in figures]
+    """Points of each, see `screen_edits`, by the figures of `HIGHER` that all of them have.
+
+    What changed one small thing changed something: `LARGEST` decides that, not the mean.
+    """
+    changed = [one[LARGEST] > STEPS * UNCHANGED for one in figures]
     names = [name for name in HIGHER if all(name in one for one in figures)]
     points = []
     for mine, alive in zip(figures, changed, strict=True):

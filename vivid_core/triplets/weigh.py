@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..build.stage import Reason, Rejection
 from ..instruct.filter import Verdict, filter_edit
-from ..instruct.screen import Asked, clip_figures, rank_by_figures
+from ..instruct.screen import LARGEST, Asked, clip_figures, rank_by_figures
 from ..perceive.judge import shown_frames
 from ..runtime import Runtime
 from .config import Choice
@@ -73,7 +73,8 @@ def weigh(
         judge=engines.judge,
         runtime=runtime,
     )
-    figures = {"change inside": verdict.change} | _clip(source, edited, wanted, engines)
+    figures = {"change inside": verdict.change, LARGEST: verdict.largest}
+    figures |= _clip(source, edited, wanted, engines)
     if verdict.epe is not None:
         figures["EPE"] = verdict.epe
     if verdict.score is not None:

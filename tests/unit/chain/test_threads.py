@@ -49,14 +49,15 @@ def test_closing_early_ends_the_thread():
     assert "vivid-read" not in names()
 
 
-def test_an_error_while_reading_is_raised_where_it_is_read():
+@pytest.mark.parametrize("kind", [OSError, KeyboardInterrupt])  # an interrupt is no Exception
+def test_an_error_while_reading_is_raised_where_it_is_read(kind):
     def items() -> Iterator[int]:
         yield 1
-        raise OSError("broken")
+        raise kind("broken")
 
     ready = prefetch(items())
     assert next(ready) == 1
-    with pytest.raises(OSError, match="broken"):
+    with pytest.raises(kind, match="broken"):
         next(ready)
     assert "vivid-read" not in names()
 

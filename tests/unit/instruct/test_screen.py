@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from vivid_core.errors import EngineError, InputError
-from vivid_core.instruct.screen import Asked, measure_candidate, screen_edits
+from vivid_core.instruct.screen import LARGEST, Asked, measure_candidate, screen_edits
 from vivid_core.measure.encoder import ClipEncoder
 from vivid_core.metrics.artifacts import burnt_share, roughness
 
@@ -110,6 +110,15 @@ def test_without_a_mask_everything_is_inside():
     figures = measure_candidate(source + 0.1, Asked(source=source))
     assert figures["change inside"] == pytest.approx(25.5, abs=1e-3)
     assert "change outside" not in figures
+
+
+def test_a_small_thing_that_changed_is_a_change():
+    source = torch.full((256, 256, 3), 0.5)
+    small, still = source.clone(), source.clone()
+    small[100:120, 100:125] = 1.0
+    found = screen_edits([still, small], Asked(source=source))
+    assert found.best == 2 and found.report.count("NOTHING CHANGED") == 1
+    assert found.figures[1][LARGEST] == pytest.approx(127.5)
 
 
 def test_only_new_burns_count():
