@@ -10,8 +10,9 @@ import torch
 from comfy_api.latest import io, ui
 from torch import Tensor
 
-from . import convert, host, memory, previews
+from . import convert, host, previews
 from .background import FLOW_TOOLTIP, flow_engine
+from .clip_model import clip_encoder
 from .compare import save_view
 from .perceive import ready_judge
 from .schema import VividNode, require_choices, schema
@@ -19,7 +20,6 @@ from .sheet import contact_sheet, side_by_side
 from .sockets import FLOWS, FRAMES, MASKS, VividEngine
 
 if TYPE_CHECKING:
-    from ..vivid_core.measure.encoder import ClipEncoder
     from ..vivid_core.measure.figures import Instruments
 
 CATEGORY = "VIVID/6 Measure"
@@ -260,17 +260,9 @@ def _instruments(clip_model: str, pick_model: str, flow: Any, judge: Any) -> Ins
 
     return Instruments(
         flow=flow_engine(flow),
-        clip=_encoder(clip_model),
-        pick=_encoder(pick_model),
+        clip=clip_encoder(clip_model),
+        pick=clip_encoder(pick_model),
         perceptual=load_perceptual(),
         judge=None if judge is None else ready_judge(judge),
         runtime=host.runtime(),
     )
-
-
-def _encoder(choice: str) -> ClipEncoder | None:
-    from ..vivid_core.measure.encoder import load_clip_model
-
-    if choice == host.NO_WEIGHTS:
-        return None
-    return load_clip_model(host.find("clip_model", choice), device=memory.load_device())

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import wraps
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import comfy.model_management as management
@@ -13,7 +14,8 @@ from comfy.model_patcher import ModelPatcher
 
 if TYPE_CHECKING:
     from ..vivid_core.cogvideox.model import CogVideoX
-    from ..vivid_core.inpainter import Inpainter
+    from ..vivid_core.inpainter import Inpainter, Painted, Region
+    from ..vivid_core.settings import Settings
 
 ALL_OF_IT = 1e32  # bytes; what ComfyUI itself passes for "no limit"
 
@@ -158,6 +160,49 @@ def bring_engines(sockets: Iterable[Any]) -> None:
     patchers = [patcher for one in hosted for patcher in one.patchers]
     if patchers:
         management.load_models_gpu(patchers, force_full_load=True)
+
+
+class OnDemand:
+    """Brings its models to their device whenever it is asked for something.
+
+    Where several take turns, each may have sent the others away since it was loaded.
+    """
+
+    def __init__(self, engine: Any, bring: Callable[[], None]) -> None:
+        self._engine, self._bring = engine, bring
+
+    def __getattr__(self, name: str) -> Any:
+        value = getattr(self._engine, name)
+        if not callable(value):
+            return value
+
+        @wraps(value)
+        def asked(*given: Any, **named: Any) -> Any:
+            self._bring()
+            return value(*given, **named)
+
+        return asked
+
+
+class ModelOnDemand(OnDemand):
+    """A model that makes room for each window that it edits."""
+
+    def __init__(self, model: Hosted) -> None:
+        super().__init__(model.bundle, lambda: model.prepare(0))
+        self._model = model
+
+    def inpaint(self, region: Region, draws: Any, settings: Settings, **rest: Any) -> Painted:
+        bundle, pixels = self._model.bundle, region.pixels
+        work = bundle.work([(len(pixels), (pixels.shape[1], pixels.shape[2]))], settings)
+        self._model.prepare(0 if work is None else work.memory.activations)
+        return bundle.inpaint(region, draws, settings, **rest)
+
+
+def engine_on_demand(socket: Any) -> Any:
+    """The engine that a socket carries, whose models come whenever it is asked."""
+    if not isinstance(socket, HostedEngine) or not socket.patchers:
+        return engine_of(socket)
+    return OnDemand(socket.engine, lambda: bring_engines([socket]))
 
 
 def loaded(patcher: ModelPatcher) -> torch.nn.Module:

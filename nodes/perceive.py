@@ -442,16 +442,14 @@ def _ready(socket: Any, role: Role) -> Any:
 
 
 def ready_judge(socket: Any, *, argument: str = "judge") -> Any:
-    """The engine of a socket that answers questions about pictures, on its device.
+    """The engine of a socket that answers questions about pictures, on its device when asked.
 
     Raises InputError for one that does not.
     """
     from ..vivid_core.perceive.load import require_judge
 
-    engine = memory.engine_of(socket)
-    require_judge(engine, argument=argument)
-    memory.bring_engines([socket])
-    return engine
+    require_judge(memory.engine_of(socket), argument=argument)
+    return memory.engine_on_demand(socket)
 
 
 def _overlay(pixels: np.ndarray, masks: Tensor) -> Tensor:

@@ -8,6 +8,7 @@ from comfy_api.latest import io
 
 from . import convert, gallery, host, memory, previews
 from .background import FLOW_TOOLTIP, flow_engine
+from .clip_model import clip_encoder, clip_model_input
 from .instruct import instruction_input
 from .keyframe import CATEGORY as KEYFRAME
 from .keyframe import MOST_FRAMES
@@ -104,6 +105,10 @@ class ScreenEdits(VividNode):
     @classmethod
     def validate_inputs(cls, choice: str | None = None) -> bool | str:
         return check_picked(choice)
+
+    @classmethod
+    def fingerprint_inputs(cls, clip_model: str | None = None, **_: Any) -> str:
+        return host.fingerprint("clip_model", clip_model)
 
     @classmethod
     def execute(
@@ -228,26 +233,6 @@ class FilterEdit(VividNode):
 
 def _judge(engine: Any) -> Chat | None:
     return None if engine is None else ready_judge(engine)
-
-
-def clip_model_input() -> io.Input:
-    return io.Combo.Input(
-        "clip_model",
-        options=[host.NO_WEIGHTS, *host.choices("clip_model")],
-        default=host.NO_WEIGHTS,
-        tooltip="For the figures of CLIP: a folder in models/clip_vision, such as "
-        "openai/clip-vit-base-patch32. Without one figures cannot tell whether the "
-        "instruction was followed.",
-    )
-
-
-def clip_encoder(clip_model: str) -> Any:
-    """The CLIP model of a choice; None where none is chosen."""
-    from ..vivid_core.measure.encoder import load_clip_model
-
-    if clip_model == host.NO_WEIGHTS:
-        return None
-    return load_clip_model(host.find("clip_model", clip_model), device=memory.load_device())
 
 
 def _number(batch: Tensor, text: str) -> int | None:

@@ -15,6 +15,7 @@ from .build import (
     min_side_input,
     rights_inputs,
 )
+from .clip_model import clip_encoder, clip_model_input
 from .dataset import (
     CATEGORY,
     check_folder,
@@ -27,7 +28,6 @@ from .edit_inputs import steps_input
 from .memory import HostedModel
 from .perceive import ready_judge
 from .schema import VividNode, advanced, schema
-from .screen import clip_encoder, clip_model_input
 from .sockets import FLOWS, VividDataset, VividEngine, VividModel
 
 if TYPE_CHECKING:
@@ -103,9 +103,12 @@ class BuildInstructionDataset(VividNode):
     def fingerprint_inputs(cls, **given: Any) -> list[str]:
         folders = [given.get(name) for name in SOURCES]
         return [
-            host.path_fingerprint(data_folder(folder))
-            for folder in folders
-            if folder and not check_folder(folder)
+            host.fingerprint("clip_model", given.get("clip_model")),
+            *(
+                host.path_fingerprint(data_folder(folder))
+                for folder in folders
+                if folder and not check_folder(folder)
+            ),
         ]
 
     @classmethod
@@ -282,17 +285,14 @@ def _engines(editor: HostedModel, connected: dict[str, Any]) -> TripletEngines:
     from ..vivid_core.triplets.engines import TripletEngines
 
     propagator, animator = connected.get("propagator") or editor, connected.get("animator")
-    models = {id(one.bundle): one for one in (editor, propagator, animator) if one is not None}
-    for model in models.values():
-        model.prepare(0)
     writer, judge = connected.get("writer"), connected.get("judge")
     return TripletEngines(
         writer=SceneWriter()
         if writer is None
         else ChatWriter(chat=ready_judge(writer, argument="writer")),
-        editor=editor.bundle,
-        propagator=propagator.bundle,
-        animator=None if animator is None else animator.bundle,
+        editor=memory.ModelOnDemand(editor),
+        propagator=memory.ModelOnDemand(propagator),
+        animator=None if animator is None else memory.ModelOnDemand(animator),
         judge=None if judge is None else ready_judge(judge),
         encoder=clip_encoder(connected["clip_model"]),
         flow=flow_engine(connected.get("flow")),

@@ -150,6 +150,44 @@ def a_judge_is_asked(nodes: Any) -> None:
     assert "needs the instruction" in told
 
 
+def models_come_back_whenever_they_are_asked(nodes: Any) -> None:
+    """Each of several may have sent the others away in the meantime."""
+    from comfy import model_management as management
+
+    memory = importlib.import_module("vivid_pack.nodes.memory")
+    held = instructed(nodes)
+    judge = memory.HostedEngine.hold(_Seeing(modules=(torch.nn.Linear(2, 2),)))
+    model, asked = memory.ModelOnDemand(held), memory.engine_on_demand(judge)
+    device, settings = torch.device("cpu"), ours("settings").Settings(task="instruct", caption="a")
+    region = ours("inpainter").Region(pixels=clip(1), hole=None)
+
+    def is_there(patchers: Any) -> bool:
+        there = [loaded.model for loaded in management.current_loaded_models]
+        return all(any(one is patcher for one in there) for patcher in patchers)
+
+    def edit() -> Any:
+        draw = ours("inpainter").Draw(
+            prompt=model.read("a", settings), negative=model.read_negative(settings), seed=1
+        )
+        management.unload_all_models()
+        return model.inpaint(region, [draw], settings, device=device, on_stage=lambda *_: None)
+
+    for patchers, ask in ((held.patchers, edit), (judge.patchers, lambda: asked.ask(None, "?"))):
+        management.unload_all_models()
+        assert not is_there(patchers)
+        with memory.normal_tensors():
+            assert ask() is not None
+        assert is_there(patchers)
+    assert asked.digest == "seeing" and model.limits == held.bundle.limits
+
+
+class _Seeing(SimpleNamespace):
+    digest = "seeing"
+
+    def ask(self, picture: Any, words: str) -> str:
+        return "{}"
+
+
 def wrong_models_and_missing_frames_are_told(nodes: Any) -> None:
     given = {"video": clip(1), "instruction": WORDS} | DRAW
     given |= {"text_guidance": 7.5, "video_guidance": 1.2}
@@ -187,6 +225,7 @@ CHECKS: dict[str, Callable[[Any], None]] = {
         the_last_frame_leads_and_a_second_run_finds_what_is_kept,
         six_candidates_are_screened_and_the_best_leads_the_clip,
         a_judge_is_asked,
+        models_come_back_whenever_they_are_asked,
         wrong_models_and_missing_frames_are_told,
     )
 }

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..errors import ModelError
 from ..files.digest import digest_of, path_digest
@@ -28,6 +28,10 @@ class PictureEncoder(ABC):
 
     def __init__(self, model: Any, processor: Any) -> None:
         self._model, self._processor = model, processor
+
+    @property
+    def modules(self) -> tuple[nn.Module, ...]:
+        return (self._model,)
 
     def images(
         self,
