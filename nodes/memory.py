@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import wraps
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
 
 import comfy.model_management as management
 import torch
@@ -184,7 +184,7 @@ class OnDemand:
         return asked
 
 
-class ModelOnDemand(OnDemand):
+class _ModelOnDemand(OnDemand):
     """A model that makes room for each window that it edits."""
 
     def __init__(self, model: Hosted) -> None:
@@ -196,6 +196,10 @@ class ModelOnDemand(OnDemand):
         work = bundle.work([(len(pixels), (pixels.shape[1], pixels.shape[2]))], settings)
         self._model.prepare(0 if work is None else work.memory.activations)
         return bundle.inpaint(region, draws, settings, **rest)
+
+
+def model_on_demand(model: Hosted) -> Inpainter:
+    return cast("Inpainter", _ModelOnDemand(model))
 
 
 def engine_on_demand(socket: Any) -> Any:

@@ -290,9 +290,9 @@ def _engines(editor: HostedModel, connected: dict[str, Any]) -> TripletEngines:
         writer=SceneWriter()
         if writer is None
         else ChatWriter(chat=ready_judge(writer, argument="writer")),
-        editor=memory.ModelOnDemand(editor),
-        propagator=memory.ModelOnDemand(propagator),
-        animator=None if animator is None else memory.ModelOnDemand(animator),
+        editor=memory.model_on_demand(editor),
+        propagator=memory.model_on_demand(propagator),
+        animator=None if animator is None else memory.model_on_demand(animator),
         judge=None if judge is None else ready_judge(judge),
         encoder=clip_encoder(connected["clip_model"]),
         flow=flow_engine(connected.get("flow")),

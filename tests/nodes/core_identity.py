@@ -100,8 +100,11 @@ def _guider(model: Any, scale: float = 2.0) -> Any:
 
 def _guided(first: float, second: float) -> Callable[[], dict[str, Any]]:
     def make() -> dict[str, Any]:
-        guider = _guider(loaded(), first)
-        guider.cfg2 = second  # as ComfyUI's DualCFGGuider keeps it
+        from comfy_extras.nodes_custom_sampler import Guider_DualCFG
+
+        guider, words = Guider_DualCFG(loaded()), conditioning(WAN_TEXT)
+        guider.set_conds(words, words, conditioning(WAN_TEXT, 2))
+        guider.set_cfg(first, second)
         return {"guider": guider}
 
     return make

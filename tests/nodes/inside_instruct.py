@@ -157,7 +157,7 @@ def models_come_back_whenever_they_are_asked(nodes: Any) -> None:
     memory = importlib.import_module("vivid_pack.nodes.memory")
     held = instructed(nodes)
     judge = memory.HostedEngine.hold(_Seeing(modules=(torch.nn.Linear(2, 2),)))
-    model, asked = memory.ModelOnDemand(held), memory.engine_on_demand(judge)
+    model, asked = memory.model_on_demand(held), memory.engine_on_demand(judge)
     device, settings = torch.device("cpu"), ours("settings").Settings(task="instruct", caption="a")
     region = ours("inpainter").Region(pixels=clip(1), hole=None)
 
