@@ -186,6 +186,7 @@ def runtime() -> Runtime:
         report=report,
         check_cancelled=comfy.model_management.throw_exception_if_processing_interrupted,
         cache=temp_folder("fills")[0],
+        stops=(comfy.model_management.InterruptProcessingException,),
     )
 
 

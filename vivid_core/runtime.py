@@ -67,15 +67,17 @@ class Runtime:
     """Where and how work runs.
 
     `check_cancelled` is called at least once a denoising step and raises to stop; whatever it
-    raises passes through unchanged. Random numbers never come from here: they are drawn on the
-    CPU from the request's seed. `cache` is a folder for what can be made again: whatever lies
-    there may be removed at any time.
+    raises passes through unchanged, and so do `stops`, which the host's own code raises by itself
+    (models of ComfyUI look at its stop button, too). Random numbers never come from here: they are
+    drawn on the CPU from the request's seed. `cache` is a folder for what can be made again:
+    whatever lies there may be removed at any time.
     """
 
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     report: Callable[[Progress], None] = _ignore
     check_cancelled: Callable[[], None] = _never
     cache: Path | None = None
+    stops: tuple[type[BaseException], ...] = ()
 
     def advance(self, progress: Progress) -> None:
         """Report progress, then stop if the host asked for it."""

@@ -73,7 +73,7 @@ def run_chore(chore: Chore, engines: Digested, runtime: Runtime) -> Outcome:
     try:
         outcome = chore.finish(engines, watched)
     except Exception as error:
-        if stop.raised is not None or _is_full(error):
+        if stop.raised is not None or isinstance(error, runtime.stops) or _is_full(error):
             raise
         return fail_chore(chore, error)
     chore.work.forget_failure(chore.phase, chore.key)
