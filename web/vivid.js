@@ -339,6 +339,8 @@ function addressOf(data, file) {
 }
 
 const isOurs = (kind) => Boolean(kind?.startsWith('Vivid_'))
+// A subgraph shows the previews of what is inside.
+const holdsOurs = (node) => isOurs(node.comfyClass) || (node.subgraph?.nodes ?? []).some(holdsOurs)
 const messages = new Messages({ app, api, addView })
 
 app.registerExtension({
@@ -349,7 +351,7 @@ app.registerExtension({
     addTypeColors(app.canvas)
     messages.listen()
     api.addEventListener('execution_success', () => {
-      for (const node of everyNode(app)) if (isOurs(node.comfyClass)) dropLivePreview(node)
+      for (const node of everyNode(app)) if (holdsOurs(node)) dropLivePreview(node)
     })
   },
 

@@ -12,6 +12,7 @@ from ..pictures import draw_thumbnail
 
 ARTIFACTS = Path(__file__).parent / "artifacts"
 START_MS = 180_000
+REST_MS = (600, 2500)
 Renderer = Literal["canvas", "vue"]
 
 _READY = "window.app?.graph && window.app.extensionManager && window.LiteGraph"
@@ -55,6 +56,27 @@ _WATCH = """() => {
     window.app.api.addEventListener(kind, (event) => { window.vividEnd = [kind, event.detail] })
   }
 }"""
+# Results are drawn and videos load: until nothing has changed for a while, or for so long.
+_AT_REST = """([quiet, longest]) => new Promise((done) => {
+  const began = performance.now()
+  let last = began
+  const noted = () => { last = performance.now() }
+  const watch = new MutationObserver(noted)
+  watch.observe(document, { subtree: true, childList: true, attributes: true, characterData: true })
+  const loads = () => [...document.images].some((image) => !image.complete)
+    || [...document.querySelectorAll('video')].some((video) => video.src && video.readyState < 2)
+  const files = () => performance.getEntriesByType('resource').length
+  let known = files()
+  const look = () => {
+    if (files() !== known || loads()) noted()
+    known = files()
+    const now = performance.now()
+    if (now - last < quiet && now - began < longest) return setTimeout(look, 50)
+    watch.disconnect()
+    done()
+  }
+  look()
+})"""
 _NODES = """() => window.app.graph.nodes.map((node) => ({
   type: node.type,
   known: node.type in window.LiteGraph.registered_node_types,
@@ -168,7 +190,7 @@ class ComfyPage:
         self.tab.get_by_role("button", name="Run", exact=True).first.click()
         self.tab.wait_for_function("window.vividEnd", timeout=RUN_SECONDS * 1000)
         kind, detail = self.tab.evaluate("window.vividEnd")
-        self.tab.wait_for_timeout(2500)  # results are drawn, videos load
+        self.tab.evaluate(_AT_REST, list(REST_MS))
         return kind if kind == "execution_success" else f"{kind}: {detail}"
 
     def set_widget(self, kind: str, name: str, value: Any) -> None:

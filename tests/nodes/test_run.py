@@ -36,6 +36,7 @@ def test_bundled_workflow_runs(comfy: ComfyServer, repository: Path, name: str) 
     path = repository / "workflows" / "api" / f"{name}.json"
     graph = json.loads(path.read_text(encoding="utf-8"))
     set_inputs(graph, "Vivid_EditVideo", steps=STEPS)
+    set_inputs(graph, "Vivid_SampleClip", length=FRAMES)
     run = comfy.run(graph)
     assert (run.status, run.error) == ("success", "")
     assert "outside the mask: max difference 0" in report(run.outputs, graph)
