@@ -148,8 +148,11 @@ class HostedEngine:
 
 
 def engine_of(socket: Any) -> Any:
-    """The engine that a socket carries, wherever its models are."""
-    return socket.engine if isinstance(socket, HostedEngine) else socket
+    """The engine that a socket carries, wherever its models are, for one run of a node."""
+    from ..vivid_core.perceive.protocols import Renewable
+
+    engine = socket.engine if isinstance(socket, HostedEngine) else socket
+    return engine.renewed() if isinstance(engine, Renewable) else engine
 
 
 def bring_engines(sockets: Iterable[Any]) -> None:

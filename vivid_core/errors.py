@@ -10,6 +10,8 @@ VividError
  +- ModelError          model files that are not what they claim to be
  |   +- AdapterError    adapter that does not fit its base
  +- EngineError         a model or endpoint that sees gave no usable answer
+ +- EndpointError       an endpoint is busy; the same question may have an answer later
+ |   +- EndpointLost    it cannot be reached or turns us away; it is not asked again
  +- TrainingDiverged    training stopped to keep the last good state
 
 Each message says what is wrong, what was given, and what to do. They reach the user unchanged.
@@ -72,6 +74,14 @@ class AdapterError(ModelError):
 
 class EngineError(VividError):
     """A tagger, detector, segmenter or captioner gave no usable answer."""
+
+
+class EndpointError(VividError):
+    """An endpoint gave no answer, which says nothing of what it was asked about."""
+
+
+class EndpointLost(EndpointError):
+    """An endpoint cannot be reached or turns us away: every other question would end like this."""
 
 
 class TrainingDiverged(VividError):
