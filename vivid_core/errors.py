@@ -19,6 +19,8 @@ Each message says what is wrong, what was given, and what to do. They reach the 
 
 from __future__ import annotations
 
+from typing import Any
+
 NAMESPACE = "vivid"
 
 
@@ -31,6 +33,12 @@ class VividError(Exception):
 
     def __init_subclass__(cls) -> None:
         cls.__module__ = NAMESPACE
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """For other processes, such as a cluster's workers: no module has the shown name."""
+        own = globals()
+        kind = next(one for one in type(self).__mro__ if own.get(one.__name__) is one)
+        return _restore, (kind.__name__, self.args, self.__dict__)
 
 
 VividError.__module__ = NAMESPACE
@@ -86,3 +94,9 @@ class EndpointLost(EndpointError):
 
 class TrainingDiverged(VividError):
     """Training was stopped: loss or gradients exploded; the last good state is on disk."""
+
+
+def _restore(kind: str, words: tuple[Any, ...], facts: dict[str, Any]) -> VividError:
+    error = globals()[kind].__new__(globals()[kind], *words)
+    error.__dict__.update(facts)
+    return error

@@ -81,7 +81,8 @@ def filter_edit(
     """Look at three frames of each with the judge, and at all of them with the flow.
 
     A judge without a usable answer is a reason, not an error: others of a batch go on. Raises
-    InputError for an edit of another size or length, EndpointError for a judge that nobody reaches.
+    InputError for an edit of another size or length and for pixels that are no numbers,
+    EndpointError for a judge that cannot be asked.
     """
     if source.shape != edit.shape:
         (t, h, w), (et, eh, ew) = source.shape[:3], edit.shape[:3]
@@ -90,6 +91,9 @@ def filter_edit(
             f"is {et} frames of {ew}x{eh}, the source {t} of {w}x{h}: connect the clip that this "
             "source was edited to",
         )
+    for name, frames in (("source", source), ("edit", edit)):
+        if not torch.isfinite(frames).all():
+            raise InputError(name, "holds pixels that are NaN or infinite: make it again")
     change = (edit - source).abs()
     epe = _motion_error(source, edit, flow, runtime or Runtime())
     score, problem = _score(source, edit, instruction, judge)

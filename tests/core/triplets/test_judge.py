@@ -11,11 +11,12 @@ import pytest
 from vivid_core.build.local import run_here
 from vivid_core.build.phases import BuildReport
 from vivid_core.errors import EndpointLost
+from vivid_core.instruct.screen import MOST_JUDGED
 from vivid_core.instruct.sweep import Sweep
 from vivid_core.perceive.endpoint import EndpointChat
 from vivid_core.runtime import Runtime
 from vivid_core.tiny.triplet_engines import TripletEngineLoader
-from vivid_core.triplets.config import Form
+from vivid_core.triplets.config import EngineNames, Form, TripletConfig
 from vivid_core.triplets.run import build_triplets
 
 from ...answering import Server, answering, completion
@@ -45,6 +46,14 @@ def build(sources: Path, out: Path, judge: EndpointChat) -> BuildReport:
 
 def units(out: Path) -> list[Path]:
     return list((out / "work" / "triplets").glob("*/unit.json"))
+
+
+def test_a_judge_compares_no_more_edits_than_it_can(tmp_path: Path):
+    given = {"kind": "instructions", "out": tmp_path / "out", "stills": tmp_path}
+    many = Sweep(count=MOST_JUDGED + 1)
+    assert TripletConfig(**given, sweep=many).sweep == many
+    with pytest.raises(ValueError, match="sweep: count must be 1 to 16"):
+        TripletConfig(**given, sweep=many, engines=EngineNames(judge="endpoint"))
 
 
 def test_a_lost_judge_stops_the_build_and_rejects_nothing(

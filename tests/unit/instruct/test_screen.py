@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from vivid_core.errors import EngineError, InputError
+from vivid_core.errors import EngineError, InputError, MaskError
 from vivid_core.instruct.screen import Asked, measure_candidate, screen_edits
 from vivid_core.measure.encoder import ClipEncoder
 from vivid_core.metrics.artifacts import burnt_share, roughness
@@ -110,6 +110,12 @@ def test_without_a_mask_everything_is_inside():
     figures = measure_candidate(source + 0.1, Asked(source=source))
     assert figures["change inside"] == pytest.approx(25.5, abs=1e-3)
     assert "change outside" not in figures
+
+
+def test_a_mask_of_nothing_is_refused():
+    asked = Asked(source=picture(), mask=torch.zeros(24, 32))
+    with pytest.raises(MaskError, match="mask: is empty on this frame"):
+        screen_edits([inside(0.8), inside(0.2)], asked)
 
 
 def test_only_new_burns_count():
