@@ -49,7 +49,8 @@ def test_killed_builds_come_to_the_same_bytes(tmp_path: Path, kills: int):
         assert files_of(tmp_path / f"killed_{number}") == whole
         assert check_dataset(tmp_path / f"killed_{number}").problems == ()
     if kills > killed_build.FEW_KILLS:
-        record(f"{died} builds of an instruction dataset killed at chosen moments", SAME_BYTES)
+        series = "builds of an instruction dataset killed at chosen moments"
+        record(series, f"{died} kills: {SAME_BYTES}")
 
 
 @pytest.mark.soak
