@@ -203,7 +203,7 @@ def what_an_engine_found_out_is_for_one_run_of_a_node(nodes: Any) -> None:
     frame = torch.zeros(4, 4, 3, dtype=torch.uint8).numpy()
     socket = memory.HostedEngine.hold(chat)
     first, second = (memory.engine_of(socket) for _ in range(2))
-    refused("not asked again", first.ask, picture=frame, words="?")
+    refused("not asked again", lambda: first.ask(frame, "?"))
     assert len({id(one) for one in (chat, first, second)}) == 3
     assert first.digest == second.digest == chat.digest
 
