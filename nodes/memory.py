@@ -150,8 +150,11 @@ class HostedEngine:
 
 
 def engine_of(socket: Any) -> Any:
-    """The engine that a socket carries, wherever its models are."""
-    return socket.engine if isinstance(socket, HostedEngine) else socket
+    """The engine that a socket carries, wherever its models are, for one run of a node."""
+    from ..vivid_core.perceive.protocols import Renewable
+
+    engine = socket.engine if isinstance(socket, HostedEngine) else socket
+    return engine.renewed() if isinstance(engine, Renewable) else engine
 
 
 def bring_engines(sockets: Iterable[Any]) -> None:
@@ -204,9 +207,10 @@ def model_on_demand(model: Hosted) -> Inpainter:
 
 def engine_on_demand(socket: Any) -> Any:
     """The engine that a socket carries, whose models come whenever it is asked."""
+    engine = engine_of(socket)
     if not isinstance(socket, HostedEngine) or not socket.patchers:
-        return engine_of(socket)
-    return OnDemand(socket.engine, lambda: bring_engines([socket]))
+        return engine
+    return OnDemand(engine, lambda: bring_engines([socket]))
 
 
 def loaded(patcher: ModelPatcher) -> torch.nn.Module:

@@ -16,6 +16,12 @@ UPDATE = bool(os.environ.get("UPDATE_THUMBNAILS"))
 SIDE, LINE, QUALITY = 320, 4, 88  # pixels of one panel and of the line between; JPEG
 
 
+def save_thumbnail(comfy: ComfyServer, file: dict[str, Any], path: Path) -> None:
+    """A picture that a node shows, as it is."""
+    shown = Image.open(io.BytesIO(comfy.file(file)))
+    shown.convert("RGB").save(path, quality=QUALITY)
+
+
 def draw_thumbnail(
     comfy: ComfyServer, view: dict[str, Any], path: Path, *, share: float = 0.5
 ) -> None:

@@ -10,12 +10,16 @@ VividError
  +- ModelError          model files that are not what they claim to be
  |   +- AdapterError    adapter that does not fit its base
  +- EngineError         a model or endpoint that sees gave no usable answer
+ +- EndpointError       an endpoint is busy; the same question may have an answer later
+ |   +- EndpointLost    it cannot be reached or turns us away; it is not asked again
  +- TrainingDiverged    training stopped to keep the last good state
 
 Each message says what is wrong, what was given, and what to do. They reach the user unchanged.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 NAMESPACE = "vivid"
 
@@ -29,6 +33,12 @@ class VividError(Exception):
 
     def __init_subclass__(cls) -> None:
         cls.__module__ = NAMESPACE
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """For other processes, such as a cluster's workers: no module has the shown name."""
+        own = globals()
+        kind = next(one for one in type(self).__mro__ if own.get(one.__name__) is one)
+        return _restore, (kind.__name__, self.args, self.__dict__)
 
 
 VividError.__module__ = NAMESPACE
@@ -74,5 +84,19 @@ class EngineError(VividError):
     """A tagger, detector, segmenter or captioner gave no usable answer."""
 
 
+class EndpointError(VividError):
+    """An endpoint gave no answer, which says nothing of what it was asked about."""
+
+
+class EndpointLost(EndpointError):
+    """An endpoint cannot be reached or turns us away: every other question would end like this."""
+
+
 class TrainingDiverged(VividError):
     """Training was stopped: loss or gradients exploded; the last good state is on disk."""
+
+
+def _restore(kind: str, words: tuple[Any, ...], facts: dict[str, Any]) -> VividError:
+    error = globals()[kind].__new__(globals()[kind], *words)
+    error.__dict__.update(facts)
+    return error

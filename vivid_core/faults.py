@@ -11,6 +11,7 @@ from typing import Any
 from .errors import (
     AdapterError,
     CaptionError,
+    EndpointError,
     EngineError,
     MaskError,
     MediaError,
@@ -47,6 +48,7 @@ _OTHER_NAMES: dict[str, tuple[str, ...]] = {
     "start_from": ("start",),
     "work": ("video",),
 }
+_ENGINES = ("engine", "judge", "writer", "captioner", "tagger")
 # What an error of a kind is about where its words name nothing that was given.
 _KINDS: tuple[tuple[type[VividError], tuple[str, ...]], ...] = (
     (WriteError, ("out", "filename_prefix", "name")),
@@ -56,7 +58,8 @@ _KINDS: tuple[tuple[type[VividError], tuple[str, ...]], ...] = (
     (MaskError, ("mask",)),
     (SizeError, ("video", "length", "width")),
     (MediaError, ("video", "image", "source", "dataset", "folder")),
-    (EngineError, ("engine", "captioner", "tagger")),
+    (EngineError, _ENGINES),
+    (EndpointError, _ENGINES),
     (TrainingDiverged, ("learning_rate",)),
 )
 _INDEX = re.compile(r"\[.*\]$")

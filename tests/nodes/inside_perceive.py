@@ -194,6 +194,20 @@ def models_are_moved_by_comfyui(nodes: Any) -> None:
     assert detect()[2] == before[2] and patcher.loaded_size() > 0
 
 
+def what_an_engine_found_out_is_for_one_run_of_a_node(nodes: Any) -> None:
+    """An endpoint that was lost may be there when somebody presses Run again."""
+    memory = sys.modules["vivid_pack.nodes.memory"]
+    name = nodes.__name__.replace("nodes", "vivid_core.perceive.endpoint")
+    endpoint = __import__(name, fromlist=["Endpoint"])
+    chat = endpoint.EndpointChat(endpoint.Endpoint(url="http://localhost:1/v1", model="eye"))
+    frame = torch.zeros(4, 4, 3, dtype=torch.uint8).numpy()
+    socket = memory.HostedEngine.hold(chat)
+    first, second = (memory.engine_of(socket) for _ in range(2))
+    refused("not asked again", lambda: first.ask(frame, "?"))
+    assert len({id(one) for one in (chat, first, second)}) == 3
+    assert first.digest == second.digest == chat.digest
+
+
 def load_tests_module(name: str) -> Any:
     path = Path(__file__).parents[1] / f"{name}.py"
     spec = importlib.util.spec_from_file_location(name, path)
@@ -228,6 +242,7 @@ CHECKS: dict[str, Check] = {
         pairs_are_collected_to_train_on,
         every_engine_of_the_core_can_be_loaded,
         models_are_moved_by_comfyui,
+        what_an_engine_found_out_is_for_one_run_of_a_node,
     )
 }
 

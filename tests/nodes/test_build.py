@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 from ..comfyui import ComfyServer, Graph
+from ..pictures import UPDATE, save_thumbnail
 
 API = Path(__file__).resolve().parents[2] / "workflows" / "api"
 
@@ -35,7 +36,13 @@ def test_a_sample_of_deletion_is_made_step_by_step(comfy: ComfyServer) -> None:
 
 
 def test_an_instruction_dataset_is_built_and_counted(comfy: ComfyServer) -> None:
+    """UPDATE_THUMBNAILS=1 draws the workflow's picture anew, of all that it makes."""
     graph = bundled("vivid_build_instruction_dataset")
+    if UPDATE:
+        whole = comfy.run(graph)
+        assert (whole.status, whole.error) == ("success", "")
+        picture = API.parent / "vivid_build_instruction_dataset.jpg"
+        save_thumbnail(comfy, whole.outputs["20"]["images"][0], picture)
     graph["10"]["inputs"] |= {"clips": 1, "pairs": 1}
     changes = {"steps": 1, "sweep": 1, "candidates": 1, "length": 5, "highest_epe": 1000.0}
     graph["20"]["inputs"] |= changes

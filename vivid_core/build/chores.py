@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
+from ..errors import EndpointLost
 from ..files.atomic import FULL_DISK
 from ..runtime import Runtime
 from .units import Failure, Phase, UnitResult, WorkFolder, save_unit
@@ -66,14 +67,16 @@ class Chore(Protocol):
 def run_chore(chore: Chore, engines: Digested, runtime: Runtime) -> Outcome:
     """Do a chore, unless it is done. What breaks is written down, and no error here.
 
-    Raises MediaError where the disk is full, and what `runtime` raises to stop.
+    Raises MediaError where the disk is full, EndpointLost where nobody answers any more, and what
+    `runtime` raises to stop.
     """
     stop = _Stop(runtime)
     watched = Runtime(device=runtime.device, check_cancelled=stop.check)
     try:
         outcome = chore.finish(engines, watched)
     except Exception as error:
-        if stop.raised is not None or isinstance(error, runtime.stops) or _is_full(error):
+        host_stops = stop.raised is not None or isinstance(error, runtime.stops)
+        if host_stops or isinstance(error, EndpointLost) or _is_full(error):
             raise
         return fail_chore(chore, error)
     chore.work.forget_failure(chore.phase, chore.key)

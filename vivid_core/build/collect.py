@@ -10,7 +10,8 @@ from pathlib import Path
 import torch
 
 from ..data.built import append_built, is_built, read_entries
-from ..data.shards import StoredSample
+from ..data.shards import SHARDS, StoredSample
+from ..files.atomic import remove_unfinished
 from ..files.digest import digest_of, pixel_digest
 from ..files.lock import sole_run
 from ..track.frames import ClipFrames
@@ -55,6 +56,8 @@ def add_sample(folder: Path, sample: Handmade, *, lossless: bool = False) -> int
         require_owner(folder, "samples", argument="name")
         for stale in sorted(folder.glob(f"{UNFINISHED}*")):  # of runs that were killed
             shutil.rmtree(stale)
+        for unfinished in (folder, folder / SHARDS):
+            remove_unfinished(unfinished)
         known = {entry.record.key for entry in read_entries(folder)}
         if key in known and is_built(folder):
             return len(known)

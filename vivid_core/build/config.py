@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..data.record import Subset
 from ..data.shards import SHARD_BYTES
-from ..files.parse import build_config, read_yaml
 from ..mask.augment import DEFAULT_RADIUS, MaskLimits
 from ..perceive.load import ROLES, Role
 from ..perceive.selection import DetectionRules
@@ -128,21 +127,6 @@ class BuildConfig:
 
     def __post_init__(self) -> None:
         _require(0 <= self.seed < 2**63, "seed must be 0 to 2^63 - 1")
-
-
-def load_build_config(path: Path) -> BuildConfig:
-    """Read a YAML file; relative paths in it start where it lies.
-
-    Raises InputError that names what is wrong in it and where.
-    """
-    config = build_config(BuildConfig, read_yaml(path), where=str(path))
-    here = path.absolute().parent
-    return replace(
-        config,
-        videos=here / config.videos,
-        out=here / config.out,
-        review=tuple(here / path for path in config.review),
-    )
 
 
 def _require(holds: bool, rule: str) -> None:

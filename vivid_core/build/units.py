@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from ..data.record import SampleRecord
-from ..data.shards import StoredSample
+from ..data.shards import SHARDS, StoredSample
 from ..errors import InputError, MediaError
-from ..files.atomic import write_whole, write_whole_file
+from ..files.atomic import remove_unfinished, write_whole, write_whole_file
 from ..files.guarded import JsonError, load_json
 from ..files.parse import build_config, plain_values
 from ..files.seal import file_checksum, read_sealed, sealed_text
@@ -165,13 +165,11 @@ class WorkFolder:
         return sum(path.stat().st_size for path in self.folder.rglob("*") if path.is_file())
 
     def clean(self) -> None:
-        """Remove what runs that were killed left unfinished."""
-        for phase in (*get_args(Phase), FAILED):
-            for path in sorted((self.folder / phase).glob(".*.part")):
-                if path.is_dir():
-                    shutil.rmtree(path)
-                else:
-                    path.unlink()
+        """Remove what runs that were killed left unfinished, here and in the dataset."""
+        out = self.folder.parent
+        kinds = (self.folder / name for name in (*get_args(Phase), FAILED))
+        for folder in (out, out / SHARDS, self.folder, *kinds):
+            remove_unfinished(folder)
 
     def _failure_path(self, phase: Phase, key: str) -> Path:
         return self.folder / FAILED / f"{phase}_{key}.json"

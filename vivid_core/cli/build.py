@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..build.chores import EngineMaker
-from ..build.config import load_build_config
+from ..build.config import BuildConfig
 from ..build.histogram import draw_histograms
 from ..build.local import Executor, run_here
 from ..build.pages import rated_shares, read_answers, write_pages
@@ -19,13 +19,13 @@ from ..data.check import check_dataset
 from ..data.quadruplets import write_quadruplets
 from ..errors import InputError
 from ..files.atomic import require_folder_target
-from ..files.parse import read_yaml
+from ..files.parse import read_config, read_yaml
 from ..files.targets import require_apart
 from ..media import save_image
 from ..runtime import Runtime
 from ..tiny.engines import EngineLoader
 from ..tiny.triplet_engines import TripletEngineLoader
-from ..triplets.config import KIND, load_triplet_config
+from ..triplets.config import KIND, TripletConfig
 from ..triplets.export import write_triplets
 from ..triplets.run import build_triplets, require_triplets_apart
 from ..triplets.stats import TripletStats, read_triplet_stats
@@ -102,7 +102,7 @@ def _work(file: Path) -> _Work:
     """What a YAML file asks for. Raises InputError for what it names wrongly."""
     if read_yaml(file).get("kind") == KIND:
         return _work_on_triplets(file)
-    config = load_build_config(file)
+    config = read_config(BuildConfig, file)
     require_videos_apart(config, file=file)
     return _Work(
         reads=[("config: videos", config.videos), ("config: out", config.out)],
@@ -117,7 +117,7 @@ def _work(file: Path) -> _Work:
 
 
 def _work_on_triplets(file: Path) -> _Work:
-    config = load_triplet_config(file)
+    config = read_config(TripletConfig, file)
     require_triplets_apart(config, file=file)
     inputs = [(f"config: {name}", path) for name, path in config.inputs.items()]
     return _Work(

@@ -69,6 +69,15 @@ class PendingPath:
                 self.path.unlink(missing_ok=True)
 
 
+def remove_unfinished(folder: Path) -> None:
+    """Remove what killed runs left half written in a folder, into which nobody else may write."""
+    for path in sorted(folder.glob(".*.part")):
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+
+
 def is_there(path: Path) -> bool:
     """Whether anything has this name; what can be no name never does."""
     try:

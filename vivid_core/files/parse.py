@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import types
 from collections.abc import Mapping
-from dataclasses import MISSING, fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -34,6 +34,20 @@ def read_yaml(path: Path) -> dict[str, Any]:
     if not isinstance(data, dict):
         raise InputError("config", f"{path} must hold a mapping, such as 'data: my_clips'")
     return data
+
+
+def read_config(kind: type[Config], path: Path) -> Config:
+    """A dataclass from a YAML file; relative paths in it start where it lies.
+
+    Those of the mappings in it are not touched. Raises InputError as `build_config`.
+    """
+    config = build_config(kind, read_yaml(path), where=str(path))
+    here = path.absolute().parent
+    placed = {
+        item.name: _placed(getattr(config, item.name), here)
+        for item in fields(config)  # pyright: ignore[reportArgumentType]
+    }
+    return replace(config, **placed)  # pyright: ignore[reportArgumentType, reportCallIssue]
 
 
 def build_config(kind: type[Config], data: Mapping[Any, Any], *, where: str) -> Config:
@@ -68,6 +82,12 @@ def plain_values(config: Any) -> Any:
     if isinstance(config, tuple):
         return [plain_values(item) for item in config]
     return str(config) if isinstance(config, Path) else config
+
+
+def _placed(value: Any, here: Path) -> Any:
+    if isinstance(value, tuple):
+        return tuple(_placed(item, here) for item in value)
+    return here / value if isinstance(value, Path) else value
 
 
 def _unknown(key: str, known: list[str]) -> str:

@@ -16,7 +16,7 @@ from ..edit.composite import UNCHANGED
 from ..errors import EngineError, InputError, SizeError
 from ..flow.engine import FlowEngine
 from ..metrics.endpoint import endpoint_error
-from ..perceive.judge import HIGHEST, LOWEST, Score, ask_for_score, shown_pictures
+from ..perceive.judge import HIGHEST, LOWEST, Score, ask_for_score, show_both
 from ..perceive.protocols import Chat
 from ..runtime import Progress, Runtime
 
@@ -82,7 +82,8 @@ def filter_edit(
     """Look at three frames of each with the judge, and at all of them with the flow.
 
     A judge without a usable answer is a reason, not an error: others of a batch go on. Raises
-    InputError for an edit of another size or length.
+    InputError for an edit of another size or length and for pixels that are no numbers,
+    EndpointError for a judge that cannot be asked.
     """
     if source.shape != edit.shape:
         (t, h, w), (et, eh, ew) = source.shape[:3], edit.shape[:3]
@@ -91,6 +92,9 @@ def filter_edit(
             f"is {et} frames of {ew}x{eh}, the source {t} of {w}x{h}: connect the clip that this "
             "source was edited to",
         )
+    for name, frames in (("source", source), ("edit", edit)):
+        if not torch.isfinite(frames).all():
+            raise InputError(name, "holds pixels that are NaN or infinite: make it again")
     change = (edit - source).abs()
     epe = _motion_error(source, edit, flow, runtime or Runtime())
     score, problem = _score(source, edit, instruction, judge)
@@ -128,8 +132,7 @@ def _score(
     if judge is None:
         return None, ""
     try:
-        before, after = shown_pictures(source), shown_pictures(edit)
-        return ask_for_score(judge, before, after, instruction), ""
+        return ask_for_score(judge, show_both(source, edit), instruction), ""
     except EngineError as error:
         return None, str(error)
 

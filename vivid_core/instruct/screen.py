@@ -14,7 +14,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ..edit.composite import UNCHANGED
-from ..errors import InputError
+from ..errors import InputError, MaskError
 from ..measure.encoder import ClipEncoder
 from ..media import pixels_to_array
 from ..metrics.artifacts import burnt_share, roughness
@@ -84,9 +84,9 @@ def screen_edits(
 
     Points are the mean of an edit's places in each figure, from 0 (last) to 1 (best of all); an
     edit that changed nothing has none. Raises InputError for edits of another size than their
-    source, EngineError for a judge without a usable answer.
+    source, MaskError for an empty mask, EngineError for a judge without a usable answer.
     """
-    _require_fit(edits, asked.source)
+    _require_fit(edits, asked)
     figures = [measure_candidate(edit, asked, clip=clip) for edit in edits]
     points = rank_by_figures(figures)
     if judge is not None:
@@ -108,8 +108,8 @@ def measure_candidate(
     every = STEPS * (edit - asked.source).abs()
     difference = every.mean(dim=-1)
     inside = torch.ones_like(difference) > 0 if asked.mask is None else asked.mask > 0.5
-    found = {"change inside": float(difference[inside].mean()) if inside.any() else 0.0}
-    found[LARGEST] = float(every[inside].max()) if inside.any() else 0.0
+    found = {"change inside": float(difference[inside].mean())}
+    found[LARGEST] = float(every[inside].max())
     if not inside.all():
         found["change outside"] = float(difference[~inside].mean())
     found["burnt"] = burnt_share(edit, asked.source)
@@ -164,7 +164,12 @@ def _judged(judge: Chat, edits: Sequence[Picture], asked: Asked) -> int:
     return ask_for_best(judge, source, pictures, asked.instruction)
 
 
-def _require_fit(edits: Sequence[OtherPicture], source: Picture) -> None:
+def _require_fit(edits: Sequence[OtherPicture], asked: Asked) -> None:
+    source, mask = asked.source, asked.mask
+    if mask is not None and not (mask > 0.5).any():
+        raise MaskError(
+            "mask", "is empty on this frame: take a frame where it is not, or leave the mask out"
+        )
     if not edits:
         raise InputError("candidates", "there are none: connect edits of the source")
     for edit in edits:

@@ -26,7 +26,7 @@ from ..keyframe.edit import (
 )
 from ..metrics.sheet import draw_gallery
 from ..runtime import Progress, Runtime
-from ..settings import INSTRUCTION_GUIDANCE, Settings
+from ..settings import INSTRUCTION_GUIDANCE, LARGEST_GUIDANCE, Settings
 from ..video import FrameRange
 
 
@@ -41,6 +41,12 @@ class Sweep:
     def __post_init__(self) -> None:
         if not 1 <= self.count <= MOST_CANDIDATES:
             raise InputError("count", f"is {self.count}: sweep 1 to {MOST_CANDIDATES} values")
+        for name, ends in (("text", self.text), ("video", self.video)):
+            for scale in ends:
+                if not 0 <= scale <= LARGEST_GUIDANCE:
+                    raise InputError(
+                        f"{name} guidance", f"must be 0 to {LARGEST_GUIDANCE:g}, got {scale:g}"
+                    )
 
     @property
     def scales(self) -> list[tuple[float, float]]:

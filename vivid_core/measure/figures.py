@@ -25,7 +25,7 @@ from ..video import MaskTrack
 from .dino import DinoEncoder
 from .edited import Edited
 from .encoder import ClipEncoder
-from .judged import judged_score
+from .judged import Judged
 from .perceptual import NO_PACKAGE, Perceptual
 from .timing import PAPER_RATE, frames_at_rate
 
@@ -95,6 +95,10 @@ class Subject:
         clip = self.instruments.clip
         check = self.instruments.runtime.check_cancelled
         return None if clip is None else clip.images(list(self.edited.edit), check)
+
+    @cached_property
+    def judged(self) -> Judged:
+        return Judged(self.edited, self.instruments.judge)
 
     @cached_property
     def motion(self) -> Flow:
@@ -294,10 +298,9 @@ def _warping(subject: Subject) -> Found:
 
 
 def _judged(subject: Subject, *, aspect: Aspect) -> Found:
-    instruments = subject.instruments
-    if instruments.judge is not None:
-        instruments.runtime.check_cancelled()
-    return judged_score(subject.edited, instruments.judge, aspect)
+    if subject.instruments.judge is not None:
+        subject.instruments.runtime.check_cancelled()
+    return subject.judged.score(aspect)
 
 
 def _kind_of_judge(name: str, aspect: Aspect) -> Kind:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from ..errors import EngineError, InputError
-from ..perceive.judge import Aspect, ask_for_score, shown_pictures
+from dataclasses import dataclass
+from functools import cached_property
+
+from ..errors import EndpointError, EngineError, InputError
+from ..perceive.judge import Aspect, ask_for_score, show_both
 from ..perceive.protocols import Chat
+from ..perceive.shown import ShownPictures
 from .edited import Edited
 
 MOST_FRAMES = 25  # that a judge sees of each clip: all that InsViE's clips have (section 8)
@@ -12,19 +16,28 @@ NO_JUDGE = "needs a judge: an engine that answers questions about pictures"
 NO_INSTRUCTION = "needs the instruction: nothing else says what was to be deleted"
 
 
-def judged_score(edited: Edited, judge: Chat | None, aspect: Aspect) -> float | str:
-    """1 to 5, or why there is none: a judge that fails is no reason to lose other figures."""
-    if judge is None:
-        return NO_JUDGE
-    if not edited.request:
-        return NO_INSTRUCTION
-    before, after = (
-        shown_pictures(frames, MOST_FRAMES) for frames in (edited.source.frames, edited.edit)
-    )
-    try:
-        return float(ask_for_score(judge, before, after, edited.request, aspect=aspect).value)
-    except (EngineError, InputError) as error:
-        return str(error)
+@dataclass(frozen=True)
+class Judged:
+    """An edit before a judge, which is shown the same pictures for all aspects."""
+
+    edited: Edited
+    judge: Chat | None
+
+    @cached_property
+    def shown(self) -> ShownPictures:
+        return show_both(self.edited.source.frames, self.edited.edit, MOST_FRAMES)
+
+    def score(self, aspect: Aspect) -> float | str:
+        """1 to 5, or why there is none: a judge that fails is no reason to lose other figures."""
+        if self.judge is None:
+            return NO_JUDGE
+        if not self.edited.request:
+            return NO_INSTRUCTION
+        try:
+            found = ask_for_score(self.judge, self.shown, self.edited.request, aspect=aspect)
+        except (EngineError, EndpointError, InputError) as error:
+            return str(error)
+        return float(found.value)
 
 
 def judge_notes(judge: Chat | None) -> tuple[str, ...]:

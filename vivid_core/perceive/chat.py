@@ -11,7 +11,7 @@ from torch.nn import Module
 from ..errors import EngineError
 from ..files.digest import digest_of
 from .answers import ATTEMPTS, CAPTION_REQUEST, TAG_REQUEST, ask_for_captions, parse_tags
-from .protocols import Captions, Chat, Movable
+from .protocols import Captions, Chat, Movable, Renewable
 
 
 class ChatEngine:
@@ -23,6 +23,11 @@ class ChatEngine:
     @property
     def modules(self) -> tuple[Module, ...]:
         return self._chat.modules if isinstance(self._chat, Movable) else ()
+
+    def renewed(self) -> ChatEngine:
+        """The same for another run."""
+        chat = self._chat.renewed() if isinstance(self._chat, Renewable) else self._chat
+        return ChatEngine(chat, attempts=self._attempts)
 
     @property
     def digest(self) -> str:

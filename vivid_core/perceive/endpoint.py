@@ -3,13 +3,18 @@
 Where it is and which model it runs is given explicitly; the key is read from the environment when
 a question is asked, and from nowhere else. Redirections are not followed: they would carry the
 key, and the user's pictures, to somebody who was not named.
+
+What passes (a busy service, a wait that was too long once) is tried again. What does not is found
+out once: an endpoint that is lost answers every later question with the same error, at once.
 """
 
 from __future__ import annotations
 
-import base64
 import json
+import logging
 import os
+import socket
+import ssl
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,21 +24,23 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
-import cv2
 import numpy as np
 from jaxtyping import UInt8
 
-from ..errors import EngineError, InputError
+from ..errors import EndpointError, EndpointLost, EngineError, InputError, VividError
 from ..files.digest import digest_of
 from ..files.guarded import decode_json
+from .shown import ShownPictures
+
+log = logging.getLogger(__name__)
 
 METHOD = 1  # part of the digest
 URL_VARIABLE, MODEL_VARIABLE = "VIVID_ENDPOINT_URL", "VIVID_ENDPOINT_MODEL"
 KEY_VARIABLE = "VIVID_ENDPOINT_KEY"
-LONGEST_SIDE = 1024  # pixels of a picture that is sent
 LARGEST_ANSWER = 2**20  # bytes
 MOST_TOKENS = 640
 BUSY = {408, 409, 425, 429, 500, 502, 503, 504}  # worth another try
+CLOSED = {401, 402, 403, 404, 407, *range(300, 400)}  # no right, no money, nothing at this address
 SHOWN = 200  # characters of an answer that an error quotes
 LOCAL_HOSTS = {"localhost", "127.0.0.1", "::1"}
 
@@ -77,11 +84,16 @@ class Endpoint:
 
 
 class EndpointChat:
-    """A chat with a model elsewhere."""
+    """A chat with a model elsewhere, for one run: it remembers that the endpoint is lost."""
 
     def __init__(self, endpoint: Endpoint, *, sleep: Callable[[float], None] = time.sleep) -> None:
         self._endpoint, self._sleep = endpoint, sleep
         self._opener = build_opener(_NoRedirection)
+        self._lost = ""  # why nobody asks any more
+
+    def renewed(self) -> EndpointChat:
+        """The same for another run, by when the endpoint may be there."""
+        return EndpointChat(self._endpoint, sleep=self._sleep)
 
     @property
     def digest(self) -> str:
@@ -90,22 +102,39 @@ class EndpointChat:
     def ask(
         self, picture: UInt8[np.ndarray, "h w 3"] | Sequence[UInt8[np.ndarray, "_ _ 3"]], words: str
     ) -> str:
-        """The answer's text. Raises EngineError after several tries, or at once for a refusal."""
+        """The answer's text.
+
+        Raises EndpointLost where there is nobody to ask, EndpointError where all tries met a busy
+        endpoint, EngineError for a question that is refused.
+        """
+        if self._lost:
+            raise EndpointLost(self._lost)
         pictures = [picture] if isinstance(picture, np.ndarray) else picture
-        request = self._request(pictures, words)
-        problem = ""
-        for number in range(self._endpoint.tries):
+        shown = pictures if isinstance(pictures, ShownPictures) else ShownPictures(pictures)
+        try:
+            return self._answer(self._request(shown, words))
+        except EndpointLost as error:
+            self._lost = str(error)
+            log.warning("%s", error)
+            raise
+
+    def _answer(self, request: Request) -> str:
+        """Of the first try that has one. Without a sound in all of them, nobody is there."""
+        endpoint, silences, problem = self._endpoint, 0, ""
+        for number in range(endpoint.tries):
             if number:
-                self._sleep(self._endpoint.wait * 2 ** (number - 1))
+                self._sleep(endpoint.wait * 2 ** (number - 1))
             try:
                 return _text_of(self._send(request))
             except _TryAgain as error:
+                silences += isinstance(error, _Silence)
                 problem = str(error)
-        raise EngineError(
-            f"{self._endpoint.url}: no answer in {self._endpoint.tries} tries; the last: {problem}"
-        )
+        words = f"{endpoint.url}: no answer in {endpoint.tries} tries; the last: {problem}"
+        if silences == endpoint.tries:
+            raise _lost(words)
+        raise EndpointError(words)
 
-    def _request(self, pictures: Sequence[np.ndarray], words: str) -> Request:
+    def _request(self, pictures: ShownPictures, words: str) -> Request:
         body = {
             "model": self._endpoint.model,
             "temperature": 0,
@@ -127,16 +156,22 @@ class EndpointChat:
             with error:
                 words = error.read(SHOWN).decode("utf-8", "replace")
             problem = f"{place}: {error.code} {error.reason}: {' '.join(words.split())}"
-            raise (_TryAgain if error.code in BUSY else EngineError)(problem) from error
-        except (URLError, OSError, HTTPException) as error:
-            raise _TryAgain(f"{place}: {getattr(error, 'reason', error)}") from error
+            raise _refusal(error.code, problem) from error
+        except HTTPException as error:
+            raise _TryAgain(f"{place}: the answer was cut off: {error}") from error
+        except OSError as error:
+            raise _failure(place, error) from error
         if len(data) > LARGEST_ANSWER:
             raise EngineError(f"{place}: the answer is longer than {LARGEST_ANSWER} bytes")
         return data
 
 
-class _TryAgain(EngineError):
-    """The endpoint was busy, out of reach or cut off."""
+class _TryAgain(EndpointError):
+    """The endpoint was busy, or its answer cut off."""
+
+
+class _Silence(_TryAgain):
+    """Nothing came: nobody may be there."""
 
 
 class _NoRedirection(HTTPRedirectHandler):
@@ -159,23 +194,31 @@ def endpoint_from_environment(environment: Mapping[str, str] = os.environ) -> En
     return Endpoint(url=values[URL_VARIABLE], model=values[MODEL_VARIABLE])
 
 
-def _content(pictures: Sequence[np.ndarray], words: str) -> list[dict[str, Any]]:
+def _content(pictures: ShownPictures, words: str) -> list[dict[str, Any]]:
     """The pictures in order, then the question."""
-    shown = [{"type": "image_url", "image_url": {"url": _address(one)}} for one in pictures]
+    shown = [{"type": "image_url", "image_url": {"url": one}} for one in pictures.addresses]
     return [*shown, {"type": "text", "text": words}]
 
 
-def _address(picture: np.ndarray) -> str:
-    return f"data:image/jpeg;base64,{base64.b64encode(_jpeg(picture)).decode('ascii')}"
+def _refusal(code: int, words: str) -> VividError:
+    """What a status says: come again, go away, or that this question is no good."""
+    if code in BUSY:
+        return _TryAgain(words)
+    return _lost(words) if code in CLOSED else EngineError(words)
 
 
-def _jpeg(picture: np.ndarray) -> bytes:
-    scale = min(1.0, LONGEST_SIDE / max(picture.shape[:2]))
-    if scale < 1:
-        picture = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    done, data = cv2.imencode(".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
-    assert done, "OpenCV encodes every 8-bit picture"
-    return data.tobytes()
+def _failure(place: str, error: OSError) -> EndpointError:
+    """What a connection's failure says: a name or a port that is not there will not be there."""
+    reason = error.reason if isinstance(error, URLError) else error
+    words = f"{place}: {reason}"
+    if isinstance(reason, socket.gaierror) and reason.errno == socket.EAI_AGAIN:
+        return _Silence(words)
+    nobody = isinstance(reason, ConnectionRefusedError | socket.gaierror | ssl.SSLError)
+    return _lost(words) if nobody else _Silence(words)
+
+
+def _lost(words: str) -> EndpointLost:
+    return EndpointLost(f"{words}; it is not asked again: start it, or set it right, and run again")
 
 
 def _text_of(data: bytes) -> str:

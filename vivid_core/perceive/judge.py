@@ -10,17 +10,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Float
 from torch import Tensor
 
 from ..errors import InputError
 from ..media import pixels_to_array
 from .answers import LONGEST_ANSWER, UnusableAnswer, ask_until_usable, quoted
 from .protocols import Chat
+from .shown import Picture, ShownPictures
 
-Picture = UInt8[np.ndarray, "_ _ 3"]
 Frames = Float[Tensor, "t h w 3"]
 Aspect = Literal["temporal consistency", "textual alignment", "video quality"]  # InsViE, 5.1
 BEST, SCORE, PROBLEMS = "best_image", "score", "problems"
@@ -82,8 +81,9 @@ def ask_for_best(judge: Chat, source: Picture, edits: Sequence[Picture], instruc
     request = _SCREENING.format(
         count=len(edits), instruction=_told(instruction), criteria=_CRITERIA, best=BEST
     )
+    shown = ShownPictures([source, *edits])
     return ask_until_usable(
-        lambda words: judge.ask([source, *edits], words),
+        lambda words: judge.ask(shown, words),
         request,
         lambda answer: parse_best(answer, len(edits)),
         what="choice",
@@ -91,20 +91,15 @@ def ask_for_best(judge: Chat, source: Picture, edits: Sequence[Picture], instruc
 
 
 def ask_for_score(
-    judge: Chat,
-    source: Sequence[Picture],
-    edit: Sequence[Picture],
-    instruction: str,
-    *,
-    aspect: Aspect = "video quality",
+    judge: Chat, shown: ShownPictures, instruction: str, *, aspect: Aspect = "video quality"
 ) -> Score:
-    """How good an edit is, from frames of both. Raises EngineError as `ask_for_best`.
+    """How good an edit is, by what `show_both` shows. Raises EngineError as `ask_for_best`.
 
     The quality of a video is all of it together: what datasets are filtered by.
     """
     criteria, best = _ASPECTS[aspect]
     request = _SCORING.format(
-        frames=len(source),
+        frames=len(shown) // 2,
         instruction=_told(instruction),
         aspect=aspect,
         criteria=criteria,
@@ -115,7 +110,7 @@ def ask_for_score(
         problems=PROBLEMS,
     )
     return ask_until_usable(
-        lambda words: judge.ask([*source, *edit], words), request, parse_score, what="score"
+        lambda words: judge.ask(shown, words), request, parse_score, what="score"
     )
 
 
@@ -125,9 +120,10 @@ def shown_frames(frames: Frames, count: int = FRAMES) -> Float[Tensor, "shown h 
     return frames[places]
 
 
-def shown_pictures(frames: Frames, count: int = FRAMES) -> list[Picture]:
-    """The same as a judge takes them."""
-    return [pixels_to_array(frame, depth=8) for frame in shown_frames(frames, count)]
+def show_both(source: Frames, edit: Frames, count: int = FRAMES) -> ShownPictures:
+    """Those of a clip, then the same ones of its edit, as a judge takes them."""
+    frames = (*shown_frames(source, count), *shown_frames(edit, count))
+    return ShownPictures([pixels_to_array(frame, depth=8) for frame in frames])
 
 
 def parse_best(answer: str, count: int) -> int:

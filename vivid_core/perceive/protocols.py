@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Bool, UInt8
@@ -45,6 +45,15 @@ class Movable(Protocol):
 
     @property
     def modules(self) -> tuple[Module, ...]: ...
+
+
+@runtime_checkable
+class Renewable(Protocol):
+    """An engine that remembers what it found out of its surroundings, for as long as one run."""
+
+    def renewed(self) -> Any:
+        """The same for another run."""
+        ...
 
 
 @runtime_checkable

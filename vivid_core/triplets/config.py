@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 from typing import Literal
 
 from ..build.config import ClipRules
 from ..data.shards import SHARD_BYTES
-from ..files.parse import build_config, read_yaml
 from ..instruct.filter import Thresholds
+from ..instruct.screen import MOST_JUDGED
 from ..instruct.sweep import Sweep
 from ..settings import DEFAULT_STEPS, LARGEST_GUIDANCE, MAX_STEPS
 
@@ -152,27 +152,14 @@ class TripletConfig:
         _require(0 <= self.seed < 2**63, "seed must be 0 to 2^63 - 1")
         given = (self.videos, self.pairs, self.stills)
         _require(any(given), "videos, pairs or stills must be given")
+        compared = not self.engines.judge or self.sweep.count <= MOST_JUDGED
+        _require(compared, f"sweep: count must be 1 to {MOST_JUDGED}, for a judge compares no more")
 
     @property
     def inputs(self) -> dict[str, Path]:
         """What is read, by the names that errors use."""
         named = {"videos": self.videos, "pairs": self.pairs, "stills": self.stills}
         return {name: path for name, path in named.items() if path is not None}
-
-
-def load_triplet_config(path: Path) -> TripletConfig:
-    """Read a YAML file; relative paths in it start where it lies.
-
-    Raises InputError that names what is wrong in it and where.
-    """
-    config = build_config(TripletConfig, read_yaml(path), where=str(path))
-    here = path.absolute().parent
-    return replace(
-        config,
-        out=here / config.out,
-        review=tuple(here / path for path in config.review),
-        **{name: here / path for name, path in config.inputs.items()},
-    )
 
 
 def _require(holds: bool, rule: str) -> None:

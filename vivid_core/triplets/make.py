@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -102,36 +102,18 @@ def _of_video(work: Work) -> Iterator[Made]:
 def _of_clip(work: Work, key: str, stretch: Stretch) -> Iterator[Made]:
     keyframes = [stretch.frame(place) for place in keyframe_places(len(stretch))]
     clip = read_stretch(stretch, work.config)
-    for own, wanted in _instructed(work, key, keyframes):
-        if isinstance(wanted, Rejection):
-            yield wanted
-            continue
-        seed = work.seed(own)
-        edited = edit_picture(
-            own,
-            clip.frames[0],
-            wanted,
-            work.config,
-            work.engines,
-            seed=seed,
-            runtime=work.runtime,
+
+    def follow(own: str, edited: Picture, wanted: Wanted) -> Triplet | Rejection:
+        config, engines, seed = work.config, work.engines, work.seed(own)
+        made = follow_frame(
+            own, clip, edited, wanted, config, engines, seed=seed, runtime=work.runtime
         )
-        if not isinstance(edited, Rejection):
-            edited = follow_frame(
-                own,
-                clip,
-                edited,
-                wanted,
-                work.config,
-                work.engines,
-                seed=seed,
-                runtime=work.runtime,
-            )
-        if isinstance(edited, Rejection):
-            yield edited
-            continue
-        triplet = _triplet(work, own, key, (clip, edited), wanted, stretch.size)
-        yield work.keep(replace(triplet, frames=stretch.frames))
+        if isinstance(made, Rejection):
+            return made
+        triplet = _triplet(work, own, key, (clip, made), wanted, stretch.size)
+        return replace(triplet, frames=stretch.frames)
+
+    yield from _by_instructions(work, key, keyframes, clip.frames[0], follow)
 
 
 def _of_still(work: Work) -> Iterator[Made]:
@@ -139,25 +121,18 @@ def _of_still(work: Work) -> Iterator[Made]:
     key, config = work.source.key, work.config
     frame, size = _picture(work.source.source.path)
     picture = fit_frames([frame], config.form.longest)[0]
-    for own, wanted in _instructed(work, key, [frame]):
-        if isinstance(wanted, Rejection):
-            yield wanted
-            continue
-        seed = work.seed(own)
-        edited = edit_picture(
-            own, picture, wanted, config, work.engines, seed=seed, runtime=work.runtime
-        )
-        if isinstance(edited, Rejection):
-            yield edited
-            continue
-        motion = MOTIONS[seed % len(MOTIONS)]
+
+    def move(own: str, edited: Picture, wanted: Wanted) -> Triplet:
+        motion = MOTIONS[work.seed(own) % len(MOTIONS)]
         path = crop_path(motion, config.form.frames, config.form.crop)
         before, after = (
             Clip(frames=round_levels(follow_path(still, path)), fps=config.form.rate)
             for still in (picture, edited)
         )
         triplet = _triplet(work, own, key, (before, after), wanted, size)
-        yield work.keep(replace(triplet, facts=replace(triplet.facts, motion=motion)))
+        return replace(triplet, facts=replace(triplet.facts, motion=motion))
+
+    yield from _by_instructions(work, key, [frame], picture, move)
 
 
 def _of_pair(work: Work) -> Iterator[Made]:
@@ -220,17 +195,32 @@ def _described_pair(
     )
 
 
-def _instructed(
-    work: Work, key: str, keyframes: Sequence[UInt8[np.ndarray, "h w 3"]]
-) -> Iterator[tuple[str, Wanted | Rejection]]:
-    """Keys of triplets and what they are to show."""
+def _by_instructions(
+    work: Work,
+    key: str,
+    keyframes: Sequence[UInt8[np.ndarray, "h w 3"]],
+    picture: Picture,
+    become_clips: Callable[[str, Picture, Wanted], Triplet | Rejection],
+) -> Iterator[Made]:
+    """By each instruction for the keyframes the picture is edited, and both become clips."""
     written = write_wanted(key, keyframes, work.engines, count=work.config.writing.count)
     if isinstance(written, Rejection):
-        yield key, written
+        yield written
         return
     for number, wanted in enumerate(written):
         work.runtime.check_cancelled()
-        yield f"{key}_t{number:02}", wanted
+        own = f"{key}_t{number:02}"
+        edited = edit_picture(
+            own,
+            picture,
+            wanted,
+            work.config,
+            work.engines,
+            seed=work.seed(own),
+            runtime=work.runtime,
+        )
+        made = edited if isinstance(edited, Rejection) else become_clips(own, edited, wanted)
+        yield made if isinstance(made, Rejection) else work.keep(made)
 
 
 def _triplet(

@@ -56,6 +56,8 @@ def test_what_a_killed_run_left_is_mended(three: Path):
     before = files_of(three)
     (three / "manifest.json").unlink()
     (three / ".sample_left").mkdir()
+    for name in (".index.parquet.9a087672.part", "shards/.000002.tar.9a087672.part"):
+        (three / name).write_bytes(b"half")
     last = max((three / "shards").iterdir())
     with last.open("ab") as file:
         file.write(b"left" * 999)

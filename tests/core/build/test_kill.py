@@ -9,7 +9,6 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -20,14 +19,11 @@ from vivid_core.runtime import Runtime
 from vivid_core.tiny.engines import EngineLoader
 
 from ...building import MortalEngines, build, files_of, small_config, write_videos
+from ...clusters import small_cluster
 from ...soak import record
 
 ROOT = Path(__file__).resolve().parents[3]
 LONGEST = 2.0  # seconds of work before a kill
-RAY_WAITS = {  # seconds, for machines that others use too
-    "RAY_gcs_server_port_wait_time_s": "300",
-    "RAY_worker_register_timeout_seconds": "300",
-}
 SAME_BYTES = "the dataset of a run without a cluster, byte by byte; check finds nothing"
 SCRIPT = """
 import sys
@@ -66,18 +62,6 @@ def test_killed_builds_come_to_the_same_bytes(tmp_path: Path, kills: int):
     assert check_dataset(out).problems == ()
 
 
-def start_ray(ray: Any) -> None:
-    """A cluster of this machine. Its processes start late where others take the cores."""
-    for last in (False, True):
-        try:
-            ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
-            return
-        except Exception:
-            ray.shutdown()
-            if last:
-                raise
-
-
 @pytest.mark.soak
 @pytest.mark.skipif(sys.platform == "win32", reason="has no SIGKILL")
 @pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::FutureWarning")
@@ -86,20 +70,14 @@ def test_a_cluster_that_loses_a_worker_builds_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     """The worker that comes to the third frame of all dies amid its video, and starts anew."""
-    ray = pytest.importorskip("ray")
-    for name, value in (RAY_WAITS | {"PYTHONPATH": str(ROOT)}).items():
-        monkeypatch.setenv(name, value)
     videos = write_videos(tmp_path / "videos", clips=6)
     build(small_config(videos, tmp_path / "whole"))
     config = small_config(videos, tmp_path / "ray")
     deaths = tmp_path / "deaths"
     deaths.mkdir()
     make = MortalEngines(loader=EngineLoader.of(config), deaths=deaths, after=2)
-    try:
-        start_ray(ray)
+    with small_cluster(monkeypatch):
         report = build_dataset(config, run_on_ray(make, workers=2), Runtime())
-    finally:
-        ray.shutdown()
     assert (deaths / "dead").is_file() and report.failures == ()
     assert files_of(tmp_path / "ray") == files_of(tmp_path / "whole")
     assert check_dataset(tmp_path / "ray").problems == ()

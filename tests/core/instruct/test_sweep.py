@@ -48,6 +48,13 @@ def test_the_papers_six_values_are_the_default():
         Sweep(count=0)
 
 
+@pytest.mark.parametrize("scales", [(3.0, 101.0), (-1.0, 3.0), (float("nan"), 3.0)])
+@pytest.mark.parametrize("name", ["text", "video"])
+def test_scales_that_no_model_takes_are_refused_at_once(name, scales):
+    with pytest.raises(InputError, match=f"{name} guidance: must be 0 to 100"):
+        Sweep(**{name: scales})
+
+
 def test_each_candidate_is_of_one_frame_and_noise_and_tells_its_guidance(instructed, tmp_path):
     seen: list[Progress] = []
     material, sweep = everywhere(), Sweep(text=(3.0, 8.0), count=3)

@@ -7,13 +7,14 @@ from dataclasses import replace
 
 import pytest
 
-from vivid_core.errors import EngineError
 from vivid_core.flow.dis import DisFlow
 from vivid_core.measure.figures import KINDS, Instruments, measure_edit
-from vivid_core.measure.judged import MOST_FRAMES, judged_score
+from vivid_core.measure.judged import MOST_FRAMES, Judged
 from vivid_core.measure.results import Result, Results, instrument_notes
 from vivid_core.perceive.answers import ATTEMPTS
 from vivid_core.runtime import Runtime
+
+from ...answering import answering, completion
 
 ASPECTS = {"judged TC": "temporal", "judged TA": "textual", "judged VQ": "quality"}
 
@@ -31,15 +32,6 @@ class Judge:
         self.asked.append((len(picture), words))
         (answer,) = [text for aspect, text in self._answers.items() if f"{aspect} " in words]
         return answer
-
-
-class DeadJudge:
-    """Gives no answer, as an endpoint that is out of reach."""
-
-    digest = "dead"
-
-    def ask(self, picture, words: str) -> str:
-        raise EngineError("http://localhost:1/v1: no answer in 4 tries")
 
 
 def well(temporal: int = 5, textual: int = 2, quality: int = 3) -> Judge:
@@ -63,7 +55,7 @@ def test_each_aspect_has_the_score_that_the_judge_gave_it(make_edited):
 def test_an_instruction_is_told_as_it_is_and_long_clips_in_part(make_edited):
     judge = well()
     edited = make_edited(frames=MOST_FRAMES + 3, instruction="make the ball red")
-    assert judged_score(edited, judge, "video quality") == 3.0
+    assert Judged(edited, judge).score("video quality") == 3.0
     ((count, words),) = judge.asked
     assert count == 2 * MOST_FRAMES
     assert "make the ball red" in words and "Turn what is there" not in words
@@ -74,7 +66,7 @@ def test_a_deletion_is_judged_by_its_instruction_only(make_edited):
     assert all(str(found).startswith("needs the instr") for found in judged(bare, judge).values())
     assert judge.asked == []
     told = replace(bare, instruction="remove the ball")
-    assert judged_score(told, judge, "textual alignment") == 2.0
+    assert Judged(told, judge).score("textual alignment") == 2.0
 
 
 def test_without_a_judge_nothing_stands_in(make_edited):
@@ -88,7 +80,6 @@ def test_without_a_judge_nothing_stands_in(make_edited):
     [
         (Judge(consistency="fine", alignment="fine", quality="fine"), "no usable score in"),
         (Judge(consistency="{'score': 9}", alignment="", quality="5"), "no usable score in"),
-        (DeadJudge(), "no answer in 4 tries"),
     ],
 )
 def test_a_judge_that_fails_costs_no_other_figure(make_edited, judge, problem):
@@ -96,12 +87,43 @@ def test_a_judge_that_fails_costs_no_other_figure(make_edited, judge, problem):
     assert found["BP"] == 0
     for name in ASPECTS:
         assert problem in str(found[name])
-    if isinstance(judge, Judge):
-        assert len(judge.asked) == ATTEMPTS * len(ASPECTS)
+    assert len(judge.asked) == ATTEMPTS * len(ASPECTS)
+
+
+def test_a_judge_that_is_lost_is_asked_once_for_a_whole_set(make_edited, caplog):
+    with answering() as server:
+        server.answers = [(403, b"not you")]
+        instruments = Instruments(flow=DisFlow(), judge=server.chat())
+        for _ in range(3):
+            found = measure_edit(make_edited(), instruments)
+            assert found["BP"] == 0
+            assert all("403 Forbidden: not you" in str(found[name]) for name in ASPECTS)
+        assert len(server.requests) == len(caplog.records) == 1
+
+
+def test_a_judge_is_shown_the_same_pictures_for_every_aspect(make_edited):
+    with answering() as server:
+        server.answers = [(503, b"busy"), (200, completion("{'score': 4}"))]
+        found = judged(make_edited(), server.chat())
+    assert set(found.values()) == {4.0}
+    sent = [body["messages"][0]["content"][:-1] for _, _, body in server.requests]
+    assert len(sent) == 4 and all(one == sent[0] for one in sent)
+
+
+def test_pictures_are_prepared_once_for_an_edit(make_edited):
+    seen = []
+
+    class Watching(Judge):
+        def ask(self, picture, words: str) -> str:
+            seen.append(picture)
+            return super().ask(picture, words)
+
+    judged(make_edited(), Watching(consistency="5", alignment="5", quality="5"))
+    assert len(seen) == ATTEMPTS * len(ASPECTS) and all(one is seen[0] for one in seen)
 
 
 def test_what_is_no_instruction_is_a_reason_too(make_edited):
-    found = judged_score(make_edited(instruction="red " * 500), well(), "video quality")
+    found = Judged(make_edited(instruction="red " * 500), well()).score("video quality")
     assert "has 1999 letters" in str(found)
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from vivid_core.build.chores import Outcome
 from vivid_core.build.clips import ClipPlan, picture_hash, plan_clips
-from vivid_core.build.config import BuildConfig, ClipRules, FilterRules, load_build_config
+from vivid_core.build.config import BuildConfig, ClipRules, FilterRules
 from vivid_core.build.duplicates import find_duplicates, find_near_duplicates
 from vivid_core.build.quality import MaskMeter, judge
 from vivid_core.build.sources import list_sources
@@ -22,6 +22,7 @@ from vivid_core.build.tally import Tally
 from vivid_core.build.units import ClipFacts
 from vivid_core.build.words import check_captions
 from vivid_core.errors import InputError
+from vivid_core.files.parse import read_config
 from vivid_core.perceive.protocols import Captions
 from vivid_core.plan.cuts import Survey
 from vivid_core.track.frames import ClipFrames
@@ -94,11 +95,12 @@ def test_unknown_keys_of_a_configuration_are_named(tmp_path: Path):
     path = tmp_path / "c.yaml"
     path.write_text("videos: v\nout: o\nclips: {min_second: 3}\n")
     with pytest.raises(InputError, match="'min_second' is unknown: did you mean 'min_seconds'"):
-        load_build_config(path)
+        read_config(BuildConfig, path)
     path.write_text("videos: v\nout: /o\nreview: [r.json]\n")
-    config = load_build_config(path)
+    config = read_config(BuildConfig, path)
     assert (config.videos, config.out) == (tmp_path / "v", Path("/o"))
-    assert config == BuildConfig(videos=tmp_path / "v", out=Path("/o"), review=config.review)
+    review = (tmp_path / "r.json",)
+    assert config == BuildConfig(videos=tmp_path / "v", out=Path("/o"), review=review)
 
 
 def square(left: int, *, side: int = 6, size: int = 24) -> np.ndarray:

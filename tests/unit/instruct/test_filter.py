@@ -90,3 +90,14 @@ def test_an_edit_of_another_size_or_length_is_refused():
     for limits, name in (({"lowest_score": 6}, "lowest_score"), ({"highest_epe": -1.0}, "epe")):
         with pytest.raises(InputError, match=name):
             Thresholds(**limits)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_pixels_that_are_no_numbers_are_refused(value: float):
+    source = moving(1)
+    broken = source.clone()
+    broken[2, 3, 4, 0] = value
+    with pytest.raises(InputError, match="edit: holds pixels that are NaN or infinite"):
+        verdict(source, broken)
+    with pytest.raises(InputError, match="source: holds pixels that are NaN or infinite"):
+        verdict(broken, source)

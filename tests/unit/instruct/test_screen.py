@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from vivid_core.errors import EngineError, InputError
+from vivid_core.errors import EngineError, InputError, MaskError
 from vivid_core.instruct.screen import LARGEST, Asked, measure_candidate, screen_edits
 from vivid_core.measure.encoder import ClipEncoder
 from vivid_core.metrics.artifacts import burnt_share, roughness
@@ -119,6 +119,12 @@ def test_a_small_thing_that_changed_is_a_change():
     found = screen_edits([still, small], Asked(source=source))
     assert found.best == 2 and found.report.count("NOTHING CHANGED") == 1
     assert found.figures[1][LARGEST] == pytest.approx(127.5)
+
+
+def test_a_mask_of_nothing_is_refused():
+    asked = Asked(source=picture(), mask=torch.zeros(24, 32))
+    with pytest.raises(MaskError, match="mask: is empty on this frame"):
+        screen_edits([inside(0.8), inside(0.2)], asked)
 
 
 def test_only_new_burns_count():

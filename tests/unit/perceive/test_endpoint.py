@@ -3,75 +3,35 @@
 from __future__ import annotations
 
 import base64
-import json
-import threading
+import socket
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 
-from vivid_core.errors import EngineError, InputError
+from vivid_core.errors import EndpointError, EndpointLost, EngineError, InputError
+from vivid_core.perceive.chat import ChatEngine
 from vivid_core.perceive.endpoint import (
     KEY_VARIABLE,
     LARGEST_ANSWER,
-    LONGEST_SIDE,
     MODEL_VARIABLE,
     URL_VARIABLE,
     Endpoint,
     EndpointChat,
     endpoint_from_environment,
 )
+from vivid_core.perceive.shown import LONGEST_SIDE, ShownPictures
+
+from ...answering import GOOD, SILENT, Server, answering, closed_url
 
 KEY = "secret-of-the-test"
-GOOD = json.dumps({"choices": [{"message": {"content": "a dog"}}]}).encode()
-
-
-class Server:
-    """Answers with (status, body) in turn, the last one forever; keeps what it was sent."""
-
-    def __init__(self) -> None:
-        self.answers: list[tuple[int, bytes]] = [(200, GOOD)]
-        self.requests: list[tuple[str, dict[str, str], Any]] = []
-        self.release = threading.Event()
-        server = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:  # noqa: N802
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                server.requests.append((self.path, dict(self.headers), json.loads(body)))
-                status, data = server.answers[0]
-                if len(server.answers) > 1:
-                    server.answers.pop(0)
-                if status == 0:  # never answers
-                    server.release.wait(10)
-                    return
-                self.send_response(status)
-                if status == 302:
-                    self.send_header("Location", "/elsewhere")
-                self.send_header("Content-Length", str(len(data)))
-                self.end_headers()
-                self.wfile.write(data)
-
-            def log_message(self, *_: Any) -> None:
-                return None
-
-        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.http.server_port}/v1"
 
 
 @pytest.fixture
 def server() -> Iterator[Server]:
-    server = Server()
-    thread = threading.Thread(target=server.http.serve_forever, args=(0.01,))
-    thread.start()
-    yield server
-    server.release.set()
-    server.http.shutdown()
-    server.http.server_close()
-    thread.join()
+    with answering() as server:
+        yield server
 
 
 @pytest.fixture
@@ -79,14 +39,9 @@ def key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(KEY_VARIABLE, KEY)
 
 
-def chat(server: Server, waits: list[float] | None = None, **changes: Any) -> EndpointChat:
-    endpoint = Endpoint(**{"url": server.url, "model": "eye", "timeout": 5.0} | changes)
-    return EndpointChat(endpoint, sleep=(waits if waits is not None else []).append)
-
-
 def test_picture_and_words_are_sent_with_the_key_of_the_environment(server, key, frame):
     picture = frame(30, 40)
-    assert chat(server).ask(picture, "What is it?") == "a dog"
+    assert server.chat().ask(picture, "What is it?") == "a dog"
     (path, headers, body) = server.requests[0]
     assert path == "/v1/chat/completions" and body["model"] == "eye"
     assert headers["Authorization"] == f"Bearer {KEY}"
@@ -99,7 +54,7 @@ def test_picture_and_words_are_sent_with_the_key_of_the_environment(server, key,
 
 def test_without_a_key_none_is_sent_and_large_pictures_are_made_smaller(server, frame, monkeypatch):
     monkeypatch.delenv(KEY_VARIABLE, raising=False)
-    chat(server).ask(frame(64, 2 * LONGEST_SIDE), "?")
+    server.chat().ask(frame(64, 2 * LONGEST_SIDE), "?")
     (_, headers, body) = server.requests[0]
     assert "Authorization" not in headers
     url = body["messages"][0]["content"][0]["image_url"]["url"]
@@ -110,38 +65,97 @@ def test_without_a_key_none_is_sent_and_large_pictures_are_made_smaller(server, 
 def test_a_busy_endpoint_is_asked_again_after_longer_and_longer_waits(server, frame):
     server.answers = [(503, b"busy"), (429, b"slow down"), (200, b"{cut off"), (200, GOOD)]
     waits: list[float] = []
-    assert chat(server, waits).ask(frame(8, 8), "?") == "a dog"
+    assert server.chat(waits).ask(frame(8, 8), "?") == "a dog"
     assert waits == [1, 2, 4] and len(server.requests) == 4
 
 
 @pytest.mark.parametrize(
-    ("answer", "tries", "words"),
+    ("answer", "tries", "kind", "words"),
     [
-        ((503, b"busy"), 2, "no answer in 2 tries; the last: .*503.*busy"),
-        ((401, b"who are you?"), 1, "401.*who are you"),
-        ((302, b""), 1, "302"),
-        ((200, b"[]"), 2, "no chat completion"),
-        ((200, b'{"choices": [{"message": {"content": null}}]}'), 2, "no text but NoneType"),
-        ((200, b"x" * (LARGEST_ANSWER + 1)), 1, "longer than"),
+        ((503, b"busy"), 2, EndpointError, "no answer in 2 tries; the last: .*503.*busy"),
+        ((401, b"who are you?"), 1, EndpointLost, "401.*who are you"),
+        ((403, b"not you"), 1, EndpointLost, "403.*not you.*not asked again"),
+        ((404, b"no such model"), 1, EndpointLost, "404.*no such model"),
+        ((302, b""), 1, EndpointLost, "302"),
+        ((400, b"too many pictures"), 1, EngineError, "400.*too many"),
+        ((200, b"[]"), 2, EndpointError, "no chat completion"),
+        (
+            (200, b'{"choices": [{"message": {"content": null}}]}'),
+            2,
+            EndpointError,
+            "no text but NoneType",
+        ),
+        ((200, b"x" * (LARGEST_ANSWER + 1)), 1, EngineError, "longer than"),
     ],
 )
-def test_what_is_no_answer_is_told_without_the_key(server, key, frame, answer, tries, words):
+def test_what_is_no_answer_is_told_without_the_key(server, key, frame, answer, tries, kind, words):
     server.answers = [answer]
-    with pytest.raises(EngineError, match=words) as caught:
-        chat(server, tries=2).ask(frame(8, 8), "?")
+    with pytest.raises(kind, match=words) as caught:
+        server.chat(tries=2).ask(frame(8, 8), "?")
+    assert type(caught.value) is kind
     assert KEY not in str(caught.value) and len(server.requests) == tries
 
 
-def test_an_endpoint_that_never_answers_is_given_up(server, frame):
-    server.answers = [(0, b"")]
-    with pytest.raises(EngineError, match="timed out"):
-        chat(server, tries=1, timeout=0.1).ask(frame(8, 8), "?")
+def test_what_is_lost_is_told_once_and_asked_again_in_another_run_only(server, frame, caplog):
+    server.answers = [(401, b"who are you?"), (200, GOOD)]
+    engine = ChatEngine(server.chat())
+    for _ in range(3):
+        with pytest.raises(EndpointLost, match="401"):
+            engine.ask(frame(8, 8), "?")
+    assert len(server.requests) == 1
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert engine.renewed().ask(frame(8, 8), "?") == "a dog"
 
 
-def test_nobody_there_is_told(server, frame):
-    url = "http://127.0.0.1:9"  # the discard port: nothing listens there
-    with pytest.raises(EngineError, match=r"no answer in 2 tries.*127\.0\.0\.1:9|refused"):
-        chat(server, url=url, tries=2).ask(frame(8, 8), "?")
+def test_what_passes_is_asked_again_with_the_next_question(server, frame):
+    server.answers = [(503, b"busy"), (429, b"slow down"), (200, GOOD)]
+    chat = server.chat(tries=2)
+    with pytest.raises(EndpointError, match="429"):
+        chat.ask(frame(8, 8), "?")
+    assert chat.ask(frame(8, 8), "?") == "a dog"
+
+
+def test_one_silence_passes_and_many_are_the_end(server, frame):
+    server.answers = [SILENT, (200, GOOD), SILENT]
+    waits: list[float] = []
+    chat = server.chat(waits, tries=2, timeout=0.1)
+    assert chat.ask(frame(8, 8), "?") == "a dog"
+    for _ in range(2):
+        with pytest.raises(EndpointLost, match="no answer in 2 tries; the last: .*timed out"):
+            chat.ask(frame(8, 8), "?")
+    assert waits == [1, 1] and len(server.requests) == 4
+
+
+def test_nobody_there_is_no_reason_to_wait(server, frame):
+    waits: list[float] = []
+    with pytest.raises(EndpointLost, match="refused"):
+        server.chat(waits, url=closed_url()).ask(frame(8, 8), "?")
+    assert waits == []
+
+
+@pytest.mark.parametrize(("number", "tries"), [("EAI_NONAME", 1), ("EAI_AGAIN", 3)])
+def test_a_name_that_is_unknown_is_no_reason_to_wait(frame, monkeypatch, number, tries):
+    asked = []
+
+    def unknown(*_: object, **__: object) -> None:
+        asked.append(1)
+        raise socket.gaierror(getattr(socket, number), "unknown")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    endpoint = Endpoint(url="https://nowhere.invalid/v1", model="eye", tries=3)
+    with pytest.raises(EndpointLost, match="unknown"):
+        EndpointChat(endpoint, sleep=lambda _: None).ask(frame(8, 8), "?")
+    assert len(asked) == tries
+
+
+def test_pictures_that_are_shown_again_are_not_made_again(server, frame):
+    shown = ShownPictures([frame(8, 8), frame(9, 7)])
+    addresses = shown.addresses
+    for words in ("steady?", "as told?"):
+        server.chat().ask(shown, words)
+    sent = [body["messages"][0]["content"] for _, _, body in server.requests]
+    assert [[one["image_url"]["url"] for one in each[:-1]] for each in sent] == [[*addresses]] * 2
+    assert shown.addresses is addresses
 
 
 @pytest.mark.parametrize(

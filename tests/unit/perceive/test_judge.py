@@ -15,11 +15,13 @@ from vivid_core.perceive.judge import (
     ask_for_score,
     parse_best,
     parse_score,
+    show_both,
     shown_frames,
-    shown_pictures,
 )
+from vivid_core.perceive.shown import ShownPictures
 
 PICTURE = np.zeros((4, 6, 3), np.uint8)
+BOTH = ShownPictures([PICTURE, PICTURE])
 
 
 class Judge:
@@ -88,7 +90,7 @@ def test_the_judge_sees_the_source_first_and_is_asked_again_with_what_was_wrong(
 
 def test_nonsense_ends_after_some_answers():
     with pytest.raises(EngineError, match=f"no usable score in {ATTEMPTS} answers; the last"):
-        ask_for_score(Judge(*["fine"] * ATTEMPTS), [PICTURE], [PICTURE], "remove the ring")
+        ask_for_score(Judge(*["fine"] * ATTEMPTS), BOTH, "remove the ring")
 
 
 def test_a_judge_gets_an_instruction_that_is_one():
@@ -107,16 +109,17 @@ def test_frames_that_are_shown_span_the_clip(count, most):
 
 
 def test_pictures_are_the_frames_in_8_bits():
-    frames = torch.rand(4, 5, 6, 3)
-    shown = shown_pictures(frames, 2)
-    assert [one.dtype for one in shown] == [np.uint8] * 2
-    assert np.abs(shown[1] / 255 - frames[3].numpy()).max() <= 0.5 / 255 + 1e-6
+    source, edit = torch.rand(2, 4, 5, 6, 3)
+    shown = show_both(source, edit, 2)
+    assert [one.dtype for one in shown] == [np.uint8] * 4
+    for picture, frame in zip(shown, (source[0], source[3], edit[0], edit[3]), strict=True):
+        assert np.abs(picture / 255 - frame.numpy()).max() <= 0.5 / 255 + 1e-6
 
 
 def test_each_aspect_is_asked_for_by_its_own_criteria():
     judge = Judge(*["{'score': 4}"] * 3)
     for aspect in ("temporal consistency", "textual alignment", "video quality"):
-        ask_for_score(judge, [PICTURE], [PICTURE], "remove the ring", aspect=aspect)
+        ask_for_score(judge, BOTH, "remove the ring", aspect=aspect)
         assert f"Judge its {aspect} by" in judge.asked[-1][1]
     steady, words, quality = (asked for _, asked in judge.asked)
     assert "Composition" in steady and "Adherence" not in steady
