@@ -31,6 +31,14 @@ class Stretch:
     def fps(self) -> Fraction:
         return self.source.fps
 
+    @property
+    def place(self) -> FrameRange:
+        """Its frames in the file, where it is a range of a range of them."""
+        if not isinstance(self.source, Stretch):
+            return self.frames
+        first = self.source.place.start
+        return FrameRange(start=first + self.frames.start, stop=first + self.frames.stop)
+
     def __len__(self) -> int:
         return len(self.frames)
 

@@ -38,7 +38,7 @@ class ClipOrigin:
         return ".mkv" if self.config.output.lossless else ".mp4"
 
     def provenance(self, frames: int) -> Provenance:
-        start = self.clip.frames.start
+        start = self.clip.place.start
         return Provenance(
             path=self.source.name,
             start=start,

@@ -33,6 +33,7 @@ Reason = Literal[
     "no instruction",
     "no usable choice",
     "nothing changed",
+    "other size",
     "low score",
     "no usable score",
     "other motion",

@@ -111,7 +111,7 @@ def _of_clip(work: Work, key: str, stretch: Stretch) -> Iterator[Made]:
         if isinstance(made, Rejection):
             return made
         triplet = _triplet(work, own, key, (clip, made), wanted, stretch.size)
-        return replace(triplet, frames=stretch.frames)
+        return replace(triplet, frames=stretch.place)
 
     yield from _by_instructions(work, key, keyframes, clip.frames[0], follow)
 
@@ -141,11 +141,14 @@ def _of_pair(work: Work) -> Iterator[Made]:
     assert work.source.edit is not None
     before, size = _picture(work.source.source.path)
     after, _ = _picture(work.source.edit)
+    picture, edited = (fit_frames([frame], longest) for frame in (before, after))
+    if picture.shape != edited.shape:
+        yield Rejection(key=key, reason="other size", detail=_sizes_text(before, after))
+        return
     wanted = _described_pair(work, before, after)
     if isinstance(wanted, Rejection):
         yield wanted
         return
-    picture, edited = (fit_frames([frame], longest) for frame in (before, after))
     choice, engines = work.config.choice, work.engines
     itself = weigh(picture, edited, wanted, choice, engines, work.runtime)
     rejection = itself.rejection(key)
@@ -161,6 +164,10 @@ def _of_pair(work: Work) -> Iterator[Made]:
             yield made
     if candidates:
         yield work.keep(candidates[best_of([one.weighed for one in candidates])])
+
+
+def _sizes_text(*pictures: UInt8[np.ndarray, "_ _ 3"]) -> str:
+    return " and ".join(f"{picture.shape[1]}x{picture.shape[0]}" for picture in pictures)
 
 
 def _candidate(

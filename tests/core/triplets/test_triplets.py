@@ -22,7 +22,7 @@ from vivid_core.data.opened import open_dataset
 from vivid_core.data.pairs import changed_pixels
 from vivid_core.data.record import SampleRecord
 from vivid_core.errors import InputError
-from vivid_core.media import load_image, read_clip
+from vivid_core.media import load_image, read_clip, save_image
 from vivid_core.perceive.answers import ATTEMPTS
 from vivid_core.runtime import Progress, Runtime
 from vivid_core.tiny.triplet_engines import TripletEngineLoader
@@ -163,6 +163,15 @@ def test_a_pair_that_is_no_good_itself_costs_no_clip(sources: Path, tmp_path: Pa
     assert (report.samples, report.rejections) == (0, {"low score": 1})
     report = judged(sources, tmp_path / "b", *["no idea"] * ATTEMPTS)
     assert (report.samples, report.rejections) == (0, {"no usable score": 1})
+
+
+def test_a_pair_of_two_sizes_is_a_reason(tmp_path: Path):
+    sources = write_sources(tmp_path / "sources")
+    (after,) = (sources / PAIRS / "edits").iterdir()
+    save_image(after, load_image(after)[:32])
+    report = judged(sources, tmp_path / "out")
+    assert (report.samples, report.rejections) == (0, {"other size": 1})
+    assert report.failures == ()
 
 
 def test_motion_that_is_another_is_a_reason(sources: Path, tmp_path: Path):
