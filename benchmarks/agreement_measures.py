@@ -71,10 +71,7 @@ def main() -> int:
 def compare_viclip(words: Path) -> Iterator[Row]:
     """Names at full size; captions as numbers; both vectors by a small network."""
     public = importlib.import_module("viclip")
-    towers = {
-        name: importlib.import_module(f"viclip.viclip_{name}")
-        for name in ("vision", "text")
-    }
+    towers = {name: importlib.import_module(f"viclip.viclip_{name}") for name in ("vision", "text")}
     tokenizer = public.SimpleTokenizer(bpe_path=str(words / PACKED))
     yield from _names(public, tokenizer)
     network = _small_network(towers, tokenizer)

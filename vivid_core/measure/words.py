@@ -61,11 +61,20 @@ def read_words(folder: Path) -> Words:
         path = folder / name
         if path.is_file():
             with reader(path, "rb") as file:
-                return Words(_pairs(path, file))
+                return _words(path, _pairs(path, file))
     raise ModelError(
         f"{folder}: lacks the words of its captions: put {PACKED} (of OpenGVLab/ViCLIP-L-14-hf or "
         f"OpenAI's CLIP) or {PLAIN} of a CLIP model there"
     )
+
+
+def _words(path: Path, pairs: list[tuple[str, str]]) -> Words:
+    try:
+        return Words(pairs)
+    except Exception as error:  # the library has no class of its own for a pair of no words
+        raise ModelError(
+            f"{path}: is no list of CLIP's words ({error}): download it again"
+        ) from error
 
 
 def _pairs(path: Path, file: object) -> list[tuple[str, str]]:

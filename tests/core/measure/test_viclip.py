@@ -161,11 +161,18 @@ def test_any_text_has_numbers_between_start_and_end(text):
 
 
 def test_the_published_list_is_read_as_far_as_clip_does(tmp_path):
-    names = [f"{i:x}" for i in range(MOST_PAIRS + 50)]
-    lines = "".join(f"{name} {name}\n" for name in names)
-    (tmp_path / PACKED).write_bytes(gzip.compress(f'"version\n{lines}'.encode()))
-    with pytest.raises(ModelError, match="is no list"):
-        read_words(tmp_path)  # what is joined here does not stand in it
+    letters = [*map(chr, range(33, 127)), *map(chr, range(174, 324))]
+    lines = [f"{a} {b}" for a in letters for b in letters]
+    assert len(lines) > MOST_PAIRS
+    text = "\n".join(['"version', *lines])
+    (tmp_path / PACKED).write_bytes(gzip.compress(text.encode()))
+    assert len(read_words(tmp_path)) == 49408  # CLIP's vocabulary
+
+
+def test_a_list_whose_pairs_join_nothing_is_refused(tmp_path):
+    (tmp_path / PLAIN).write_text("version\nabc def\n")
+    with pytest.raises(ModelError, match=r"merges.txt: is no list of CLIP's words"):
+        read_words(tmp_path)
 
 
 def test_whoever_measures_a_set_hears_which_one_it_was(folder, make_edited):
