@@ -39,8 +39,8 @@ class EvaluationCase:
     `kind` is a benchmark's own word for this sort of edit, `instruction` what it asks for,
     `source_caption` what the source shows, and `whole_caption` says that the caption describes
     whole frames. `edit` is where a folder of edits keeps this one, without an ending; its name if
-    empty. `beside` is where such a folder keeps the clip as it was fed in, if it does; only then `source` may be
-    missing.
+    empty. `beside` is where such a folder keeps the clip as it was fed in, if it does; only then
+    `source` may be missing.
     """
 
     name: str
