@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from comfy_api.latest import io
 
 from . import host, memory
+
+if TYPE_CHECKING:
+    from .host import Kind
 
 
 def clip_model_input() -> io.Input:
@@ -24,8 +28,17 @@ def clip_encoder(clip_model: str) -> Any:
     """The CLIP model of a choice, under ComfyUI's memory; None where none is chosen."""
     from ..vivid_core.measure.encoder import load_clip_model
 
-    if clip_model == host.NO_WEIGHTS:
+    return load_chosen("clip_model", clip_model, load_clip_model)
+
+
+def load_chosen(kind: Kind, choice: str, load: Callable[..., Any]) -> Any:
+    """What `load` makes of a chosen file or folder, under ComfyUI's memory.
+
+    None where none is chosen, words where it says why there is no model.
+    """
+    if choice == host.NO_WEIGHTS:
         return None
-    device = memory.waiting_device()
-    encoder = load_clip_model(host.find("clip_model", clip_model), device=device)
-    return memory.engine_on_demand(memory.HostedEngine.hold(encoder))
+    made = load(host.find(kind, choice), device=memory.waiting_device())
+    if isinstance(made, str):
+        return made
+    return memory.engine_on_demand(memory.HostedEngine.hold(made))

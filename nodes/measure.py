@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import folder_paths
@@ -12,7 +13,7 @@ from torch import Tensor
 
 from . import convert, host, previews
 from .background import FLOW_TOOLTIP, flow_engine
-from .clip_model import clip_encoder
+from .clip_model import load_chosen
 from .compare import save_view
 from .perceive import ready_judge
 from .schema import VividNode, require_choices, schema
@@ -23,6 +24,13 @@ if TYPE_CHECKING:
     from ..vivid_core.measure.figures import Instruments
 
 CATEGORY = "VIVID/6 Measure"
+# Inputs that choose a model, and what each of them offers.
+MODELS: dict[str, host.Kind] = {
+    "clip_model": "clip_model",
+    "pick_model": "clip_model",
+    "viclip_model": "viclip_model",
+    "dover_weights": "dover_weights",
+}
 
 
 class CompareEdit(VividNode):
@@ -190,6 +198,29 @@ class MeasureEdit(VividNode):
                     tooltip="What the edit was to do, for the judge. Empty: what the caption says "
                     "of it; a deletion without one is not judged.",
                 ),
+                io.String.Input(
+                    "source_caption",
+                    default="",
+                    optional=True,
+                    tooltip="What the source shows, in the words of a caption: for ViCLIP dir. "
+                    "Empty: this figure is not measured.",
+                ),
+                io.Combo.Input(
+                    "viclip_model",
+                    options=[host.NO_WEIGHTS, *host.choices("viclip_model")],
+                    default=host.NO_WEIGHTS,
+                    optional=True,
+                    tooltip="For ViCLIP out and dir: the folder of OpenGVLab/ViCLIP-L-14-hf in "
+                    "models/clip_vision. Without it these figures are not measured.",
+                ),
+                io.Combo.Input(
+                    "dover_weights",
+                    options=[host.NO_WEIGHTS, *host.choices("dover_weights")],
+                    default=host.NO_WEIGHTS,
+                    optional=True,
+                    tooltip="For DOVER: DOVER.pth in models/vivid_engines; its authors' package "
+                    "has to be installed. Without both it is not measured.",
+                ),
             ],
             outputs=[
                 io.String.Output(
@@ -212,10 +243,8 @@ class MeasureEdit(VividNode):
         return host.check_choice("clip_model", clip_model, host.NO_WEIGHTS) or True
 
     @classmethod
-    def fingerprint_inputs(
-        cls, clip_model: str | None = None, pick_model: str | None = None, **_: Any
-    ) -> str:
-        return " ".join(host.fingerprint("clip_model", c) for c in (clip_model, pick_model))
+    def fingerprint_inputs(cls, **given: Any) -> str:
+        return " ".join(host.fingerprint(kind, given.get(name)) for name, kind in MODELS.items())
 
     @classmethod
     def execute(
@@ -232,6 +261,9 @@ class MeasureEdit(VividNode):
         pick_model: str = host.NO_WEIGHTS,
         judge: Any = None,
         instruction: str = "",
+        source_caption: str = "",
+        viclip_model: str = host.NO_WEIGHTS,
+        dover_weights: str = host.NO_WEIGHTS,
     ) -> io.NodeOutput:
         from ..vivid_core.measure.edited import Edited
         from ..vivid_core.measure.results import measure_one
@@ -245,23 +277,38 @@ class MeasureEdit(VividNode):
             task=task,
             caption=caption,
             instruction=instruction,
+            source_caption=source_caption,
             truth=None if truth is None else convert.to_measured("truth", truth, fps).frames,
         )
-        results = measure_one(edited, _instruments(clip_model, pick_model, flow, judge))
+        chosen = {
+            "clip_model": clip_model,
+            "pick_model": pick_model,
+            "viclip_model": viclip_model,
+            "dover_weights": dover_weights,
+        }
+        results = measure_one(edited, _instruments(chosen, flow, judge))
         report = results.as_lines()
         figures = json.dumps(results.as_json(), indent=1)
         return io.NodeOutput(report, figures, ui=previews.text(report))
 
 
-def _instruments(clip_model: str, pick_model: str, flow: Any, judge: Any) -> Instruments:
-    """What measures: the flow that is connected, and the models that are chosen."""
+def _instruments(chosen: Mapping[str, str], flow: Any, judge: Any) -> Instruments:
+    """What measures: the flow that is connected, and the models that are chosen, by input."""
+    from ..vivid_core.measure.dover import NO_WEIGHTS, load_dover
+    from ..vivid_core.measure.encoder import load_clip_model
     from ..vivid_core.measure.figures import Instruments
     from ..vivid_core.measure.perceptual import load_perceptual
+    from ..vivid_core.measure.viclip import load_viclip
+
+    def loaded(name: str, load: Callable[..., Any]) -> Any:
+        return load_chosen(MODELS[name], chosen[name], load)
 
     return Instruments(
         flow=flow_engine(flow),
-        clip=clip_encoder(clip_model),
-        pick=clip_encoder(pick_model),
+        clip=loaded("clip_model", load_clip_model),
+        pick=loaded("pick_model", load_clip_model),
+        viclip=loaded("viclip_model", load_viclip),
+        dover=loaded("dover_weights", load_dover) or NO_WEIGHTS,
         perceptual=load_perceptual(),
         judge=None if judge is None else ready_judge(judge),
         runtime=host.runtime(),

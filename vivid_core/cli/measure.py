@@ -20,6 +20,8 @@ from ..flow.raft import load_raft
 from ..measure.benchmarks.recognise import EvaluationSet, read_set
 from ..measure.chart import draw_results
 from ..measure.dino import DinoEncoder, load_dino_model
+from ..measure.dover import NO_WEIGHTS as NO_DOVER
+from ..measure.dover import Dover, load_dover
 from ..measure.edited import Edited
 from ..measure.encoder import ClipEncoder, load_clip_model
 from ..measure.figures import Instruments
@@ -27,6 +29,7 @@ from ..measure.perceptual import load_perceptual
 from ..measure.results import Result, Results, instrument_notes, measure_one
 from ..measure.set import Method, measure_set, name_methods
 from ..measure.study import CLIPS, CRITERIA, KEY, PAGE, write_study
+from ..measure.viclip import ViclipEncoder, load_viclip
 from ..measure.votes import read_key, read_votes, tally_json, tally_text, tally_votes
 from ..media import IMAGE_SUFFIXES, read_clip, read_mask, require_writable, save_image
 from ..settings import Task
@@ -35,8 +38,9 @@ from .judge import add_judge_option, load_judge
 from .shared import device_named, named, option_of, require_files_apart
 
 SINGLE, SET = ("source", "edit", "mask", "task"), ("manifest", "edits")
-INSTRUMENTS = ("clip_model", "pick_model", "dino_model", "judge", "raft", "json", "plot")
-BESIDE = ("truth", "instruction")  # what may be said of one edit
+MODELS = ("clip_model", "pick_model", "dino_model", "viclip_model", "dover_weights")
+INSTRUMENTS = (*MODELS, "judge", "raft", "json", "plot")
+BESIDE = ("truth", "instruction", "source_caption")  # what may be said of one edit
 # What goes with an option that asks for something else than figures.
 ALONE: dict[str, tuple[str, ...]] = {
     "write_set": (),
@@ -56,6 +60,9 @@ def add_command(commands: argparse._SubParsersAction) -> None:
     one.add_argument(
         "--instruction",
         help="for --judge, what the edit was to do; if left out, what --caption says of it",
+    )
+    one.add_argument(
+        "--source-caption", help="for --viclip-model, what the source shows: for ViCLIP dir"
     )
     one.add_argument("--truth", type=Path, help="what a perfect edit shows, where that is known")
     several = parser.add_argument_group("a set of edits")
@@ -86,6 +93,17 @@ def add_command(commands: argparse._SubParsersAction) -> None:
     )
     add_judge_option(how)
     how.add_argument("--dino-model", type=Path, help="DINOv2 for DINO: a folder of transformers")
+    how.add_argument(
+        "--viclip-model",
+        type=Path,
+        help="ViCLIP for ViCLIP out and dir: the folder of OpenGVLab/ViCLIP-L-14-hf, or "
+        "OpenGVLab's .pth with its words (bpe_simple_vocab_16e6.txt.gz) beside it",
+    )
+    how.add_argument(
+        "--dover-weights",
+        type=Path,
+        help="DOVER.pth for DOVER, whose package has to be installed",
+    )
     how.add_argument("--raft", type=Path, help="weights of RAFT for motion; DIS if left out")
     how.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps ...")
     how.add_argument("--seed", type=int, default=0, help="of the bootstrap, and of a study's sides")
@@ -162,6 +180,7 @@ def _read_edited(arguments: argparse.Namespace) -> Edited:
             task=arguments.task,
             caption=arguments.caption,
             instruction=arguments.instruction or "",
+            source_caption=arguments.source_caption or "",
             truth=truth,
         )
 
@@ -192,6 +211,8 @@ def _instruments(arguments: argparse.Namespace) -> Instruments:
         clip=clip,
         pick=pick,
         dino=_dino(arguments.dino_model, device),
+        viclip=_viclip(arguments.viclip_model, device),
+        dover=_dover(arguments.dover_weights, device),
         perceptual=load_perceptual(),
         judge=load_judge(arguments.judge, device),
     )
@@ -202,6 +223,20 @@ def _dino(folder: Path | None, device: torch.device) -> DinoEncoder | None:
         return None
     with named("--dino-model", (ModelError,)):
         return load_dino_model(folder, device=device)
+
+
+def _viclip(place: Path | None, device: torch.device) -> ViclipEncoder | None:
+    if place is None:
+        return None
+    with named("--viclip-model", (ModelError,)):
+        return load_viclip(place, device=device)
+
+
+def _dover(weights: Path | None, device: torch.device) -> Dover | str:
+    if weights is None:
+        return NO_DOVER
+    with named("--dover-weights", (ModelError,)):
+        return load_dover(weights, device=device)
 
 
 def _encoder(
@@ -295,17 +330,18 @@ def _refuse_what_is_not_read(arguments: argparse.Namespace) -> None:
         if name not in read and getattr(arguments, name) is not None:
             beside = "without --votes" if asked is None else f"beside {_options((asked,))}"
             raise InputError(_options((name,)), f"is not read {beside}: leave it out")
-    _check_instruction(arguments)
+    for words, reader in (("instruction", "judge"), ("source_caption", "viclip_model")):
+        _check_words(arguments, words, reader)
 
 
-def _check_instruction(arguments: argparse.Namespace) -> None:
-    """Raise InputError for an instruction that nobody would read."""
-    if arguments.instruction is None:
+def _check_words(arguments: argparse.Namespace, words: str, reader: str) -> None:
+    """Raise InputError for words that nobody would read."""
+    if getattr(arguments, words) is None:
         return
     if arguments.manifest is not None:
-        raise InputError("--instruction", "is of one edit: write those of a set into its manifest")
-    if arguments.judge is None:
-        raise InputError("--instruction", "is not read without --judge: leave it out")
+        raise InputError(option_of(words), "is of one edit: write those of a set into its manifest")
+    if getattr(arguments, reader) is None:
+        raise InputError(option_of(words), f"is not read without {option_of(reader)}: leave it out")
 
 
 def _require(

@@ -28,7 +28,7 @@ class Edited:
     `mask` is what the edit was allowed to change, or why that is not known; `truth` what a perfect
     edit shows, where that is known; `caption` what was to be added or what something was turned
     into, or with `whole_caption` what whole frames show; `instruction` says to a judge what the
-    edit was to do. Raises InputError
+    edit was to do, and `source_caption` what the source shows. Raises InputError
     that names the argument for another size or length and for pixels that are NaN, CaptionError
     for an addition or a modification without a caption.
     """
@@ -39,6 +39,7 @@ class Edited:
     task: Task
     caption: str = ""
     instruction: str = ""
+    source_caption: str = ""
     truth: AnyFrames | None = None
     whole_caption: bool = False
 

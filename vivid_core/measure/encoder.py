@@ -49,7 +49,7 @@ class PictureEncoder(ABC):
         return torch.cat(parts)
 
     def _encode(self, pictures: Sequence[Tensor]) -> Tensor:
-        pixels = self._processor(images=[_to_bytes(p) for p in pictures], return_tensors="pt")
+        pixels = self._processor(images=[to_bytes(p) for p in pictures], return_tensors="pt")
         with torch.no_grad():
             return _unit_vectors(self._features(pixels["pixel_values"].to(self._model.device)))
 
@@ -150,6 +150,6 @@ def _unit_vectors(found: Any) -> Tensor:
     return torch.nn.functional.normalize(vectors.float(), dim=-1).cpu()
 
 
-def _to_bytes(picture: Tensor) -> NDArray[np.uint8]:
-    """Of pixels in 0..1."""
-    return (picture.detach().cpu().clamp(0, 1) * 255).round().to(torch.uint8).numpy()
+def to_bytes(pixels: Tensor) -> NDArray[np.uint8]:
+    """Of pixels in 0..1, in the same shape."""
+    return (pixels.detach().cpu().clamp(0, 1) * 255).round().to(torch.uint8).numpy()

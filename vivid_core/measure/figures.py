@@ -23,16 +23,22 @@ from ..perceive.protocols import Chat
 from ..runtime import Progress, Runtime
 from ..video import MaskTrack
 from .dino import DinoEncoder
+from .dover import NO_WEIGHTS as NO_DOVER
+from .dover import Dover, Quality
 from .edited import Edited
 from .encoder import ClipEncoder
 from .judged import Judged
 from .perceptual import NO_PACKAGE, Perceptual
 from .timing import PAPER_RATE, frames_at_rate
+from .viclip import ViclipEncoder
 
 PERCENT = 100.0  # what CLIP figures are written in (VIVID, Tab. 3)
 NO_CLIP = "needs a CLIP model (clip_model)"
 NO_PICK = "needs the PickScore model (pick_model)"
 NO_DINO = "needs a DINOv2 model (dino_model)"
+NO_VICLIP = "needs ViCLIP (viclip_model)"
+NO_SOURCE_CAPTION = "needs a caption of the source (source_caption)"
+SAME_CAPTION = "the captions of source and edit say the same"
 NO_CAPTION = "deletions have no caption of their own"
 WHOLE_CAPTION = "this set's captions describe whole frames: see CLIP text"
 NO_TRUTH = "the true result is not known"
@@ -43,8 +49,8 @@ Better = Literal["lower", "higher", "near 1"]
 
 @dataclass(frozen=True, kw_only=True)
 class Instruments:
-    """What measures: motion, and CLIP, PickScore, DINOv2 and a judge where they are given, LPIPS or
-    why not.
+    """What measures: motion, and CLIP, PickScore, DINOv2, ViCLIP and a judge where they are given,
+    LPIPS and DOVER or why not.
 
     `runtime` hears of progress, and is asked before every pair of frames whether to stop.
     """
@@ -53,6 +59,8 @@ class Instruments:
     clip: ClipEncoder | None = None
     pick: ClipEncoder | None = None
     dino: DinoEncoder | None = None
+    viclip: ViclipEncoder | None = None
+    dover: Dover | str = NO_DOVER
     perceptual: Perceptual | str = NO_PACKAGE
     judge: Chat | None = None
     runtime: Runtime = field(default_factory=Runtime)
@@ -99,6 +107,30 @@ class Subject:
     @cached_property
     def judged(self) -> Judged:
         return Judged(self.edited, self.instruments.judge)
+
+    @cached_property
+    def seen(self) -> Tensor | str:
+        """ViCLIP's unit vector of the edit [D], or why there is none."""
+        viclip = self.instruments.viclip
+        if self.edited.task == "delete":
+            return NO_CAPTION
+        if viclip is None:
+            return NO_VICLIP
+        if len(self.edited.edit) < 2:
+            return ONE_FRAME
+        self.instruments.runtime.check_cancelled()
+        return viclip.video(self.edited.edit)
+
+    @cached_property
+    def quality(self) -> Quality | str:
+        """DOVER's scores of the edit. Raises SizeError where it is too small for them."""
+        dover = self.instruments.dover
+        if isinstance(dover, str):
+            return dover
+        if len(self.edited.edit) < 2:
+            return ONE_FRAME
+        self.instruments.runtime.check_cancelled()
+        return dover.quality(self.edited.edit)
 
     @cached_property
     def motion(self) -> Flow:
@@ -215,6 +247,31 @@ def _pick(subject: Subject) -> Found:
     return pick.scale * float((pictures @ pick.text(edited.caption)).mean())
 
 
+def _viclip_output(subject: Subject) -> Found:
+    viclip, seen = subject.instruments.viclip, subject.seen
+    if isinstance(seen, str) or viclip is None:
+        return str(seen)
+    return PERCENT * float(seen @ viclip.text(subject.edited.caption))
+
+
+def _viclip_direction(subject: Subject) -> Found:
+    """Cosine of the change of the clip and the change of its caption."""
+    edited, viclip = subject.edited, subject.instruments.viclip
+    before, after = edited.source_caption.strip(), edited.caption.strip()
+    if isinstance(subject.seen, str) or viclip is None:
+        return str(subject.seen)
+    if not before or before == after:
+        return SAME_CAPTION if before else NO_SOURCE_CAPTION
+    changed = subject.seen - viclip.video(edited.source.frames)
+    said = viclip.text(after) - viclip.text(before)
+    return PERCENT * float(torch.cosine_similarity(changed, said, dim=0))
+
+
+def _quality(subject: Subject, *, part: str) -> Found:
+    quality = subject.quality
+    return quality if isinstance(quality, str) else float(getattr(quality, part))
+
+
 def edited_regions(frames: Frames, mask: Tensor) -> list[Tensor]:
     """The smallest square around each frame's mask, as much of it as the frame holds.
 
@@ -303,6 +360,16 @@ def _judged(subject: Subject, *, aspect: Aspect) -> Found:
     return subject.judged.score(aspect)
 
 
+def _kind_of_quality(name: str, part: str, about: str) -> Kind:
+    return Kind(
+        name=name,
+        unit="0 to 1",
+        better="higher",
+        about=about,
+        measure=partial(_quality, part=part),
+    )
+
+
 def _kind_of_judge(name: str, aspect: Aspect) -> Kind:
     return Kind(
         name=name,
@@ -370,6 +437,24 @@ KINDS: tuple[Kind, ...] = (
         about="of whole frames and the caption (Kirstain et al. 2023; InsViE, 5.1)",
         measure=_pick,
     ),
+    Kind(
+        name="ViCLIP out",
+        unit="%",
+        better="higher",
+        about="ViCLIP cosine of the clip and its caption (InsViE, 5.1; EditVerseBench)",
+        measure=_viclip_output,
+    ),
+    Kind(
+        name="ViCLIP dir",
+        unit="%",
+        better="higher",
+        about="ViCLIP cosine of what changed from the source's clip and from its caption (InsViE, "
+        "5.1, after EVE)",
+        measure=_viclip_direction,
+    ),
+    _kind_of_quality("DOVER", "overall", "quality without words (Wu et al. 2023; InsViE, 5.1)"),
+    _kind_of_quality("DOVER, technical", "technical", "its part of noise and sharpness"),
+    _kind_of_quality("DOVER, aesthetic", "aesthetic", "its part of looks"),
     Kind(
         name="PSNR",
         unit="dB",

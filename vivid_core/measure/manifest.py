@@ -1,13 +1,15 @@
 """Read an evaluation set in the spirit of VIVID-10M-Eval (app. A.2): one JSON beside its files.
 
 {"version": 1, "samples": [{"id": "beach", "source": "clips/beach.mp4", "task": "modify",
- "caption": "a red parasol", "instruction": "make the parasol red",
+ "caption": "a red parasol", "source_caption": "a blue parasol",
+ "instruction": "make the parasol red",
  "mask": {"expand": "...", "hull": "...", "box": "..."}, "truth": "truth/beach.mkv",
  "group": "beach"}]}
 
 `mask` is a path, or one a variant; each variant is a case of its own, "beach_hull".
-`instruction` (for a judge), `truth` and `group` may be left out; samples of one group are made of
-one clip (the source, unless named). Paths are relative to the JSON's folder and may not leave it.
+`source_caption` (for ViCLIP), `instruction` (for a judge), `truth` and `group` may be left out;
+samples of one group are made of one clip (the source, unless named). Paths are relative to the
+JSON's folder and may not leave it.
 """
 
 from __future__ import annotations
@@ -24,7 +26,8 @@ from ..settings import Task
 
 VERSION = 1
 MASK_VARIANTS = ("expand", "hull", "box")  # VIVID, app. A.2
-SAMPLE_KEYS = {"id", "source", "mask", "caption", "instruction", "task", "truth", "group"}
+OPTIONAL_TEXTS = ("instruction", "source_caption")
+SAMPLE_KEYS = {"id", "source", "mask", "caption", "task", "truth", "group", *OPTIONAL_TEXTS}
 ID = re.compile(r"[\w-]+")  # becomes part of a file's name
 ARGUMENT = "manifest"
 
@@ -33,10 +36,11 @@ ARGUMENT = "manifest"
 class EvaluationCase:
     """One edit that is asked for: a sample under one of its masks. Paths exist.
 
-    `kind` is a benchmark's own word for this sort of edit, `instruction` what it asks for, and
-    `whole_caption` says that the caption describes whole frames. `edit` is where a folder of edits
-    keeps this one, without an ending; its name if empty. `beside` is where such a folder keeps the
-    clip as it was fed in, if it does; only then `source` may be missing.
+    `kind` is a benchmark's own word for this sort of edit, `instruction` what it asks for,
+    `source_caption` what the source shows, and `whole_caption` says that the caption describes
+    whole frames. `edit` is where a folder of edits keeps this one, without an ending; its name if
+    empty. `beside` is where such a folder keeps the clip as it was fed in, if it does; only then
+    `source` may be missing.
     """
 
     name: str
@@ -48,6 +52,7 @@ class EvaluationCase:
     group: str
     kind: str = ""
     instruction: str = ""
+    source_caption: str = ""
     whole_caption: bool = False
     edit: str = ""
     beside: str = ""
@@ -112,7 +117,7 @@ class _Entry:
             raise self._error("id may hold letters, digits, - and _ only: it names files")
         task, source = self._task(), self._path("source", self._values.get("source"))
         caption = self._text("caption") if task != "delete" or "caption" in self._values else ""
-        instruction = self._text("instruction") if "instruction" in self._values else ""
+        texts = {key: self._text(key) for key in OPTIONAL_TEXTS if key in self._values}
         truth = self._values.get("truth")
         for variant, mask in self._masks().items():
             yield EvaluationCase(
@@ -121,9 +126,10 @@ class _Entry:
                 mask=self._path(f"mask {variant}".strip(), mask),
                 task=task,
                 caption=caption,
-                instruction=instruction,
                 truth=None if truth is None else self._path("truth", truth),
                 group=self._text("group") if "group" in self._values else str(source),
+                instruction=texts.get("instruction", ""),
+                source_caption=texts.get("source_caption", ""),
             )
 
     def _task(self) -> Task:

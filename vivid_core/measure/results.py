@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import Any, get_args
 
@@ -14,6 +14,7 @@ from .edited import Edited
 from .encoder import ClipEncoder
 from .figures import KINDS, Found, Instruments, Kind, measure_edit
 from .judged import judge_notes
+from .viclip import ViclipEncoder
 
 FORMAT = 1  # of the JSON
 ALL = "all"
@@ -166,16 +167,23 @@ def measure_one(
 
 def instrument_notes(instruments: Instruments, captions: Iterable[str]) -> tuple[str, ...]:
     """What has to be known of the models that measured."""
-    return (*_clip_notes(instruments.clip, captions), *judge_notes(instruments.judge))
+    captions = set(captions)
+    return (
+        *_reader_notes("CLIP", instruments.clip, captions),
+        *_reader_notes("ViCLIP", instruments.viclip, captions),
+        *judge_notes(instruments.judge),
+    )
 
 
-def _clip_notes(clip: ClipEncoder | None, captions: Iterable[str]) -> tuple[str, ...]:
-    """What CLIP was used, and whether it read the captions whole."""
+def _reader_notes(
+    kind: str, clip: ClipEncoder | ViclipEncoder | None, captions: Collection[str]
+) -> tuple[str, ...]:
+    """What reader of captions was used, and whether it read them whole."""
     if clip is None:
         return ()
-    cut = sum(clip.is_cut(caption) for caption in set(captions))
+    cut = sum(map(clip.is_cut, captions))
     longer = f"warning: {clip.name} reads only the beginning of {cut} caption(s)"
-    return (f"CLIP: {clip.name}", *([longer] if cut else []))
+    return (f"{kind}: {clip.name}", *([longer] if cut else []))
 
 
 def single_lines(result: Result) -> list[str]:

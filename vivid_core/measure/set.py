@@ -76,6 +76,7 @@ def read_edited(case: EvaluationCase, edit: Path, original: Path) -> Edited:
             task=case.task,
             caption=case.caption,
             instruction=case.instruction,
+            source_caption=case.source_caption,
             truth=None if case.truth is None else read_clip(case.truth).frames,
             whole_caption=case.whole_caption,
         )

@@ -77,7 +77,9 @@ def test_one_edit_with_truth_and_clip(folder, tmp_path, capsys):
     assert "CLIP: clip" in capsys.readouterr().out
     (clip,) = json.loads((tmp_path / "r.json").read_text())["clips"]
     numbers = {name for name, found in clip["figures"].items() if isinstance(found, float)}
-    absent = {"LPIPS", "DINO", *(name for name in clip["figures"] if name.startswith("judged"))}
+    absent = {"LPIPS", "DINO"} | {
+        name for name in clip["figures"] if name.startswith(("judged", "ViCLIP", "DOVER"))
+    }
     assert numbers == set(clip["figures"]) - absent
 
 

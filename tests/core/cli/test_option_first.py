@@ -59,7 +59,7 @@ INSTEAD = {  # of the usual rest of a command
 READ = {
     "video", "mask", "keyframe", "model", "base", "adapter", "entities", "prompts", "weights",
     "source", "edit", "truth", "manifest", "edits", "raft", "clip-model", "pick-model", "votes",
-    "key", "ratings", "checkpoint", "dino-model",
+    "key", "ratings", "checkpoint", "dino-model", "viclip-model", "dover-weights",
 }  # fmt: skip
 WRITTEN = {
     "out", "report", "overlay", "never-seen", "json", "plot", "write-set", "study", "work",
@@ -77,7 +77,7 @@ TEXTS = {
     "judge": ("nobody", "vlm", "vlm:none"),
     "later-caption": ("x@y", "@3", "x@" + "9" * 5000),
 }
-FREE = {"caption", "negative", "address", "instruction"}  # any text is right
+FREE = {"caption", "negative", "address", "instruction", "source-caption"}  # any text is right
 
 
 def options() -> Iterator[tuple[str, argparse.Action]]:

@@ -25,11 +25,10 @@ OTHER_VIDEO = re.compile(r"<video\d+>")
 PAINTED = "inpaint_video_and_masks"
 EDIT, FED = "generate", "video1"  # in an edit's folder
 NOTES = (
-    "EditVerseBench: CLIP text is its frame text alignment, DINO its DINO consistency. Its CLIP "
+    "EditVerseBench: CLIP text is its frame text alignment, DINO its DINO consistency, ViCLIP out "
+    "its video text alignment (of up to 8 frames of the clip). Its CLIP "
     "consistency is of vectors before CLIP's projection, TC of those behind it; before PickScore "
     "it makes frames over 672 pixels smaller.",
-    "EditVerseBench's video text alignment: not measured: ViCLIP comes as code and a pickle of its "
-    "own, no package has it.",
 )
 
 

@@ -19,16 +19,17 @@ from .lying import MASKS, find_clip, find_mask, require_name
 from .tgve import find_parts, find_video, mask_of_video
 
 # What a column may be called; case does not matter, and "Video name" is video_name.
-VIDEO, INSTRUCTION, RESULT, KIND = (
+VIDEO, INSTRUCTION, BEFORE, RESULT, KIND = (
     "the video",
     "the instruction",
+    "the source's caption",
     "the result's caption",
     "the kind",
 )
 MEANINGS = {
     VIDEO: ("video", "video_name", "video_path", "video_file", "video_id", "file_name", "name"),
     INSTRUCTION: ("instruction", "edit_instruction", "editing_instruction"),
-    "the source's caption": ("input_caption", "source_caption", "original_caption"),
+    BEFORE: ("input_caption", "source_caption", "original_caption"),
     RESULT: ("output_caption", "target_caption", "edited_caption", "target_prompt"),
     KIND: ("task", "task_name", "edit_type", "type"),
 }
@@ -87,6 +88,7 @@ def _case(row: Row, columns: dict[str, str], root: Path, parts: Sequence[str]) -
         group=str(source),
         kind=kind,
         instruction=texts[INSTRUCTION],
+        source_caption=texts.get(BEFORE, ""),
         whole_caption=True,
         edit="/".join(step for step in (part, name, kind) if step),
     )

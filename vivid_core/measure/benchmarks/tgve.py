@@ -107,6 +107,7 @@ def _cases(row: Row, root: Path, parts: Sequence[str]) -> Iterator[EvaluationCas
             truth=None,
             group=str(source),
             kind=kind,
+            source_caption=text_of(row, ORIGINAL),
             whole_caption=True,
             edit=f"{part}/{name}/{kind}",
         )
