@@ -21,7 +21,7 @@ CORE_BRINGS = {  # what every supported ComfyUI installs or is
 }  # fmt: skip
 MODULE_OF = {"opencv-python": "cv2"}
 # The extras of the same names, of `data` and of `onnx`.
-OPTIONAL = {"sam2", "ray", "patchmatch", "lpips", "bitsandbytes", "pyarrow", "onnxruntime"}
+OPTIONAL = {"sam2", "ray", "patchmatch", "lpips", "dover", "bitsandbytes", "pyarrow", "onnxruntime"}
 
 # The registry flags a pack for the first three whatever they are used for; comfy-test refuses
 # the devices.

@@ -160,8 +160,8 @@ def _network(models: Any) -> Any:
         divide_head=True,
         vqa_head=HEAD,
     )
-    network.aesthetic_backbone = models.convnext_3d_tiny()
-    network.aesthetic_head = models.VQAHead(**HEAD)
+    network.add_module("aesthetic_backbone", models.convnext_3d_tiny())
+    network.add_module("aesthetic_head", models.VQAHead(**HEAD))
     return network
 
 

@@ -267,9 +267,9 @@ def _viclip_direction(subject: Subject) -> Found:
     return PERCENT * float(torch.cosine_similarity(changed, said, dim=0))
 
 
-def _quality(subject: Subject, *, part: str) -> Found:
+def _quality(subject: Subject, *, part: Callable[[Quality], float]) -> Found:
     quality = subject.quality
-    return quality if isinstance(quality, str) else float(getattr(quality, part))
+    return quality if isinstance(quality, str) else part(quality)
 
 
 def edited_regions(frames: Frames, mask: Tensor) -> list[Tensor]:
@@ -360,7 +360,7 @@ def _judged(subject: Subject, *, aspect: Aspect) -> Found:
     return subject.judged.score(aspect)
 
 
-def _kind_of_quality(name: str, part: str, about: str) -> Kind:
+def _kind_of_quality(name: str, part: Callable[[Quality], float], about: str) -> Kind:
     return Kind(
         name=name,
         unit="0 to 1",
@@ -452,9 +452,11 @@ KINDS: tuple[Kind, ...] = (
         "5.1, after EVE)",
         measure=_viclip_direction,
     ),
-    _kind_of_quality("DOVER", "overall", "quality without words (Wu et al. 2023; InsViE, 5.1)"),
-    _kind_of_quality("DOVER, technical", "technical", "its part of noise and sharpness"),
-    _kind_of_quality("DOVER, aesthetic", "aesthetic", "its part of looks"),
+    _kind_of_quality(
+        "DOVER", lambda q: q.overall, "quality without words (Wu et al. 2023; InsViE, 5.1)"
+    ),
+    _kind_of_quality("DOVER, technical", lambda q: q.technical, "its part of noise and sharpness"),
+    _kind_of_quality("DOVER, aesthetic", lambda q: q.aesthetic, "its part of looks"),
     Kind(
         name="PSNR",
         unit="dB",

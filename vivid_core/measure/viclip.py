@@ -97,7 +97,7 @@ def load_viclip(place: Path, *, device: torch.device) -> ViclipEncoder:
 
 
 def _weights(place: Path) -> WeightFile:
-    if place.is_file():
+    if not place.is_dir():
         return read_weights(place)
     published = sorted(path for path in place.iterdir() if path.suffix.lower() == PUBLISHED)
     if len(published) == 1 and not any(place.glob("*.safetensors*")):

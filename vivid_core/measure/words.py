@@ -14,7 +14,6 @@ from ..errors import ModelError
 
 # The list of pairs: as OpenAI and OpenGVLab publish it, and as transformers does.
 PACKED, PLAIN = "bpe_simple_vocab_16e6.txt.gz", "merges.txt"
-START, END = "<|startoftext|>", "<|endoftext|>"
 MOST_PAIRS = 49408 - 2 * 256 - 2  # that CLIP reads of the list, which is longer
 MOST_BYTES = 16 * 2**20  # of the list, unpacked; the published one has 3
 _WORD_END = "</w>"

@@ -52,10 +52,12 @@ class Branch(nn.Module):
 class Network(nn.Module):
     """As the package's own behaves: it prints, keeps one branch, and gives a list of scores."""
 
-    def __init__(self, *, backbone_preserve_keys: str, **options: Any) -> None:
+    def __init__(self, **options: Any) -> None:
         super().__init__()
         sys.stdout.write("Setting backbone")
-        self.technical_backbone, self.technical_head = Branch(), nn.Identity()
+        kept = options["backbone_preserve_keys"]
+        self.add_module(f"{kept}_backbone", Branch())
+        self.add_module(f"{kept}_head", nn.Identity())
 
     def forward(self, views: dict[str, torch.Tensor]) -> list[torch.Tensor]:
         assert {name: tuple(view.shape) for name, view in views.items()} == {
