@@ -185,21 +185,29 @@ def both_ends() -> tuple[torch.Tensor, torch.Tensor]:
     return pixels, hole
 
 
-def sampled_by_core(model: Any, positive: Any, negative: Any, latent: Any) -> torch.Tensor:
-    """As SamplerCustom and LTXVCropGuides do it."""
+def require_told(ours: Any, positive: Any, negative: Any, latent: Any) -> None:
+    """Whether our way gives all that a graph of ComfyUI's nodes gives, tensor by tensor."""
+    for name, theirs in (("positive", positive), ("negative", negative)):
+        ((words, values),), ((other_words, others),) = ours.conditions[0][name], theirs
+        assert torch.equal(words, other_words) and same(values, others), name
+    assert torch.equal(ours.latents, latent["samples"])
+    assert torch.equal(ours.noise_mask, latent["noise_mask"])
+
+
+def sampled_by_core(
+    model: Any, positive: Any, negative: Any, latent: Any, *, sampler: str, scheduler: str
+) -> Any:
+    """As SamplerCustom does it."""
     import comfy.sample
     import comfy.samplers
 
     sampling = model.model.get_model_object("model_sampling")
-    samples = comfy.sample.sample_custom(
+    return comfy.sample.sample_custom(
         model.model, comfy.sample.prepare_noise(latent["samples"], 1), 3.0,
-        comfy.samplers.sampler_object("euler"),
-        comfy.samplers.calculate_sigmas(sampling, "linear_quadratic", 2), positive, negative,
+        comfy.samplers.sampler_object(sampler),
+        comfy.samplers.calculate_sigmas(sampling, scheduler, 2), positive, negative,
         latent["samples"], noise_mask=latent["noise_mask"], disable_pbar=True, seed=1,
     )  # fmt: skip
-    given = {"samples": samples, "noise_mask": latent["noise_mask"]}
-    cropped = core("LTXVCropGuides", positive=positive, negative=negative, latent=given)
-    return cropped[2]["samples"]
 
 
 def sampled_by_us(model: Any, sampled: Any) -> torch.Tensor:
@@ -208,8 +216,28 @@ def sampled_by_us(model: Any, sampled: Any) -> torch.Tensor:
     return model.bundle._sample(stages, sampled, 1, lambda *_: None)
 
 
+def add_guide(model: Any, held: torch.Tensor, pixels: torch.Tensor, **guide: Any) -> Any:
+    """A user's graph for a window: the clip's latents, some of them held, and a guide."""
+    texts, vae = model.bundle.texts.given, model.bundle.vae
+    mask = held.view(1, 1, -1, 1, 1).expand(1, 1, -1, SIDE // 32, SIDE // 32)
+    return core(
+        "LTXVAddGuide", positive=texts["positive"], negative=texts["negative"], vae=vae,
+        latent={"samples": vae.encode(pixels), "noise_mask": mask}, **guide,
+    )  # fmt: skip
+
+
 def ltx_is_told_what_cores_graph_tells(nodes: Any) -> None:
-    """A first frame in place and a last one as a guide; sampled and cropped, the same latents."""
+    """A first frame that is held and a last one as a guide; of LTX-2 as well."""
+    pixels, hole = both_ends()
+    for model in (ltx(nodes), ltx_2(nodes)) if has_ltx_2() else (ltx(nodes),):
+        ours = told(model, pixels, hole)
+        last = {"image": pixels[-1:], "frame_idx": -1, "strength": 1.0}
+        require_told(ours, *add_guide(model, torch.tensor([0.0, 1.0]), pixels, **last))
+        assert ours.tail == 1
+
+
+def ltx_makes_what_cores_graph_makes(nodes: Any) -> None:
+    """From empty latents with a first frame in place; sampled and cropped, the same."""
     pixels, hole = both_ends()
     model = ltx(nodes)
     ours = told(model, pixels, hole)
@@ -223,41 +251,36 @@ def ltx_is_told_what_cores_graph_tells(nodes: Any) -> None:
         latent={"samples": samples, "noise_mask": mask}, image=pixels[-1:], frame_idx=-1,
         strength=1.0,
     )  # fmt: skip
-    for name, theirs in (("positive", positive), ("negative", negative)):
-        ((_, values),) = ours.conditions[0][name]
-        assert set(values) == set(theirs[0][1])
-        assert all(same(values[key], theirs[0][1][key]) for key in values)
-    assert torch.equal(ours.noise_mask, latent["noise_mask"]) and ours.tail == 1
-    held = latent["noise_mask"].amax((0, 1, 3, 4)) == 0
-    assert held.tolist() == [True, False, True]
-    assert torch.allclose(ours.latents[:, :, held], latent["samples"][:, :, held], atol=1e-4)
-    made = sampled_by_core(model.bundle, positive, negative, latent)
+    made = sampled_by_core(
+        model.bundle, positive, negative, latent, sampler="euler", scheduler="linear_quadratic"
+    )
+    given = {"samples": made, "noise_mask": latent["noise_mask"]}
+    made = core("LTXVCropGuides", positive=positive, negative=negative, latent=given)[2]["samples"]
     assert made.shape == first.shape[:2] + (2, 2, 2)
     assert torch.allclose(sampled_by_us(model, ours), made, atol=1e-3)
 
 
 def an_iclora_is_told_what_cores_graph_tells(nodes: Any) -> str | None:
-    """The whole clip is its guide, green where it is edited."""
+    """The whole clip is its guide, green where it is edited; a known last frame is one more."""
     if not has_ltx_2():
         return "this ComfyUI tells nothing of IC-LoRAs"
     pixels, _ = clip_and_mask(frames=FRAMES)
-    hole = torch.zeros(FRAMES, SIDE, SIDE)
-    hole[1:, 10:30, 20:50] = 1
     model = ltx(nodes, strength=0.8, **LATER)
-    ours = told(model, pixels, hole)
-    green = torch.where(hole[..., None] > 0, torch.tensor([0x66, 0xFF, 0]) / 255, pixels)
-    texts, vae = model.bundle.texts.given, model.bundle.vae
-    mask = torch.tensor([0.0, 1.0]).view(1, 1, 2, 1, 1).expand(1, 1, 2, 2, 2)
-    positive, _, latent = core(
-        "LTXVAddGuide", positive=texts["positive"], negative=texts["negative"], vae=vae,
-        latent={"samples": vae.encode(pixels), "noise_mask": mask}, image=green, frame_idx=0,
-        strength=0.8, **LATER,
-    )  # fmt: skip
-    ((_, values),) = ours.conditions[0]["positive"]
-    assert set(values) == set(positive[0][1]) and ours.tail == 2
-    assert all(same(values[key], positive[0][1][key]) for key in values)
-    assert torch.equal(ours.latents, latent["samples"])
-    assert torch.equal(ours.noise_mask, latent["noise_mask"])
+    for known in (False, True):
+        hole = torch.zeros(FRAMES, SIDE, SIDE)
+        hole[1 : FRAMES - known, 10:30, 20:50] = 1
+        green = torch.where(hole[..., None] > 0, torch.tensor([0x66, 0xFF, 0]) / 255, pixels)
+        ours = told(model, pixels, hole)
+        whole = {"image": green, "frame_idx": 0, "strength": 0.8, **LATER}
+        theirs = add_guide(model, torch.tensor([0.0, 1.0]), pixels, **whole)
+        if known:
+            names = ("positive", "negative", "latent")
+            theirs = core(
+                "LTXVAddGuide", **dict(zip(names, theirs, strict=True)), vae=model.bundle.vae,
+                image=pixels[-1:], frame_idx=-1, strength=1.0,
+            )  # fmt: skip
+        require_told(ours, *theirs)
+        assert ours.tail == 2 + known
     return None
 
 
@@ -289,6 +312,7 @@ CHECKS: dict[str, Callable[[Any], str | None]] = {
         ltx_keeps_keyframes_at_both_ends,
         a_candidate_is_the_same_in_any_company,
         ltx_is_told_what_cores_graph_tells,
+        ltx_makes_what_cores_graph_makes,
         an_iclora_is_told_what_cores_graph_tells,
         the_overlay_shows_what_ltx_makes,
         what_ltx_cannot_take_is_refused,

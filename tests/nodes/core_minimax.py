@@ -15,7 +15,7 @@ import torch
 
 if __package__:  # to be listed by pytest
     from .core_contracts import same, told
-    from .core_ltx import core
+    from .core_ltx import core, sampled_by_core, sampled_by_us
     from .core_models import (
         SIDE,
         clip_and_mask,
@@ -28,7 +28,7 @@ if __package__:  # to be listed by pytest
     )
 else:
     from core_contracts import same, told
-    from core_ltx import core
+    from core_ltx import core, sampled_by_core, sampled_by_us
     from core_models import (
         SIDE,
         clip_and_mask,
@@ -97,7 +97,10 @@ def minimax_leaves_the_rest_exactly(nodes: Any) -> str | None:
 
 
 def minimax_is_told_what_cores_graph_tells(nodes: Any) -> str | None:
-    """What is known beside something edited is a guide; the rest is held in its latents."""
+    """What is known beside something edited is a guide; the rest is held in its latents.
+
+    Tensor by tensor, and sampled: pictures and sound.
+    """
     if not has_minimax():
         return "this ComfyUI has no MiniMax H3"
     pixels, _ = clip_and_mask(frames=FRAMES)
@@ -105,22 +108,38 @@ def minimax_is_told_what_cores_graph_tells(nodes: Any) -> str | None:
     hole[0] = hole[-1] = 0
     model = minimax(nodes)
     ours = told(model, pixels, hole)
-    texts, vae = model.bundle.texts.given, model.bundle.vae
-    (empty,) = core("EmptyMiniMaxH3LatentAV", width=SIDE, height=SIDE, length=FRAMES)
-    (positive,) = core(
-        "MiniMaxH3AddGuide", positive=texts["positive"], latent=empty, frame_idx=-1, vae=vae,
-        image=pixels[-1:],
-    )  # fmt: skip
-    ((_, values),) = ours.conditions[0]["positive"]
-    assert set(values) == set(positive[0][1])
-    assert same(values["minimax_keyframes"], positive[0][1]["minimax_keyframes"])
-    video, sound = ours.latents.unbind()
-    shapes = [tuple(one.shape) for one in empty["samples"].unbind()]
-    assert [tuple(video.shape), tuple(sound.shape)] == shapes
-    assert torch.equal(video, vae.encode(pixels)) and not sound.any()
-    held, heard = ours.noise_mask.unbind()
-    assert held.amax((0, 1, 3, 4)).tolist() == [0.0] + [1.0] * 6 and heard.all()
+    told_to_both, latent = cores_graph(model, pixels)
+    for name, theirs in told_to_both.items():
+        ((words, values),), ((other_words, others),) = ours.conditions[0][name], theirs
+        assert torch.equal(words, other_words) and same(values, others), name
+    for mine, others in ((ours.latents, "samples"), (ours.noise_mask, "noise_mask")):
+        pairs = zip(mine.unbind(), latent[others].unbind(), strict=True)
+        assert all(torch.equal(one, other) for one, other in pairs), others
+    made = sampled_by_core(
+        model.bundle, *told_to_both.values(), latent, sampler="res_multistep", scheduler="simple"
+    )
+    pictures = sampled_by_us(model, ours)
+    assert pictures.shape == made.unbind()[0].shape and pictures.isfinite().all()
+    assert torch.equal(pictures, made.unbind()[0])
     return None
+
+
+def cores_graph(model: Any, pixels: torch.Tensor) -> tuple[dict[str, Any], Any]:
+    """Conditions and latents of a user's own graph: the first frame held, a guide at the last."""
+    vae, held = model.bundle.vae, torch.ones(1, 1, len(SPANS), SIDE // 16, SIDE // 16)
+    held[:, :, 0] = 0
+    (empty,) = core("EmptyMiniMaxH3LatentAV", width=SIDE, height=SIDE, length=FRAMES)
+    (latent,) = core(
+        "LTXVConcatAVLatent", video_latent={"samples": vae.encode(pixels), "noise_mask": held},
+        audio_latent={"samples": empty["samples"].unbind()[1]},
+    )  # fmt: skip
+    guide = {"latent": latent, "frame_idx": -1, "vae": vae, "image": pixels[-1:]}
+    given = model.bundle.texts.given
+    told_to_both = {
+        name: core("MiniMaxH3AddGuide", positive=given[name], **guide)[0]
+        for name in ("positive", "negative")
+    }
+    return told_to_both, latent
 
 
 def no_frame_is_lost_to_minimax(nodes: Any) -> str | None:
