@@ -138,6 +138,7 @@ class OurVae:
     """A VAE of ours with the face of ComfyUI's."""
 
     latent_dim, latent_channels = 3, 16
+    device = torch.device("cpu")
 
     def __init__(self, vae: Any, space: int) -> None:
         self.codec = pack_module("cogvideox.vae")

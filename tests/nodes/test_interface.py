@@ -86,8 +86,8 @@ def test_browser_code_is_served(comfy: ComfyServer) -> None:
         "points_editor",
     )  # fmt: skip
     shared = (
-        "vivid", "colors", "editor_tabs", "graphs", "lightbox", "messages", "plain_frames", "preview_size",
-        "shown", "weights_panel", "zoom",
+        "vivid", "colors", "editor_tabs", "graphs", "lightbox", "messages", "plain_frames",
+        "preview_size", "shown", "weights_panel", "zoom",
     )  # fmt: skip
     assert served == {f"/extensions/{PACK}/{name}.js" for name in (*shared, *views)}
 
