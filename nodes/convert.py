@@ -73,7 +73,9 @@ def require_painted(values: Tensor) -> None:
             "mask",
             "is empty on every frame: paint the area to edit white (white = edit). Load Image "
             "looks for a mask in the alpha channel of its picture, where the mask editor saves "
-            "it; a black and white picture needs Load Image (as Mask), channel red",
+            "it; a black and white picture needs Load Image (as Mask), channel red. SAM3 and "
+            "others that search give such a mask where they find nothing: other words, a lower "
+            "threshold",
         )
 
 

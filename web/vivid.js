@@ -186,7 +186,9 @@ function placeEditor(node, editor, names, show = showFrames) {
   holdNotice(node, editor.element)
   const height = EDITOR_HEIGHT + (names.length > 1 ? TABS_HEIGHT : 0)
   const view = addView(node, `${names[0]}_editor`, editor.element, height)
-  for (const name of names) hideBehind(node.widgets.find((widget) => widget.name === name), view)
+  const texts = names.map((name) => node.widgets.find((widget) => widget.name === name))
+  view.label = texts[0].label || names[0] // app mode shows it
+  for (const text of texts) hideBehind(text, view)
   forwardWheel(editor.element)
   growTo(node, EDITOR_SIZE)
   after(node, 'onRemoved', () => editor.remove())

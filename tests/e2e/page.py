@@ -184,10 +184,11 @@ class ComfyPage:
     def nodes(self) -> list[dict[str, Any]]:
         return self.tab.evaluate(_NODES)
 
-    def run(self) -> str:
-        """Press Run; how it ended."""
+    def run(self, part: Locator | None = None) -> str:
+        """Press Run, in a part of the page where it has several; how it ended."""
         self.tab.evaluate(_WATCH)
-        self.tab.get_by_role("button", name="Run", exact=True).first.click()
+        place = part or self.tab
+        place.get_by_role("button", name="Run", exact=True).first.click()
         self.tab.wait_for_function("window.vividEnd", timeout=RUN_SECONDS * 1000)
         kind, detail = self.tab.evaluate("window.vividEnd")
         self.tab.evaluate(_AT_REST, list(REST_MS))
