@@ -16,6 +16,7 @@ from vivid_core.metrics.baselines import fill_mean_color
 from vivid_core.tiny.evaluation import write_evaluation_set
 
 from ...tiny_clip import save_tiny_clip
+from ...tiny_viclip import save_tiny_viclip
 
 SCENES = 2  # of the sixteen
 
@@ -81,6 +82,23 @@ def test_one_edit_with_truth_and_clip(folder, tmp_path, capsys):
         name for name in clip["figures"] if name.startswith(("judged", "ViCLIP", "DOVER"))
     }
     assert numbers == set(clip["figures"]) - absent
+
+
+def test_viclip_compares_what_changed_with_both_captions(folder, tmp_path):
+    model = ("--viclip-model", save_tiny_viclip(tmp_path / "viclip"))
+    captions = ("--source-caption", "grass", "--json", tmp_path / "r.json")
+    assert measure(*one(folder), *model, *captions) == 0
+    (clip,) = json.loads((tmp_path / "r.json").read_text())["clips"]
+    assert isinstance(clip["figures"]["ViCLIP dir"], float)
+
+
+def test_a_manifest_brings_the_captions_of_sources(folder, tmp_path):
+    path = folder / "set" / "with_sources.json"
+    content = json.loads((folder / "set" / "manifest.json").read_text())
+    content["samples"][0]["source_caption"] = " grass "
+    path.write_text(json.dumps(content))
+    cases = read_manifest(path)
+    assert (cases[0].source_caption, cases[-1].source_caption) == ("grass", "")
 
 
 def test_a_set_by_two_methods(folder, tmp_path, capsys):
@@ -173,6 +191,9 @@ def test_what_is_said_of_an_edit_cannot_leave_its_script(folder, tmp_path, said)
         ({"judge": "owl"}, "--judge: 'owl' is unknown: use vlm:FOLDER or endpoint"),
         ({"judge": "labels"}, "--judge: this one answers no questions"),
         ({"instruction": "x"}, "--instruction: is not read without --judge"),
+        ({"source_caption": "x"}, "--source-caption: is not read without --viclip-model"),
+        ({"viclip_model": "nowhere"}, "--viclip-model: nowhere: there is no such folder or file"),
+        ({"dover_weights": "gone.pth"}, "--dover-weights: gone.pth"),
         ({"seed": -1}, "--seed: must be 0 or more, got -1"),
         ({"json": "nowhere/r.json"}, "--json: "),
         ({"plot": "nowhere/r.png"}, "--plot: "),

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from vivid_core.cli import main
+from vivid_core.measure.benchmarks.recognise import read_set
 from vivid_core.media import save_image, save_masks, write_clip
 
 FRAMES = torch.rand(3, 32, 48, 3, generator=torch.Generator().manual_seed(0)).round(decimals=1)
@@ -99,3 +100,12 @@ def test_an_edit_of_another_size_is_told_in_words(editverse, capsys):
     assert measure(editverse)[0] == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert "--manifest: 1: edit: is 3 frames of 48x16, the source 3 of 48x32" in line
+
+
+def test_tgve_and_tables_bring_the_captions_of_sources(tgve):
+    (tgve / "set/more.csv").write_text(
+        "video,instruction,input_caption,output_caption\nfish,be red,a fish,a red fish\n"
+    )
+    found = {place: read_set(tgve / "set" / place).cases for place in ("", "more.csv")}
+    assert {case.source_caption for case in found[""]} == {"a"}
+    assert [case.source_caption for case in found["more.csv"]] == ["a fish"]
