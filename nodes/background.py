@@ -12,7 +12,7 @@ from .edit_inputs import video_output
 from .load import CATEGORY as LOAD
 from .mask import CATEGORY as MASK
 from .mask import COLORS
-from .schema import VividNode, advanced, require_choices, schema
+from .schema import VividNode, advanced, require_choices, schema, weights_input
 from .sockets import FLOWS, FRAMES, MASKS, VividFlow
 from .video import read_recording
 
@@ -55,10 +55,9 @@ class LoadFlow(VividNode):
                     tooltip="dis: needs no weights, runs on the CPU. dis fast: half the time, "
                     "coarser. raft: the paper's choice; needs weights and a graphics card.",
                 ),
-                io.Combo.Input(
+                weights_input(
                     "weights",
-                    options=[host.NO_WEIGHTS, *host.choices("flow")],
-                    default=host.NO_WEIGHTS,
+                    "flow",
                     tooltip="For raft: torchvision's raft_large or raft_small in "
                     "models/optical_flow. dis takes none.",
                 ),

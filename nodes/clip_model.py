@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any
 from comfy_api.latest import io
 
 from . import host, memory
+from .schema import weights_input
 
 if TYPE_CHECKING:
     from .host import Kind
 
 
 def clip_model_input() -> io.Input:
-    return io.Combo.Input(
+    return weights_input(
         "clip_model",
-        options=[host.NO_WEIGHTS, *host.choices("clip_model")],
-        default=host.NO_WEIGHTS,
+        "clip_model",
         tooltip="For the figures of CLIP: a folder in models/clip_vision, such as "
         "openai/clip-vit-base-patch32. Without one figures cannot tell whether the "
         "instruction was followed.",

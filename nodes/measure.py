@@ -16,7 +16,7 @@ from .background import FLOW_TOOLTIP, flow_engine
 from .clip_model import load_chosen
 from .compare import save_view
 from .perceive import ready_judge
-from .schema import VividNode, require_choices, schema
+from .schema import VividNode, require_choices, schema, weights_input
 from .sheet import contact_sheet, side_by_side
 from .sockets import FLOWS, FRAMES, MASKS, VividEngine
 
@@ -152,10 +152,9 @@ class MeasureEdit(VividNode):
                     tooltip="What was added, or what something was turned into: the edit's own "
                     "caption. Not read for delete.",
                 ),
-                io.Combo.Input(
+                weights_input(
                     "clip_model",
-                    options=[host.NO_WEIGHTS, *host.choices("clip_model")],
-                    default=host.NO_WEIGHTS,
+                    "clip_model",
                     tooltip="For TA and TC: a CLIP folder with config.json, weights and tokenizer "
                     "in models/clip_vision, for example openai/clip-vit-base-patch32. Without one "
                     "these figures are not measured.",
@@ -177,10 +176,9 @@ class MeasureEdit(VividNode):
                     "and the motion.",
                 ),
                 io.MultiType.Input("flow", types=FLOWS, optional=True, tooltip=FLOW_TOOLTIP),
-                io.Combo.Input(
+                weights_input(
                     "pick_model",
-                    options=[host.NO_WEIGHTS, *host.choices("clip_model")],
-                    default=host.NO_WEIGHTS,
+                    "clip_model",
                     optional=True,
                     tooltip="For PickScore: the folder of yuvalkirstain/PickScore_v1 in "
                     "models/clip_vision. Without it this figure is not measured.",
@@ -205,18 +203,16 @@ class MeasureEdit(VividNode):
                     tooltip="What the source shows, in the words of a caption: for ViCLIP dir. "
                     "Empty: this figure is not measured.",
                 ),
-                io.Combo.Input(
+                weights_input(
                     "viclip_model",
-                    options=[host.NO_WEIGHTS, *host.choices("viclip_model")],
-                    default=host.NO_WEIGHTS,
+                    "viclip_model",
                     optional=True,
                     tooltip="For ViCLIP out and dir: the folder of OpenGVLab/ViCLIP-L-14-hf in "
                     "models/clip_vision. Without it these figures are not measured.",
                 ),
-                io.Combo.Input(
+                weights_input(
                     "dover_weights",
-                    options=[host.NO_WEIGHTS, *host.choices("dover_weights")],
-                    default=host.NO_WEIGHTS,
+                    "dover_weights",
                     optional=True,
                     tooltip="For DOVER: DOVER.pth in models/vivid_engines; its authors' package "
                     "has to be installed. Without both it is not measured.",

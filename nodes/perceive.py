@@ -10,7 +10,7 @@ from comfy_api.latest import io
 from . import convert, host, memory, previews
 from .boxes import boxes_of_entities, entities_of_input
 from .load import CATEGORY as LOAD
-from .schema import VividNode, advanced, require_choices, schema
+from .schema import VividNode, advanced, require_choices, schema, weights_input
 from .sockets import ENTITIES, FRAMES, MASKS, SEGMENTERS, CoreBoxes, VividEngine, VividEntities
 
 if TYPE_CHECKING:
@@ -49,10 +49,9 @@ class LoadEngine(VividNode):
                     "the service that this machine's environment variables name. labels: captions "
                     "that are the label with size and brightness, by no model.",
                 ),
-                io.Combo.Input(
+                weights_input(
                     "weights",
-                    options=[host.NO_WEIGHTS, *host.choices("engine")],
-                    default=host.NO_WEIGHTS,
+                    "engine",
                     tooltip="A Hugging Face folder or an .onnx file in models/vivid_engines. The "
                     "help page names them. endpoint and labels take none.",
                 ),

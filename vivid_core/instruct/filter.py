@@ -96,10 +96,11 @@ def filter_edit(
         if not torch.isfinite(frames).all():
             raise InputError(name, "holds pixels that are NaN or infinite: make it again")
     change = (edit - source).abs()
+    largest = float(change.max())
     epe = _motion_error(source, edit, flow, runtime or Runtime())
     score, problem = _score(source, edit, instruction, judge)
     reasons: list[Reason] = []
-    if float(change.max()) <= UNCHANGED:
+    if largest <= UNCHANGED:
         reasons.append("nothing changed")
     if problem:
         reasons.append("no usable score")
@@ -112,7 +113,7 @@ def filter_edit(
         score=score,
         epe=epe,
         change=255 * float(change.mean()),
-        largest=255 * float(change.max()),
+        largest=255 * largest,
         problem=problem,
     )
 
